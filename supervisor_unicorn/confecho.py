@@ -1,0 +1,31 @@
+"""Prints the three sections of this plugin, as `echo_supervisord_conf` prints Supervisor's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+CONF = """\
+[rpcinterface:unicorn]
+supervisor.rpcinterface_factory = supervisor_unicorn:make_rpcinterface
+programs = {programs}
+;server = auto        ; unicorn or gunicorn; auto reads the running master
+;boot_timeout = 120   ; seconds from USR2 until all new workers are ready, else it is backed out
+;soak = 0             ; seconds the old master is kept as the way back, its workers stopped
+;check =              ; http://host:port/path or unix:/path.sock:/path, must answer 2xx or 3xx
+;drain_timeout = 60   ; seconds the old master has for its requests, then it is told harder
+;pidfile =            ; the server's pid file; a hint
+;max_handovers = 0    ; how many may run at once, each doubling its program's memory; 0: no limit
+;{first}.soak = 5       ; any option but max_handovers may be set for one program
+
+[eventlistener:unicorn]
+command = supervisor_unicorn
+events = UNICORN_DRIVER
+
+[ctlplugin:unicorn]
+supervisor.ctl_factory = supervisor_unicorn:make_ctlplugin
+"""
+
+
+def conf(programs: Sequence[str]) -> str:
+    """Return the sections for these programs, ready to paste into supervisord.conf."""
+    return CONF.format(programs=" ".join(programs), first=programs[0])

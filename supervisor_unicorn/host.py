@@ -1,0 +1,302 @@
+"""The host side inside supervisord: which programs are managed, and what is to be done with them.
+
+It runs in supervisord's own loop, so nothing here blocks, polls or raises into it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import weakref
+from typing import Any
+
+from supervisor import events
+from supervisor.options import make_namespec
+from supervisor.process import EventListenerPool, ProcessGroupBase, Subprocess
+from supervisor.states import ProcessStates
+from supervisor.supervisord import Supervisor
+
+from unicorn_handover.driver import Order, Orders
+from unicorn_handover.errors import ConfigError, printable
+from unicorn_handover.ledger import TOLD_TO_QUIT, Ledger
+from unicorn_handover.options import Options, Settings, parse
+from unicorn_handover.record import MasterId, Record
+from unicorn_handover.servers import SERVERS, recognise
+from unicorn_handover.states import Phase
+from unicorn_handover.system import System
+
+from .events import DriverEvent, HandoverEvent
+from .process import DriverSubprocess, ManagedSubprocess
+
+SECTION = "rpcinterface:unicorn"
+WORTH_A_WARNING = (Phase.FAILED, Phase.FORCING, Phase.KILLING_OLD, Phase.KILLING_NEW)
+
+_hosts: weakref.WeakKeyDictionary[Supervisor, Host] = weakref.WeakKeyDictionary()
+
+
+def host_for(supervisord: Supervisor, config: dict[str, str]) -> Host:
+    """Return the host side of this supervisord, made at the first call.
+
+    Supervisor calls the plugin's factory once for each of its HTTP servers.
+    """
+    host = _hosts.get(supervisord)
+    if host is None:
+        host = _hosts[supervisord] = Host(supervisord, parse(SECTION, config), System())
+        host.take_over()
+    return host
+
+
+class Host:
+    """Knows the managed programs and the driver of one supervisord."""
+
+    def __init__(self, supervisord: Supervisor, settings: Settings, system: System) -> None:
+        self.system = system
+        self.settings = settings
+        self.log = supervisord.options.logger
+        self.programs: dict[str, ManagedSubprocess] = {}
+        self.ledger = Ledger(system.clock, self._master, self._changed)
+        self._supervisord = supervisord
+        self._drivers: list[DriverSubprocess] = []
+        self._driver: DriverSubprocess | None = None
+        self._ordered: object = None
+
+    # -- which programs --------------------------------------------------------------------------
+
+    def take_over(self) -> None:
+        """Specialise the programs and the driver, now and whenever a group is added."""
+        for group in self._supervisord.process_groups.values():
+            self._specialise(group)
+        events.subscribe(events.ProcessGroupAddedEvent, self._group_added)
+        events.subscribe(events.ProcessGroupRemovedEvent, self._group_removed)
+        events.subscribe(events.ProcessStateRunningEvent, self._running)
+        events.subscribe(events.Tick5Event, self._tick)
+        for error in [*self.settings.errors, *self._unknown_programs()]:
+            self._complain(str(error))
+        if not self._drivers:
+            self._complain(
+                "[eventlistener:unicorn] is missing, so no restart can be a handover; "
+                "`supervisor_unicorn --echo-conf NAME ...` prints it"
+            )
+
+    def _specialise(self, group: ProcessGroupBase) -> None:
+        """Put our own kinds of subprocess in the place of those that have not been started yet."""
+        is_driver = isinstance(group, EventListenerPool) and DriverEvent in group.config.pool_events
+        for name, process in list(group.processes.items()):
+            if type(process) is not Subprocess or process.pid:
+                continue
+            options = self._options_for(group, process)
+            mine: Subprocess
+            if is_driver:
+                mine = DriverSubprocess(process.config, self)
+                self._drivers.append(mine)
+            elif options and not isinstance(group, EventListenerPool):
+                mine = ManagedSubprocess(process.config, self, options)
+            else:
+                continue
+            mine.group = group
+            group.processes[name] = mine
+            if isinstance(mine, ManagedSubprocess):
+                self.programs[mine.namespec] = mine
+        self._warn_of_copies(group)
+
+    def _options_for(self, group: ProcessGroupBase, process: Subprocess) -> Options | None:
+        for name in self._names_of(group, process):
+            if name in self.settings.programs:
+                return self.settings.programs[name]
+        return None
+
+    def _names_of(self, group: ProcessGroupBase, process: Subprocess) -> list[str]:
+        """The names that a managed program may be listed by, the most exact one first."""
+        namespec = make_namespec(group.config.name, process.config.name)
+        return [namespec, process.config.name, group.config.name]
+
+    def refusal(self, process: ManagedSubprocess) -> ConfigError | None:
+        """Return the bad setting that keeps this program from being handed over, or None."""
+        for name in self._names_of(process.group, process):
+            if name in self.settings.refusals:
+                return self.settings.refusals[name]
+        return None
+
+    def _unknown_programs(self) -> list[ConfigError]:
+        known: set[str] = set()
+        for process in self.programs.values():
+            known.update(self._names_of(process.group, process))
+        return [
+            ConfigError(
+                SECTION,
+                "programs",
+                f"there is no [program:{printable(name, 60)}]",
+                "add the program, or take the name off the list",
+            )
+            for name in self.settings.programs
+            if name not in known
+        ]
+
+    def _warn_of_copies(self, group: ProcessGroupBase) -> None:
+        copies: dict[str, list[str]] = {}
+        for process in group.processes.values():
+            if isinstance(process, ManagedSubprocess):
+                copies.setdefault(process.config.command, []).append(process.config.name)
+        for names in copies.values():
+            if len(names) > 1:
+                self.log.warn(
+                    f"[program:{group.config.name}] numprocs: {', '.join(names)} run one and the "
+                    "same command, so they share one pid file and one address; use numprocs = 1 "
+                    "and more workers, or put %(process_num)d into the command"
+                )
+
+    def _group_added(self, event: events.ProcessGroupAddedEvent) -> None:
+        group = self._supervisord.process_groups.get(event.group)
+        if group:
+            self._specialise(group)
+
+    def _group_removed(self, event: events.ProcessGroupRemovedEvent) -> None:
+        self._drivers = [d for d in self._drivers if d.group.config.name != event.group]
+        for name, process in list(self.programs.items()):
+            if process.group.config.name == event.group:
+                process.release_orphans()
+                del self.programs[name]
+                self.ledger.forget(name)
+
+    def _complain(self, text: str) -> None:
+        """Tell the operator, who at start looks at the terminal, and later at the log."""
+        self.log.critical(text)
+        if not self._supervisord.options.nodaemon or self._supervisord.options.silent:
+            print(f"supervisor_unicorn: {text}", file=sys.stderr, flush=True)
+
+    # -- what supervisord tells ------------------------------------------------------------------
+
+    def _running(self, event: events.ProcessStateRunningEvent) -> None:
+        process = event.process
+        if isinstance(process, ManagedSubprocess):
+            self._warn_of_stopsignal(process)
+
+    def _warn_of_stopsignal(self, process: ManagedSubprocess) -> None:
+        name = process.handover_options.server
+        server = SERVERS.get(name) or recognise(self.system.command_line(process.pid))
+        if server and process.config.stopsignal == server.quick:
+            graceful = server.graceful.name[3:]
+            self.log.warn(
+                f"[program:{process.config.name}] stopsignal: {server.quick.name[3:]} makes "
+                f"{server.name} cut its requests at every stop; set stopsignal = {graceful}"
+            )
+
+    def _tick(self, event: events.Tick5Event) -> None:
+        self.ledger.tick(self.absence())
+
+    def told_to_quit(self, program: str) -> bool:
+        """True if a handover has told this program's old master to quit."""
+        running = self.ledger.page(program).running
+        return running is not None and running.phase in TOLD_TO_QUIT
+
+    def adopted(self, program: str, new: MasterId) -> None:
+        """Take note of a program's new master."""
+        self.ledger.adopted(program, new)
+
+    def lost(self, program: str) -> None:
+        """Take note that a program has no master any more."""
+        self.ledger.lost(program, "the program ended")
+
+    def ending(self, program: str, reason: str) -> None:
+        """Let the driver go: the program's masters are about to be ended."""
+        self.ledger.cancel(program, reason)
+
+    def wall_clock(self) -> float:
+        """Seconds since the epoch, as Supervisor keeps its times."""
+        return time.time()
+
+    def _master(self, program: str) -> MasterId | None:
+        process = self.programs.get(program)
+        return process.master if process else None
+
+    # -- the driver ------------------------------------------------------------------------------
+
+    def driver_said(self, driver: DriverSubprocess, message: dict[str, Any]) -> None:
+        """Take a message from the driver: that it is there, or a record."""
+        if "record" not in message:
+            if self._driver not in (None, driver):
+                self.log.warn(f"{driver.config.name}: a second driver is not needed; numprocs = 1")
+                return
+            self._driver = driver
+            self.ledger.driver_came()
+            self._send_orders()
+            return
+        record = Record.from_json(message["record"])
+        process = self.programs.get(record.program)
+        if process and record.phase is Phase.RE_EXECUTING:
+            process.mark_output()
+        if process and record.phase is Phase.FAILED and record.signalled:
+            record = record.but(output=process.output())
+        if record.phase is Phase.DONE:
+            self._supervisord.reap()  # the old master is dead: adopt before anybody is told
+        self.ledger.report(record)
+
+    def driver_went(self, driver: DriverSubprocess) -> None:
+        """Take note that a driver ended."""
+        if driver is self._driver:
+            self._driver = None
+            self._ordered = None
+            self.ledger.driver_went()
+
+    def absence(self) -> str:
+        """Why there is no driver, and what to do."""
+        if not self._drivers:
+            return "there is no [eventlistener:unicorn]; `supervisor_unicorn --echo-conf` prints it"
+        driver = self._drivers[0]
+        name = make_namespec(driver.group.config.name, driver.config.name)
+        return f"the driver {name} is not running; look at its log and `supervisorctl start {name}`"
+
+    @property
+    def driver_will_come(self) -> bool:
+        """True if a driver is there, or Supervisor is about to start one."""
+        coming = (ProcessStates.STARTING, ProcessStates.RUNNING, ProcessStates.BACKOFF)
+        return any(self._comes(driver, coming) for driver in self._drivers)
+
+    def _comes(self, driver: DriverSubprocess, coming: tuple[int, ...]) -> bool:
+        exited = driver.state == ProcessStates.EXITED
+        return driver.state in coming or (exited and bool(driver.config.autorestart))
+
+    def _changed(self, record: Record) -> None:
+        """A handover began, moved on or ended: log it, publish it, and keep the driver informed."""
+        text = describe(record)
+        if record.phase in WORTH_A_WARNING:
+            self.log.warn(text)
+        else:
+            self.log.info(text)
+        self._send_orders()
+        events.notify(HandoverEvent(record))
+
+    def order(self, program: str, wish: str) -> None:
+        """Pass the operator's wish ("rollback", "promote") on to the running handover."""
+        self.ledger.page(program).wish = wish
+        self._send_orders()
+
+    def _send_orders(self) -> None:
+        """Give the driver the list of handovers, if it is not what it was given last."""
+        channel = self._driver.channel if self._driver else None
+        if channel is None:
+            return
+        orders = [
+            Order(
+                record,
+                self.programs[record.program].handover_options,
+                self.ledger.page(record.program).wish,
+            )
+            for record in self.ledger.running()
+            if record.program in self.programs
+        ]
+        ordered = [(o.record.program, o.record.number, o.wish) for o in orders]
+        if ordered != self._ordered:
+            self._ordered = ordered
+            channel.say(Orders(orders, self.settings.max_handovers).to_json())
+
+
+def describe(record: Record) -> str:
+    """One log line for a record's phase."""
+    new = f" -> {record.new.pid}" if record.new else ""
+    ready = f", {record.ready} of {record.total} workers ready" if record.total else ""
+    reason = f": {printable(record.reason, 400)}" if record.reason else ""
+    return (
+        f"handover {record.number} of {record.program}: {record.phase.value} "
+        f"(pid {record.old.pid}{new}{ready}){reason}"
+    )

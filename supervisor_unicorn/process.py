@@ -1,0 +1,339 @@
+"""The two kinds of subprocess this plugin has: a managed program, and the driver."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+from supervisor.dispatchers import PDispatcher
+from supervisor.options import ProcessConfig, decode_wait_status, make_namespec, readFile
+from supervisor.process import Subprocess
+from supervisor.states import ProcessStates, SupervisorStates
+
+from unicorn_handover import family
+from unicorn_handover.errors import printable
+from unicorn_handover.options import Options
+from unicorn_handover.record import MasterId
+from unicorn_handover.system import Process
+
+from .dispatchers import ChannelDispatcher, ExitDispatcher
+
+if TYPE_CHECKING:
+    from .host import Host
+
+CHANNEL_FD = 3  # the driver's end of the channel
+OUTPUT_BYTES = 4096  # of a log that are read for the operator, from its end
+OUTPUT_LINES = 8
+
+
+class ManagedSubprocess(Subprocess):  # type: ignore[misc]
+    """A program whose master may re-execute itself: when it ends, its successor takes its place."""
+
+    def __init__(self, config: ProcessConfig, host: Host, options: Options) -> None:
+        Subprocess.__init__(self, config)
+        self.handover_options = options
+        self._host = host
+        self._master: Process | None = None
+        self._process_group = 0
+        self._orphans: list[Process] = []
+        self._orphans_deadline = 0.0
+        self._output_marks: dict[str, int] = {}
+
+    @property
+    def namespec(self) -> str:
+        """The name supervisorctl knows this process by: NAME, or GROUP:NAME."""
+        return str(make_namespec(self.group.config.name, self.config.name))
+
+    @property
+    def master(self) -> MasterId | None:
+        """The living master, or None."""
+        held = self._master
+        return MasterId(held.pid, held.start) if held and held.alive() else None
+
+    def spawn(self) -> int | None:
+        """Start the first master of a family; its orphans will become supervisord's children."""
+        # Here, because supervisord may have forked to daemonise since the plugin was loaded, and
+        # the flag is not inherited over a fork.
+        try:
+            self._host.system.become_subreaper()
+        except OSError as error:
+            self._host.log.critical(
+                f"{self.namespec}: supervisord cannot become a subreaper ({error}), so it will "
+                "lose the master at a restart; run it where prctl is allowed"
+            )
+        pid: int | None = Subprocess.spawn(self)
+        return pid
+
+    def _spawn_as_parent(self, pid: int) -> int:
+        Subprocess._spawn_as_parent(self, pid)
+        self._process_group = pid  # the child makes itself the leader of a new group
+        self._watch(pid)
+        return pid
+
+    def finish(self, pid: int, sts: int) -> None:
+        """The master was reaped: adopt its successor if one lives, else do as Supervisor does."""
+        self._unwatch()
+        successor = self._guarded(self._find_successor, pid)
+        if successor:
+            self._adopt(successor, pid, sts)
+            return
+        self._guarded(self._collect_orphans)
+        told_to_quit = self._host.told_to_quit(self.namespec)
+        name = self.namespec
+        Subprocess.finish(self, pid, sts)
+        self._host.lost(name)
+        # It was the handover that told this master to quit, and then the new one died: it was asked
+        # for a running program, and an exit status of 0 would keep Supervisor from starting one.
+        mood = self.config.options.mood
+        if told_to_quit and self.state == ProcessStates.EXITED and mood == SupervisorStates.RUNNING:
+            self.spawn()
+
+    def _find_successor(self, old: int) -> Process | None:
+        options = self.config.options
+        pids = [p for p in self._host.system.children(os.getpid()) if p not in options.pidhistory]
+        group = self._process_group
+        found = family.successors_among(self._host.system, pids, old, group)
+        for other in found[1:]:
+            other.close()
+        return found[0] if found else None
+
+    def _adopt(self, successor: Process, old: int, sts: int) -> None:
+        """Take the successor for this program's process, as if it had been spawned now.
+
+        The pipes stay: the successor inherited their other ends. So do the state, and a stop that
+        is under way with its deadline.
+        """
+        self.drain()
+        options = self.config.options
+        _, message = decode_wait_status(sts)
+        self.pid = successor.pid
+        options.pidhistory[successor.pid] = self
+        new = MasterId(successor.pid, successor.start)
+        successor.close()
+        self._watch(new.pid)
+        self.laststart = self._host.wall_clock()
+        options.logger.info(
+            f"adopted: '{self.config.name}' with pid {new.pid}, successor of pid {old} ({message})"
+        )
+        self._host.adopted(self.namespec, new)
+        if self.killing:  # the stop signal was sent before this master was there to get it
+            self._guarded(self._signal_master, self.config.stopsignal)
+
+    def kill(self, sig: int) -> str | None:
+        """Stop or kill the whole family, also in the middle of a handover."""
+        if not self.pid or self.state == ProcessStates.BACKOFF:
+            return self._stock_kill(sig)
+        as_group = (
+            self.config.killasgroup
+            if self.state == ProcessStates.STOPPING
+            else self.config.stopasgroup
+        )
+        relatives = self._guarded(self._relatives, sig == signal.SIGKILL) or []
+        # The driver lets go first, so that it starts no new master behind the signal.
+        self._host.ending(self.namespec, "the program was stopped")
+        error = self._stock_kill(sig)
+        if error is None:
+            for process in relatives:
+                if not as_group:
+                    self._guarded(process.signal, signal.Signals(sig))
+            if as_group and self._process_group != self.pid:
+                self._guarded(self._signal_group, sig)
+        for process in relatives:
+            process.close()
+        return error
+
+    def _stock_kill(self, sig: int) -> str | None:
+        error: str | None = Subprocess.kill(self, sig)
+        return error
+
+    def _relatives(self, with_workers: bool) -> list[Process]:
+        """Hold all other masters of the family and, for a kill, the workers of all."""
+        system = self._host.system
+        masters = family.descended_masters(system, self.pid)
+        if not with_workers:
+            return masters
+        heads = [self.pid, *(master.pid for master in masters)]
+        return masters + [worker for head in heads for worker in family.forked_by(system, head)]
+
+    def _signal_group(self, sig: int) -> None:
+        """Signal the group of the first master, which every later one is in.
+
+        Supervisor signals the group that has the master's own pid for its number; an adopted master
+        leads none, so that signal reached nobody.
+        """
+        if os.getpgid(self.pid) == self._process_group:  # unreaped, so the number is still its own
+            os.killpg(self._process_group, sig)
+
+    def _signal_master(self, sig: int) -> None:
+        if self._master:
+            self._master.signal(signal.Signals(sig))
+
+    def transition(self) -> None:
+        """Look after what a dead master left behind, then do as Supervisor does."""
+        if self._orphans:
+            self._guarded(self._mind_orphans)
+        Subprocess.transition(self)
+
+    def _collect_orphans(self) -> None:
+        """Hold the workers that a master left behind when it died without a successor.
+
+        One of them may be a new master between its fork and its exec.
+        """
+        self.release_orphans()
+        system = self._host.system
+        for pid in system.children(os.getpid()):
+            stat = system.stat(pid)
+            if not stat or stat.pgrp != self._process_group or not stat.forked_only:
+                continue
+            held = None if pid in self.config.options.pidhistory else system.hold(pid, stat.start)
+            if held:
+                self._orphans.append(held)
+        self._orphans_deadline = system.clock() + self.handover_options.drain_timeout
+
+    def _mind_orphans(self) -> None:
+        """End orphans that outstay their requests, or that have turned into a second family."""
+        system = self._host.system
+        late = system.clock() >= self._orphans_deadline
+        for orphan in self._orphans:
+            stat = system.stat(orphan.pid)
+            second_family = stat is not None and not stat.forked_only
+            if (late or second_family) and orphan.alive():
+                self._host.log.warn(
+                    f"{self.namespec}: killing pid {orphan.pid}, left behind by a dead master"
+                )
+                for worker in family.forked_by(system, orphan.pid):
+                    worker.signal(signal.SIGKILL)
+                    worker.close()
+                orphan.signal(signal.SIGKILL)
+        living = [orphan for orphan in self._orphans if orphan.alive()]
+        for orphan in self._orphans:
+            if orphan not in living:
+                orphan.close()
+        self._orphans = living
+
+    def release_orphans(self) -> None:
+        """Give the descriptors of the orphans back."""
+        for orphan in self._orphans:
+            orphan.close()
+        self._orphans = []
+
+    def _watch(self, pid: int) -> None:
+        self._master = self._host.system.hold(pid)
+        if self._master:
+            pidfd = self._master.fileno()
+            self.dispatchers[pidfd] = ExitDispatcher(self, pidfd)
+
+    def _unwatch(self) -> None:
+        master, self._master = self._master, None
+        if master:
+            self.dispatchers.pop(master.fileno(), None)
+            # Another descriptor may get this number before the loop polls again.
+            with contextlib.suppress(Exception):
+                self.config.options.poller.unregister_readable(master.fileno())
+            master.close()
+
+    def mark_output(self) -> None:
+        """Remember where the logs end now, so that `output` gives only what is written later."""
+        self.drain()
+        self._output_marks = {
+            path: os.path.getsize(path) for path in self._log_files() if os.path.isfile(path)
+        }
+
+    def output(self) -> tuple[str, ...]:
+        """The last lines the program's masters wrote since `mark_output`, safe to print."""
+        self.drain()
+        for path in self._log_files():
+            lines = self._lines_since_mark(path)
+            if lines:
+                return lines
+        return ()
+
+    def _log_files(self) -> list[str]:
+        config = self.config
+        stderr = config.stdout_logfile if config.redirect_stderr else config.stderr_logfile
+        return [path for path in (stderr, config.stdout_logfile) if isinstance(path, str)]
+
+    def _lines_since_mark(self, path: str) -> tuple[str, ...]:
+        try:
+            size = os.path.getsize(path)
+            mark = self._output_marks.get(path, 0)
+            start = max(size - OUTPUT_BYTES, mark if mark <= size else 0)  # smaller: it was rotated
+            data = readFile(path, start, OUTPUT_BYTES) if start < size else b""
+        except (OSError, ValueError):
+            return ()
+        lines = data.decode("utf-8", "replace").splitlines()
+        return tuple(printable(line) for line in lines if line.strip())[-OUTPUT_LINES:]
+
+    def _guarded(self, act: Any, *arguments: Any) -> Any:
+        """Call something of ours. An error is logged: supervisord itself must not end of it."""
+        try:
+            return act(*arguments)
+        except Exception as error:
+            self._host.log.critical(
+                f"{self.namespec}: {getattr(act, '__name__', act)} failed: "
+                f"{type(error).__name__}: {printable(str(error))}"
+            )
+            return None
+
+
+class DriverSubprocess(Subprocess):  # type: ignore[misc]
+    """The event listener that drives the handovers. It gets a socket to supervisord as fd 3."""
+
+    def __init__(self, config: ProcessConfig, host: Host) -> None:
+        Subprocess.__init__(self, config)
+        self._host = host
+        self._near: socket.socket | None = None
+        self._far: socket.socket | None = None
+        self.channel: ChannelDispatcher | None = None
+
+    def spawn(self) -> int | None:
+        """Start the driver with its end of a new channel."""
+        try:
+            self._near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._near.setblocking(False)
+            self._near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        except OSError as error:
+            self._host.log.critical(f"{self.config.name}: no channel for the driver: {error}")
+        pid: int | None = Subprocess.spawn(self)
+        if self._far:
+            self._far.close()
+            self._far = None
+        if pid and self._near:
+            self.channel = ChannelDispatcher(self, self._near, self._hear)
+            self.dispatchers[self._near.fileno()] = self.channel
+        elif self._near:
+            self._near.close()
+        return pid
+
+    def _prepare_child_fds(self) -> None:
+        """Do as Supervisor does, and keep the channel open as well."""
+        options: Any = self.config.options
+        options.dup2(self.pipes["child_stdin"], 0)
+        options.dup2(self.pipes["child_stdout"], 1)
+        options.dup2(self.pipes["child_stderr"], 2)
+        first_to_close = CHANNEL_FD
+        if self._far:
+            options.dup2(self._far.fileno(), CHANNEL_FD)
+            os.set_inheritable(CHANNEL_FD, True)
+            first_to_close += 1
+        for descriptor in range(first_to_close, options.minfds):
+            options.close_fd(descriptor)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        self._host.driver_said(self, message)
+
+    def finish(self, pid: int, sts: int) -> None:
+        """The driver ended: hear its last words, then do as Supervisor does."""
+        Subprocess.finish(self, pid, sts)
+        channel, self.channel, self._near = self.channel, None, None
+        if channel:
+            self._unregister(channel)
+            channel.shut()
+        self._host.driver_went(self)
+
+    def _unregister(self, channel: PDispatcher) -> None:
+        with contextlib.suppress(Exception):
+            self.config.options.poller.unregister_readable(channel.fd)

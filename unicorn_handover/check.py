@@ -1,0 +1,100 @@
+"""Asks a release for a health page: the operator's `check` option, tried through the soak."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from urllib.parse import urlsplit
+
+from .errors import printable
+
+PAUSE = 1.0  # seconds between two requests
+PATIENCE = 5.0  # seconds for one answer, all of it
+FAILURES = 3  # so many in a row fail the check
+
+
+class Check:
+    """Asks `address` again and again; `step` never blocks.
+
+    Each request runs in a thread of its own, because a look-up or a connect can block, and is given
+    up after PATIENCE. Only the status line and the header are read. A redirect is an answer: it is
+    not followed.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.passed = False
+        self.failure = ""
+        self._failures = 0
+        self._next = 0.0
+        self._asking: _Question | None = None
+
+    @property
+    def failed(self) -> bool:
+        """True once the release has failed: FAILURES bad answers in a row."""
+        return self._failures >= FAILURES
+
+    def step(self, now: float) -> None:
+        """Take an answer that has come, and ask again when it is time. `now` in seconds."""
+        if self._asking and (self._asking.done or now >= self._asking.deadline):
+            self._take(self._asking.fault)
+            self._asking = None
+            self._next = now + PAUSE
+        if self._asking is None and now >= self._next and not self.failed:
+            self._asking = _Question(self.address, now + PATIENCE)
+
+    def close(self) -> None:
+        """Forget a request under way; its thread ends by itself."""
+        self._asking = None
+
+    def _take(self, fault: str) -> None:
+        self.passed = not fault
+        self._failures = self._failures + 1 if fault else 0
+        if fault:
+            self.failure = f"{printable(self.address)} {fault}"
+
+
+class _Question:
+    def __init__(self, address: str, deadline: float) -> None:
+        self.address = address
+        self.deadline = deadline
+        self.done = False
+        self.fault = f"did not answer within {PATIENCE:g} s"
+        threading.Thread(target=self._ask, daemon=True).start()
+
+    def _ask(self) -> None:
+        try:
+            status = _status(self.address)
+            self.fault = "" if 200 <= status < 400 else f"answered {status}"
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.fault = f"did not answer: {printable(str(error) or type(error).__name__, 80)}"
+        self.done = True
+
+
+def _status(address: str) -> int:
+    """Return the status of one GET. Raises OSError or http.client.HTTPException."""
+    connection: http.client.HTTPConnection
+    if address.startswith("unix:"):
+        path, _, target = address[len("unix:") :].partition(":")
+        connection = _UnixConnection(path)
+    else:
+        url = urlsplit(address)
+        target = url._replace(scheme="", netloc="").geturl() or "/"
+        connection = http.client.HTTPConnection(url.netloc, timeout=PATIENCE)
+    try:
+        connection.request("GET", target, headers={"Connection": "close"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)

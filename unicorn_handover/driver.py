@@ -1,0 +1,153 @@
+"""Drives the handovers of many programs at once, in one thread that waits only on facts.
+
+The host sends its whole list of handovers whenever it changes; the driver answers with records.
+So a message can be merged with the next one, and a driver that starts anew needs no history.
+"""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import printable
+from .handover import Handover
+from .options import Options
+from .record import Record
+from .states import Event, Phase
+from .system import System
+
+WISHES = {"rollback": Event.ROLLBACK, "promote": Event.PROMOTE}
+
+
+@dataclass(frozen=True)
+class Order:
+    """One handover that the host wants driven, as it knows it, and the operator's wish."""
+
+    record: Record
+    options: Options
+    wish: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this as what `json.dumps` takes."""
+        options = vars(self.options)
+        return {"record": self.record.to_json(), "options": options, "wish": self.wish}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Order:
+        """Read what `to_json` gave. Raises KeyError, TypeError or ValueError if it is not that."""
+        record = Record.from_json(fields["record"])
+        return cls(record, Options(**fields["options"]), str(fields["wish"]))
+
+
+@dataclass(frozen=True)
+class Orders:
+    """All that the host wants driven; `max_handovers` at once, 0 for no limit."""
+
+    orders: list[Order] = field(default_factory=list)
+    max_handovers: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this as what `json.dumps` takes."""
+        orders = [order.to_json() for order in self.orders]
+        return {"orders": orders, "max_handovers": self.max_handovers}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Orders:
+        """Read what `to_json` gave. Raises KeyError, TypeError or ValueError if it is not that."""
+        orders = [Order.from_json(order) for order in fields["orders"]]
+        return cls(orders, int(fields["max_handovers"]))
+
+
+class Driver:
+    """Runs handovers as the host orders them; `report` carries each new record to the host."""
+
+    def __init__(self, system: System, report: Callable[[Record], None]) -> None:
+        self._system = system
+        self._report = report
+        self._running: dict[tuple[str, int], Handover] = {}
+        self._orders = Orders()
+        self._ended: set[tuple[str, int]] = set()  # reported, but the host has not read it yet
+
+    def take(self, orders: Orders) -> None:
+        """Follow a new list: begin what is new, drop without a signal what is on it no more."""
+        self._orders = orders
+        wanted = {(o.record.program, o.record.number) for o in orders.orders}
+        self._ended &= wanted
+        for key in [key for key in self._running if key not in wanted]:
+            self._running.pop(key).close()
+        for order in orders.orders:
+            running = self._running.get((order.record.program, order.record.number))
+            if running and order.wish in WISHES:
+                running.wish(WISHES[order.wish])
+        self._begin_more()
+
+    def step(self) -> None:
+        """Move every handover on as far as the facts of this moment allow."""
+        for key, handover in list(self._running.items()):
+            self._guarded(handover.step, handover.record)
+            if handover.finished:
+                self._ended.add(key)
+                self._running.pop(key, None)
+                handover.close()
+        self._begin_more()
+
+    def wait(self, selector: selectors.BaseSelector) -> None:
+        """Wait until one of the selector's files, an exit or a deadline calls for a step."""
+        watched = {fd for handover in self._running.values() for fd in handover.descriptors()}
+        for descriptor in watched:
+            selector.register(descriptor, selectors.EVENT_READ)
+        wake_at = min((h.wake_at() for h in self._running.values()), default=float("inf"))
+        try:
+            timeout = None if wake_at == float("inf") else max(0, wake_at - self._system.clock())
+            selector.select(timeout)
+        finally:
+            for descriptor in watched:
+                selector.unregister(descriptor)
+
+    def close(self) -> None:
+        """Give every descriptor back; what runs goes on running."""
+        for handover in self._running.values():
+            handover.close()
+        self._running.clear()
+
+    def _begin_more(self) -> None:
+        """Begin orders while there is room; those that were under way already need none."""
+        for order in self._orders.orders:
+            record = order.record
+            key = (record.program, record.number)
+            if key in self._running or key in self._ended:
+                continue
+            waiting = record.phase in (Phase.REQUESTED, Phase.QUEUED)
+            if not waiting or self._has_room():
+                self._guarded(lambda order=order: self._begin(order), record)  # type: ignore[misc]
+            elif record.phase is Phase.REQUESTED:
+                self._report(record.but(phase=Phase.QUEUED, since=self._system.clock()))
+
+    def _has_room(self) -> bool:
+        limit = self._orders.max_handovers
+        return limit == 0 or len(self._running) < limit
+
+    def _begin(self, order: Order) -> None:
+        key = (order.record.program, order.record.number)
+        handover = Handover(self._system, order.options, order.record, self._report)
+        self._running[key] = handover
+        if order.wish in WISHES:
+            handover.wish(WISHES[order.wish])
+        handover.step()
+
+    def _guarded(self, act: Callable[[], None], record: Record) -> None:
+        """One program's trouble must not stop the others: it fails that handover."""
+        try:
+            act()
+        except Exception as error:
+            key = (record.program, record.number)
+            self._ended.add(key)
+            handover = self._running.pop(key, None)
+            if handover:
+                record = handover.record
+                handover.close()
+            now = self._system.clock()
+            why = f"the driver gave up: {type(error).__name__}: {printable(str(error))}"
+            self._report(record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))

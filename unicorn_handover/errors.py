@@ -1,0 +1,27 @@
+"""Every refusal an operator can meet, each as one line: what, where, and what to do."""
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Return `text` from outside made safe for a log line: escaped, cut to `limit` characters."""
+    escaped = text.encode("unicode_escape").decode("ascii")
+    return escaped if len(escaped) <= limit else escaped[: limit - 3] + "..."
+
+
+class HandoverError(Exception):
+    """The base of the errors below."""
+
+
+class ConfigError(HandoverError):
+    """A configuration value that cannot be used.
+
+    `section` is the section's name without brackets, `key` the option's name as the file spells it.
+    """
+
+    def __init__(self, section: str, key: str, problem: str, fix: str) -> None:
+        self.section = section
+        self.key = key
+        super().__init__(f"[{section}] {key}: {problem}; {fix}")
+
+
+class Refused(HandoverError):
+    """A handover that must not begin, because its first signal could already cost requests."""

@@ -1,0 +1,90 @@
+"""Who belongs to a program: its masters and their workers, each held by a pidfd and proven."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .servers import Readiness, Server, is_any_successor, is_forked
+from .system import Process, System
+
+
+def successor(system: System, old: Process, server: Server) -> Process | None:
+    """Hold the new master that the living master `old` has re-executed, or None."""
+    for pid in system.children(old.pid):
+        held = system.hold(pid)
+        if held is None:
+            continue
+        if held.start >= old.start and server.is_successor(system, pid, old.pid):
+            return held
+        held.close()
+    return None
+
+
+def successors_among(
+    system: System, pids: list[int], old: int, process_group: int
+) -> list[Process]:
+    """Hold those of `pids` that are new masters started by `old`, which may be dead by now.
+
+    When a master dies its successor becomes the subreaper's child, so parentage proves nothing any
+    more. The process group does: the host made it for the program, and its number cannot be reused
+    while a process is in it.
+    """
+    found = []
+    for pid in pids:
+        held = system.hold(pid)
+        if held is None:
+            continue
+        stat = system.stat(pid)
+        if stat and stat.pgrp == process_group and is_any_successor(system, pid, old):
+            found.append(held)
+        else:
+            held.close()
+    return found
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The workers of one master at one moment, as (pid, start time)."""
+
+    ready: frozenset[tuple[int, int]]
+    booting: frozenset[tuple[int, int]]
+
+    @property
+    def all(self) -> frozenset[tuple[int, int]]:
+        """Ready or not."""
+        return self.ready | self.booting
+
+
+def workers(system: System, master: Process, server: Server) -> Workers:
+    """Look at the workers of a master."""
+    ready, booting = set(), set()
+    for pid in system.children(master.pid):
+        stat = system.stat(pid)
+        if stat is None or stat.state == "Z":
+            continue
+        readiness = server.readiness(system, pid)
+        if readiness is Readiness.READY:
+            ready.add((pid, stat.start))
+        elif readiness is Readiness.BOOTING:
+            booting.add((pid, stat.start))
+    return Workers(frozenset(ready), frozenset(booting))
+
+
+def descended_masters(system: System, pid: int) -> list[Process]:
+    """Hold every new master below the master `pid`: its successor, and that one's, if any."""
+    masters: list[Process] = []
+    for child in system.children(pid):
+        held = system.hold(child)
+        if held is None:
+            continue
+        if is_any_successor(system, child, pid):
+            masters += [held, *descended_masters(system, child)]
+        else:
+            held.close()
+    return masters
+
+
+def forked_by(system: System, pid: int) -> list[Process]:
+    """Hold the workers that the master `pid` forked, of whatever server."""
+    held = (system.hold(child) for child in system.children(pid) if is_forked(system, child))
+    return [worker for worker in held if worker]

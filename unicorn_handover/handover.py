@@ -1,0 +1,379 @@
+"""One handover: observes the masters, moves through the states, sends the signals."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+
+from . import family, preflight
+from .check import Check
+from .errors import Refused
+from .family import Workers
+from .options import Options
+from .record import MasterId, Record
+from .servers import ADD_WORKER, RE_EXEC, SERVERS, Server
+from .states import TABLE, Event, Phase, matters
+from .system import Process, System
+
+SEARCH_PAUSE = 0.01  # seconds between looks for the new master: a failing exec takes about 5 ms
+BOOT_PAUSE = 0.05  # seconds between looks at workers: masks change without waking anyone
+AGAIN_PAUSE = 0.5  # seconds until USR2 is sent again, see `_search`
+DYING_WORKERS = 3  # so many dead before they were ready is a crash loop, not bad luck
+SETTLED = 2.0  # seconds without a new worker, where a master does not show that it forked all
+HARD_PAUSE = 5.0  # seconds until a harder signal follows
+
+
+class Handover:
+    """Drives one record to its end. `step` never blocks and may be called at any time.
+
+    `report` is given every new record before it is acted upon.
+    """
+
+    def __init__(
+        self, system: System, options: Options, record: Record, report: Callable[[Record], None]
+    ) -> None:
+        self._system = system
+        self._options = options
+        self._report = report
+        self._server: Server | None = SERVERS.get(record.server)
+        self._old = system.hold(*record.old)
+        self._new = system.hold(*record.new) if record.new else None
+        self._refusal = ""
+        self._wish: Event | None = None
+        self._check: Check | None = None
+        self._first_children: frozenset[int] = frozenset()
+        self._forked: set[int] = set()
+        self._usr2_at = 0.0
+        self._seen: dict[tuple[int, int], Process] = {}
+        self._workers = Workers(frozenset(), frozenset())
+        self._workers_changed = system.clock()
+        self._was_ready: set[tuple[int, int]] = set()
+        self._deaths = 0
+        self.record = record
+        if record.phase in (Phase.REQUESTED, Phase.QUEUED):
+            self._enter(Phase.CHECKING)
+        else:
+            self._act()
+
+    @property
+    def finished(self) -> bool:
+        """True once the record has reached its end."""
+        return self.record.phase.final
+
+    def close(self) -> None:
+        """Give every descriptor back. Sends nothing: what runs goes on running."""
+        for process in (self._old, self._new, *self._seen.values()):
+            if process:
+                process.close()
+        self._seen.clear()
+        self._stop_check()
+
+    def wish(self, event: Event) -> None:
+        """Take the operator's ROLLBACK or PROMOTE; it is kept until a phase that it can end."""
+        self._wish = event
+
+    def descriptors(self) -> Iterator[int]:
+        """The pidfds whose exits this handover waits for."""
+        for process in (self._old, self._new):
+            if process and process.alive():
+                yield process.fileno()
+
+    def wake_at(self) -> float:
+        """When `step` is to be called although no descriptor became readable, on the clock."""
+        now = self._system.clock()
+        pauses = {
+            Phase.RE_EXECUTING: SEARCH_PAUSE,
+            Phase.BOOTING: BOOT_PAUSE,
+            Phase.ALONE: BOOT_PAUSE,
+            Phase.SOAKING: 4 * BOOT_PAUSE,
+            Phase.RESTORING: BOOT_PAUSE,
+        }
+        pause = pauses.get(self.record.phase)
+        deadline = self._deadline()
+        return deadline if pause is None else min(now + pause, deadline)
+
+    def step(self) -> None:
+        """Move on as far as the facts of this moment allow."""
+        while not self.finished:
+            event = next((e for e in self._events() if matters(self.record.phase, e)), None)
+            if event is None:
+                return
+            move = TABLE[self.record.phase][event]
+            self._enter(move.phase, self._in_full(event, move.reason))
+
+    # -- what is so ------------------------------------------------------------------------------
+
+    def _events(self) -> Iterator[Event]:
+        if self._old is None or not self._old.alive():
+            yield Event.OLD_GONE
+        if self.record.new and (self._new is None or not self._new.alive()):
+            yield Event.NEW_GONE
+        if self._wish and matters(self.record.phase, self._wish):
+            wish, self._wish = self._wish, None
+            yield wish
+        look = _LOOKS.get(self.record.phase)
+        if look:
+            yield from look(self)
+        if self._system.clock() >= self._deadline():
+            yield Event.TIMEOUT
+
+    def _preflight(self) -> Iterator[Event]:
+        assert self._old is not None
+        try:
+            self._server = preflight.identify(self._system, self._old, self._options)
+            preflight.check(self._system, self._old, self._server)
+        except Refused as refusal:
+            self._refusal = str(refusal)
+            yield Event.REFUSED
+            return
+        strength = len(family.workers(self._system, self._old, self._server).all)
+        self.record = self.record.but(server=self._server.name, strength=strength)
+        yield Event.PASSED
+
+    def _search(self) -> Iterator[Event]:
+        assert self._old is not None and self._server is not None
+        new = family.successor(self._system, self._old, self._server)
+        if new:
+            self._new = new
+            self.record = self.record.but(new=MasterId(new.pid, new.start))
+            yield Event.NEW_FOUND
+            return
+        now = set(self._system.children(self._old.pid))
+        missing = self._forked - now
+        self._forked |= now - self._first_children
+        # A child that came and went, while every child of before is still there, is no worker's.
+        if missing and self._first_children <= now:
+            yield Event.RE_EXEC_FAILED
+        # gunicorn ignores USR2 until it has noticed, within 1 s, that the master before it is gone.
+        # Sending it again is safe: while the child lives, both servers refuse a second one.
+        elif self._system.clock() >= self._usr2_at + AGAIN_PAUSE:
+            self._send_re_exec()
+
+    def _boot(self) -> Iterator[Event]:
+        self._count()
+        if self._deaths >= DYING_WORKERS:
+            yield Event.DYING
+        if self._all_ready():
+            yield Event.READY if self._options.soak or self._options.check else Event.PROVEN
+
+    def _soak(self) -> Iterator[Event]:
+        self._count()
+        if self._deaths >= DYING_WORKERS:
+            yield Event.DYING
+        soaked = self._system.clock() >= self.record.since + self._options.soak
+        if self._check is None:
+            if soaked:
+                yield Event.PROVEN
+            return
+        self._check.step(self._system.clock())
+        if self._check.failed:
+            yield Event.CHECK_FAILED
+        elif soaked and self._check.passed:
+            yield Event.PROVEN
+
+    def _restore(self) -> Iterator[Event]:
+        assert self._old is not None and self._server is not None
+        self._add_workers()
+        ready = family.workers(self._system, self._old, self._server).ready
+        if self._server.quiesce:  # those of before were told to quit, and may still be draining
+            began = self._system.ticks(self.record.since)
+            ready = frozenset(worker for worker in ready if worker[1] >= began)
+        late = self._system.clock() >= self._deadline()
+        if len(ready) >= self.record.strength or (late and ready):
+            yield Event.OLD_READY
+
+    def _count(self) -> None:
+        """Look at the new master's workers: who is ready, and who died before."""
+        assert self._server is not None
+        if self._new is None:
+            return
+        found = family.workers(self._system, self._new, self._server)
+        for pid, start in found.all - self._workers.all:
+            held = self._system.hold(pid, start)
+            if held:
+                self._seen[pid, start] = held
+        self._was_ready |= found.ready
+        for worker in [w for w, held in self._seen.items() if not held.alive()]:
+            self._seen.pop(worker).close()
+            self._deaths += worker not in self._was_ready
+        if found.all != self._workers.all:
+            self._workers_changed = self._system.clock()
+        self._workers = found
+        if (len(found.ready), len(found.all)) != (self.record.ready, self.record.total):
+            self.record = self.record.but(ready=len(found.ready), total=len(found.all))
+            self._report(self.record)
+
+    def _all_ready(self) -> bool:
+        assert self._server is not None and self._new is not None
+        if self._workers.booting or not self._workers.ready:
+            return False
+        all_forked = self._server.all_forked(self._system, self._new.pid)
+        if all_forked is None:
+            settled = self._system.clock() >= self._workers_changed + SETTLED
+            return settled or len(self._workers.ready) >= max(1, self.record.strength)
+        return all_forked
+
+    def _deadline(self) -> float:
+        since, options = self.record.since, self._options
+        if self.record.phase in (Phase.RE_EXECUTING, Phase.BOOTING, Phase.ALONE):
+            return self.record.signalled + options.boot_timeout
+        if self.record.phase is Phase.RESTORING:
+            return since + options.boot_timeout
+        if self.record.phase is Phase.DRAINING:
+            return since + options.drain_timeout
+        if self.record.phase is Phase.REMOVING:
+            # Ready workers may be answering requests; the others hold none.
+            return since + (options.drain_timeout if self.record.ready else 1.0)
+        if self.record.phase is Phase.FORCING:
+            return since + HARD_PAUSE
+        return float("inf")
+
+    def _in_full(self, event: Event, reason: str) -> str:
+        """The reason with the pids, times and causes an operator needs."""
+        if not reason:
+            return ""
+        if event is Event.REFUSED:
+            return self._refusal
+        if event is Event.CHECK_FAILED and self._check:
+            return f"{reason}: {self._check.failure}"
+        if event is Event.TIMEOUT and self.record.phase is not Phase.RESTORING:
+            timed = f"{reason} (boot_timeout = {self._options.boot_timeout:g} s"
+            return f"{timed}; {self.record.ready} of {self.record.total} ready)"
+        if event is Event.NEW_GONE and self.record.new:
+            return reason.replace("new master", f"new master (pid {self.record.new.pid})")
+        return reason
+
+    # -- what is done ----------------------------------------------------------------------------
+
+    def _enter(self, phase: Phase, reason: str = "") -> None:
+        now = self._system.clock()
+        signalled = now if phase is Phase.RE_EXECUTING else self.record.signalled
+        self.record = self.record.but(
+            phase=phase,
+            since=now,
+            signalled=signalled,
+            reason=self.record.reason or reason,
+            ended=now if phase.final else 0.0,
+        )
+        self._report(self.record)  # before acting: see `record`
+        self._act()
+
+    def _act(self) -> None:
+        """Do what entering the phase means; doing it a second time does no harm."""
+        act = _ACTS.get(self.record.phase)
+        if act:
+            act(self)
+
+    def _send_re_exec(self) -> None:
+        assert self._old is not None
+        if not self._usr2_at:
+            self._first_children = frozenset(self._system.children(self._old.pid))
+        self._usr2_at = self._system.clock()
+        self._old.signal(RE_EXEC)
+
+    def _begin_re_exec(self) -> None:
+        # A driver that takes over must not send USR2 to a master that already has a successor.
+        if self._old is None or self._server is None:
+            return
+        found = family.successor(self._system, self._old, self._server)
+        if found:
+            found.close()
+        else:
+            self._send_re_exec()
+
+    def _quiesce(self) -> None:
+        if self._options.check:
+            self._check = Check(self._options.check)
+        if self._old and self._server and self._server.quiesce:
+            self._old.signal(self._server.quiesce)
+
+    def _begin_restore(self) -> None:
+        self._stop_check()
+        self._add_workers()
+
+    def _add_workers(self) -> None:
+        """Add the old workers back one by one.
+
+        Not by HUP, which loads the application and its settings anew: from the disk, where the new
+        release may be, and without `-c` it re-executes. The kernel keeps one pending signal of a
+        kind, so the next one waits until the last was delivered.
+        """
+        if self._old is None or self._server is None or self._server.quiesce is None:
+            return
+        while self.record.restored < self.record.strength:
+            masks = self._system.signal_masks(self._old.pid)
+            if masks is None or masks.awaits(ADD_WORKER):
+                return
+            self.record = self.record.but(restored=self.record.restored + 1)
+            self._report(self.record)  # before acting: the next driver must not add it again
+            self._old.signal(ADD_WORKER)
+
+    def _remove(self) -> None:
+        self._stop_check()
+        if self._new and self._server:
+            self._new.signal(self._server.graceful)
+
+    def _drain(self) -> None:
+        self._stop_check()
+        if self._old and self._server:
+            self._old.signal(self._server.graceful)
+
+    def _force(self) -> None:
+        if self._old and self._server:
+            self._old.signal(self._server.quick)
+
+    def _kill_new(self) -> None:
+        self._kill(self._new)
+
+    def _kill_old(self) -> None:
+        self._kill(self._old)
+
+    def _kill(self, master: Process | None) -> None:
+        """Kill a master and its workers, which would outlive it if they are stuck."""
+        if master is None or self._server is None:
+            return
+        master.signal(signal.SIGSTOP)  # so that it forks no more while its workers are listed
+        held = [
+            self._system.hold(*worker)
+            for worker in family.workers(self._system, master, self._server).all
+        ]
+        master.signal(signal.SIGKILL)
+        for worker in held:
+            if worker:
+                worker.signal(signal.SIGKILL)
+                worker.close()
+
+    def _sweep(self) -> None:
+        """After a failure: end the new workers whose master died before they could serve."""
+        self._stop_check()
+        if self.record.new and (self._new is None or not self._new.alive()):
+            for worker, held in self._seen.items():
+                if worker not in self._was_ready:
+                    held.signal(signal.SIGKILL)
+
+    def _stop_check(self) -> None:
+        if self._check:
+            self._check.close()
+            self._check = None
+
+
+_LOOKS: dict[Phase, Callable[[Handover], Iterator[Event]]] = {
+    Phase.CHECKING: Handover._preflight,
+    Phase.RE_EXECUTING: Handover._search,
+    Phase.BOOTING: Handover._boot,
+    Phase.ALONE: Handover._boot,
+    Phase.SOAKING: Handover._soak,
+    Phase.RESTORING: Handover._restore,
+}
+
+_ACTS: dict[Phase, Callable[[Handover], None]] = {
+    Phase.RE_EXECUTING: Handover._begin_re_exec,
+    Phase.SOAKING: Handover._quiesce,
+    Phase.RESTORING: Handover._begin_restore,
+    Phase.REMOVING: Handover._remove,
+    Phase.KILLING_NEW: Handover._kill_new,
+    Phase.DRAINING: Handover._drain,
+    Phase.FORCING: Handover._force,
+    Phase.KILLING_OLD: Handover._kill_old,
+    Phase.FAILED: Handover._sweep,
+}

@@ -1,0 +1,186 @@
+"""What the host knows of its programs' handovers: one running each, at most one waiting, the last.
+
+It lives in the host, so it outlives every driver. It does no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .record import MasterId, Record
+from .states import Phase
+
+DRIVER_GRACE = 15.0  # seconds a driver may be away before callers are told
+KEPT = 10  # ended handovers remembered for each program
+
+TOLD_TO_QUIT = (Phase.DRAINING, Phase.FORCING, Phase.KILLING_OLD)
+NOT_BEGUN = (Phase.REQUESTED, Phase.QUEUED, Phase.CHECKING)
+
+
+@dataclass
+class Page:
+    """A program's running handover, the number of the one that is to follow, and those ended."""
+
+    running: Record | None
+    following: int
+    ended: list[Record]
+    changes: int = 0  # counts the changes of this page, for those who watch it
+    wish: str = ""
+
+
+class Ledger:
+    """The handovers of all managed programs.
+
+    `clock` gives CLOCK_MONOTONIC seconds. `master` tells a program's living master, or None.
+    `changed` is called after every change with the record that changed.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        master: Callable[[str], MasterId | None],
+        changed: Callable[[Record], None],
+    ) -> None:
+        self._clock = clock
+        self._master = master
+        self._changed = changed
+        self._pages: dict[str, Page] = {}
+        self._driver_since: float | None = None
+        self._driverless_since = clock()
+
+    def page(self, program: str) -> Page:
+        """Return the program's page, an empty one if it has none yet."""
+        return self._pages.setdefault(program, Page(None, 0, []))
+
+    def last(self, program: str) -> Record | None:
+        """Return the running handover, or else the one that ended last."""
+        page = self.page(program)
+        return page.running or (page.ended[-1] if page.ended else None)
+
+    def find(self, program: str, number: int) -> Record | None:
+        """Return the handover of that number if it has begun and is still remembered."""
+        page = self.page(program)
+        known = [page.running] if page.running else []
+        return next((r for r in known + page.ended if r.number == number), None)
+
+    def running(self) -> list[Record]:
+        """All handovers under way: what a driver is to drive."""
+        return [page.running for page in self._pages.values() if page.running]
+
+    def request(self, program: str) -> int:
+        """Ask for a handover and return its number.
+
+        One that has not begun yet serves this caller too; behind one that has, exactly one more
+        follows, however many ask.
+        """
+        page = self.page(program)
+        if page.running is None:
+            return self._begin(program, self._next_number(page))
+        if page.running.phase in NOT_BEGUN:
+            return page.running.number
+        page.following = page.following or page.running.number + 1
+        return page.following
+
+    def report(self, record: Record) -> None:
+        """Take a record from the driver; an old or a foreign one changes nothing."""
+        page = self.page(record.program)
+        if page.running is None or page.running.number != record.number:
+            return
+        page.running = record
+        if record.phase.final:
+            self._end(page, record)
+        else:
+            self._tell(page, record)
+
+    def cancel(self, program: str, reason: str) -> None:
+        """End a program's handovers without another signal: its masters are being ended."""
+        page = self.page(program)
+        page.following = 0
+        if page.running:
+            self._fail(page, page.running, reason)
+
+    def adopted(self, program: str, new: MasterId) -> None:
+        """Note that the host took `new` for the program's master.
+
+        While the old master was draining, that is the end of the handover; the driver need not be
+        there to say so.
+        """
+        page = self.page(program)
+        record = page.running
+        if record and record.new == new and record.phase in TOLD_TO_QUIT:
+            self.report(record.but(phase=Phase.DONE, since=self._clock(), ended=self._clock()))
+
+    def lost(self, program: str, reason: str) -> None:
+        """Note that the program's master died and nothing took its place."""
+        page = self.page(program)
+        if page.running:
+            self._fail(page, page.running, reason)
+
+    def driver_came(self) -> None:
+        """Note that a driver is there."""
+        self._driver_since = self._clock()
+
+    def driver_went(self) -> None:
+        """Note that no driver is there."""
+        self._driver_since = None
+        self._driverless_since = self._clock()
+
+    @property
+    def driver_is_there(self) -> bool:
+        """True while a driver is there."""
+        return self._driver_since is not None
+
+    @property
+    def driver_is_overdue(self) -> bool:
+        """True if no driver has been there for longer than DRIVER_GRACE."""
+        return self._driver_since is None and self._clock() >= self._driverless_since + DRIVER_GRACE
+
+    def tick(self, absence: str) -> None:
+        """Give up what has not begun if the driver stays away; `absence` tells the operator.
+
+        What has begun is kept: the next driver finishes it or backs it out.
+        """
+        if not self.driver_is_overdue:
+            return
+        for page in self._pages.values():
+            if page.running and page.running.phase in NOT_BEGUN:
+                page.following = 0
+                self._fail(page, page.running, absence)
+
+    def forget(self, program: str) -> None:
+        """Drop a program that is managed no more."""
+        self._pages.pop(program, None)
+
+    def _next_number(self, page: Page) -> int:
+        return page.ended[-1].number + 1 if page.ended else 1
+
+    def _begin(self, program: str, number: int) -> int:
+        page = self.page(program)
+        now = self._clock()
+        master = self._master(program)
+        record = Record(program, number, Phase.REQUESTED, master or MasterId(0, 0), now, now)
+        page.running = record
+        page.wish = ""
+        if master is None:
+            self._fail(page, record, "it is not running")
+        else:
+            self._tell(page, record)
+        return number
+
+    def _fail(self, page: Page, record: Record, reason: str) -> None:
+        now = self._clock()
+        why = f"{record.reason}; {reason}" if record.reason else reason
+        self._end(page, record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))
+
+    def _end(self, page: Page, record: Record) -> None:
+        page.running = None
+        page.ended = [*page.ended[1 - KEPT :], record]
+        self._tell(page, record)
+        number, page.following = page.following, 0
+        if number:
+            self._begin(record.program, number)
+
+    def _tell(self, page: Page, record: Record) -> None:
+        page.changes += 1
+        self._changed(record)

@@ -1,0 +1,183 @@
+"""The options of a handover: their names, defaults and ranges. The same for every host."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+
+from .errors import ConfigError, printable
+
+SERVERS = ("auto", "unicorn", "gunicorn")
+LONGEST = 86400.0  # one day, in seconds: more is a typing error
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one program is handed over. Times are in seconds."""
+
+    server: str = "auto"
+    boot_timeout: float = 120.0
+    soak: float = 0.0
+    check: str = ""
+    drain_timeout: float = 60.0
+    pidfile: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a plugin section says.
+
+    `programs` holds the options of every program the section names, in its order; `errors` the
+    lines to show the operator; `refusals` what keeps a program from being handed over, by its name.
+    `max_handovers` is how many may run at once, 0 for no limit.
+    """
+
+    programs: dict[str, Options]
+    max_handovers: int = 0
+    errors: list[ConfigError] = field(default_factory=list)
+    refusals: dict[str, ConfigError] = field(default_factory=dict)
+
+
+def parse(section: str, raw: Mapping[str, str], listing: str = "programs") -> Settings:
+    """Read a plugin section's `raw` keys and values.
+
+    `listing` is the key that names the managed programs ("programs", "watchers"). Nothing is
+    raised: a bad value is an error that also refuses handovers of the programs it concerns, so that
+    a typing error never turns a zero-downtime restart into a plain one.
+    """
+    return _Parser(section, raw, listing).settings()
+
+
+def names_in(value: str) -> list[str]:
+    """Split a list of names at spaces and commas, keeping the first of doubles."""
+    return list(dict.fromkeys(re.split(r"[\s,]+", value.strip()))) if value.strip() else []
+
+
+class _Parser:
+    def __init__(self, section: str, raw: Mapping[str, str], listing: str) -> None:
+        self.section = section
+        self.raw = raw
+        self.listing = listing
+        self.names = names_in(raw.get(listing, ""))
+        self.errors: list[ConfigError] = []
+        self.refusals: dict[str, ConfigError] = {}
+
+    def settings(self) -> Settings:
+        if not self.names:
+            self._error(self.listing, "names nothing", "list the programs to manage", ())
+        common: dict[str, object] = {}
+        own: dict[str, dict[str, object]] = {name: {} for name in self.names}
+        limit = 0
+        for key, value in self.raw.items():
+            if key == self.listing:
+                continue
+            if key == "max_handovers":
+                limit = self._limit(key, value)
+            elif "." in key:
+                name, _, option = key.rpartition(".")
+                self._read(key, option, value, own.get(name), (name,))
+            else:
+                self._read(key, key, value, common, self.names)
+        programs = {name: Options(**{**common, **own[name]}) for name in self.names}  # type: ignore[arg-type]
+        self._refuse_shared_pidfiles(programs)
+        return Settings(programs, limit, self.errors, self.refusals)
+
+    def _error(self, key: str, problem: str, fix: str, concerned: Sequence[str]) -> None:
+        error = ConfigError(self.section, key, problem, fix)
+        self.errors.append(error)
+        for name in concerned:
+            self.refusals.setdefault(name, error)
+
+    def _read(
+        self,
+        key: str,
+        option: str,
+        value: str,
+        into: dict[str, object] | None,
+        concerned: Sequence[str],
+    ) -> None:
+        if into is None:
+            name = printable(key.rpartition(".")[0], 60)
+            self._error(key, f"{name} is not in `{self.listing}`", "add it there", ())
+            return
+        reader = _READERS.get(option)
+        if reader is None:
+            known = ", ".join(f.name for f in fields(Options))
+            self._error(printable(key, 60), "unknown option", f"the options are {known}", concerned)
+            return
+        try:
+            into[option] = reader(value.strip())
+        except ValueError as error:
+            shown = printable(value, 80)
+            problem, fix = error.args
+            self._error(key, f"{problem}, not {shown!r}", fix, concerned)
+
+    def _limit(self, key: str, value: str) -> int:
+        if value.strip().isascii() and value.strip().isdigit():
+            return int(value)
+        shown = printable(value, 80)
+        fix = "0 means no limit"
+        self._error(key, f"must be a whole number, not {shown!r}", fix, self.names)
+        return 0
+
+    def _refuse_shared_pidfiles(self, programs: Mapping[str, Options]) -> None:
+        users: dict[str, list[str]] = {}
+        for name, options in programs.items():
+            if options.pidfile:
+                users.setdefault(options.pidfile, []).append(name)
+        for path, names in users.items():
+            if len(names) > 1:
+                problem = f"{' and '.join(names)} share {printable(path)}"
+                self._error("pidfile", problem, "give each program a pid file of its own", names)
+
+
+def _server(value: str) -> str:
+    if value == "nginx":
+        raise ValueError("must be auto, unicorn or gunicorn", "nginx is not supported yet")
+    if value not in SERVERS:
+        raise ValueError("must be auto, unicorn or gunicorn", "auto reads the running master")
+    return value
+
+
+@dataclass(frozen=True)
+class _Seconds:
+    low: float
+
+    def __call__(self, value: str) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not self.low <= seconds <= LONGEST:
+            raise ValueError(
+                f"must be a number of seconds from {self.low:g} to {LONGEST:g}",
+                "write it without a unit",
+            )
+        return seconds
+
+
+def _check(value: str) -> str:
+    if not value or re.fullmatch(r"http://[^/\s]+(/\S*)?|unix:/[^:\s]+:/\S*", value):
+        return value
+    raise ValueError(
+        "must be an address to ask",
+        "write http://host:port/path or unix:/path.sock:/path",
+    )
+
+
+def _path(value: str) -> str:
+    if value and not value.startswith("/"):
+        raise ValueError("must be an absolute path", "start it with /")
+    return value
+
+
+_READERS: dict[str, Callable[[str], object]] = {
+    "server": _server,
+    "boot_timeout": _Seconds(1),
+    "soak": _Seconds(0),
+    "check": _check,
+    "drain_timeout": _Seconds(1),
+    "pidfile": _path,
+}

@@ -1,0 +1,82 @@
+"""What is known of one handover: enough for another driver to go on with it.
+
+The driver gives its record to the host before it acts on it, so the host always holds the last
+phase that may have begun. It crosses between the two as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+from .states import Phase
+
+
+class MasterId(NamedTuple):
+    """A master by its pid and its start time, in clock ticks since boot."""
+
+    pid: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """One handover of one program.
+
+    number: counts the program's handovers from 1.
+    old, new: the masters; `new` is None until it is found.
+    server: the name of the server, "" until it is known.
+    strength, restored: how many workers the old master had before the handover, and how many of
+    them it was told to bring back.
+    ready, total: the new master's workers that are ready, and all of them.
+    reason: why it failed, "" while nothing is wrong.
+    began, signalled, since: seconds of CLOCK_MONOTONIC when it was asked for, when USR2 was sent
+    (0 before that), and when the phase was entered.
+    ended: when it reached its end, 0 before that.
+    output: the last lines the program wrote, if it failed and the host has them.
+    """
+
+    program: str
+    number: int
+    phase: Phase
+    old: MasterId
+    began: float
+    since: float
+    new: MasterId | None = None
+    server: str = ""
+    strength: int = 0
+    restored: int = 0
+    ready: int = 0
+    total: int = 0
+    reason: str = ""
+    signalled: float = 0.0
+    ended: float = 0.0
+    output: tuple[str, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """True if the new master took over, and was what the operator asked for."""
+        return self.phase is Phase.DONE and not self.reason
+
+    def but(self, **changes: Any) -> Record:
+        """Return a copy with these fields changed."""
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this as what `json.dumps` takes."""
+        return {**asdict(self), "phase": self.phase.value}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Record:
+        """Read what `to_json` gave. Raises KeyError, TypeError or ValueError if it is not that."""
+        new = fields["new"]
+        return cls(
+            **{
+                **fields,
+                "phase": Phase(fields["phase"]),
+                "old": MasterId(*fields["old"]),
+                "new": None if new is None else MasterId(*new),
+                "output": tuple(fields["output"]),
+            }
+        )

@@ -1,0 +1,175 @@
+"""What differs between the servers: their signals, and the exact facts that prove who is who.
+
+One row a server. The proofs were measured on unicorn 6.0.0 and 6.1.0 and gunicorn 20.1 to 27.0.1;
+docs/design.md tells what each rests on.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from signal import SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, Signals
+
+from .system import System
+
+RE_EXEC = SIGUSR2  # both servers: fork, exec the same command, keep serving
+ADD_WORKER = SIGTTIN
+DROP_WORKER = SIGTTOU
+
+
+class Readiness(enum.Enum):
+    """What one child of a master is."""
+
+    NOT_A_WORKER = enum.auto()
+    BOOTING = enum.auto()
+    READY = enum.auto()
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server's signals and proofs.
+
+    graceful: ends a master after its requests. quick: ends it now, cutting requests.
+    quiesce: ends the workers gracefully and keeps the master, or None where it cannot.
+    is_master(words): whether a command line is this server's.
+    is_successor(system, pid, old): whether an exec'd process is the new master that `old` started.
+    readiness(system, pid): what a child of a master is.
+    all_forked(system, pid): whether a master has started all its workers; None if unknowable.
+    wrecked_by_failed_exec: whether a re-exec that fails takes the old master's workers with it.
+    """
+
+    name: str
+    graceful: Signals
+    quick: Signals
+    quiesce: Signals | None
+    is_master: Callable[[Sequence[str]], bool]
+    is_successor: Callable[[System, int, int], bool]
+    readiness: Callable[[System, int], Readiness]
+    all_forked: Callable[[System, int], bool | None]
+    wrecked_by_failed_exec: bool
+
+
+def recognise(words: Sequence[str]) -> Server | None:
+    """Return the server whose master has this command line, or None."""
+    return next((server for server in SERVERS.values() if server.is_master(words)), None)
+
+
+def is_any_successor(system: System, pid: int, old: int) -> bool:
+    """True if `pid` is, by any server's proof, the new master that the master `old` re-executed."""
+    return any(server.is_successor(system, pid, old) for server in SERVERS.values())
+
+
+def is_forked(system: System, pid: int) -> bool:
+    """True for a worker: forked and never exec'd, or exec'd by unicorn's `worker_exec`."""
+    stat = system.stat(pid)
+    return stat is not None and (stat.forked_only or "UNICORN_WORKER" in system.environ(pid))
+
+
+def _exec_time_masters(system: System, pid: int) -> dict[str, str]:
+    """The environment of an exec'd process that is not a `worker_exec` worker, else nothing."""
+    stat = system.stat(pid)
+    if stat is None or stat.state == "Z" or stat.forked_only:
+        return {}
+    environ = system.environ(pid)
+    return {} if "UNICORN_WORKER" in environ else environ
+
+
+def _holds_sockets(system: System, pid: int, listing: str) -> bool:
+    """True if `listing`, "7,8", names sockets that are open in the process.
+
+    Listeners are close-on-exec in both servers but for a re-exec, so a helper that a worker started
+    may have the variable in its environment, but not the sockets.
+    """
+    numbers = [int(word) for word in listing.split(",") if word.isdigit()]
+    return bool(numbers) and all(system.is_socket(pid, number) for number in numbers)
+
+
+def _unicorn_is_master(words: Sequence[str]) -> bool:
+    # $0 is "unicorn master -c ..." once it serves, before that "ruby /usr/bin/unicorn -c ...".
+    return any(
+        re.fullmatch(r"(\S*/)?unicorn(_rails)?( .*)?", word, re.DOTALL) for word in words[:3]
+    )
+
+
+def _unicorn_is_successor(system: System, pid: int, old: int) -> bool:
+    # HttpServer#reexec: ENV['UNICORN_FD'] = listener_fds.keys.join(',')
+    listing = _exec_time_masters(system, pid).get("UNICORN_FD", "")
+    return _holds_sockets(system, pid, listing)
+
+
+def _unicorn_readiness(system: System, pid: int) -> Readiness:
+    # A worker ignores USR1 while its app loads and traps it when it enters its accept loop. Right
+    # after the fork it still has the master's handlers, WINCH's among them.
+    if not is_forked(system, pid):
+        return Readiness.NOT_A_WORKER
+    masks = system.signal_masks(pid)
+    if masks is None or not masks.catches(SIGUSR1) or masks.catches(SIGWINCH):
+        return Readiness.BOOTING
+    return Readiness.READY
+
+
+def _unicorn_all_forked(system: System, pid: int) -> bool | None:
+    # HttpServer#join writes the title after #start has forked every worker.
+    return re.match(r"\S+ master", system.command_line(pid)[0]) is not None
+
+
+def _gunicorn_is_master(words: Sequence[str]) -> bool:
+    if words[:1] and words[0].startswith("gunicorn: master"):  # with setproctitle installed
+        return True
+    return any(os.path.basename(word).startswith("gunicorn") for word in words[:4])
+
+
+def _gunicorn_is_successor(system: System, pid: int, old: int) -> bool:
+    # Arbiter.reexec names the old master. GUNICORN_FD leaves the environment of a new one as it
+    # starts, so what its workers start does not have it.
+    environ = _exec_time_masters(system, pid)
+    if environ.get("GUNICORN_PID") != str(old):
+        return False
+    if environ.get("LISTEN_PID") == str(pid):
+        return True
+    return _holds_sockets(system, pid, environ.get("GUNICORN_FD", ""))
+
+
+def _gunicorn_readiness(system: System, pid: int) -> Readiness:
+    # WorkerTmp: every worker holds an unlinked file whose time of change is the wall clock's until
+    # the worker's loop first notifies, and CLOCK_MONOTONIC's from then on. Until a fresh worker has
+    # closed its siblings' files it holds those as well: each must have been notified.
+    if not is_forked(system, pid):
+        return Readiness.NOT_A_WORKER
+    times = [status.st_mtime for status in system.open_files(pid, "/wgunicorn-")]
+    if not times:
+        return Readiness.NOT_A_WORKER
+    return Readiness.READY if max(times) <= system.clock() + 1 else Readiness.BOOTING
+
+
+def _gunicorn_all_forked(system: System, pid: int) -> bool | None:
+    return None
+
+
+SERVERS = {
+    "unicorn": Server(
+        name="unicorn",
+        graceful=SIGQUIT,
+        quick=SIGTERM,
+        quiesce=SIGWINCH,
+        is_master=_unicorn_is_master,
+        is_successor=_unicorn_is_successor,
+        readiness=_unicorn_readiness,
+        all_forked=_unicorn_all_forked,
+        wrecked_by_failed_exec=False,
+    ),
+    "gunicorn": Server(
+        name="gunicorn",
+        graceful=SIGTERM,
+        quick=SIGQUIT,
+        quiesce=None,  # it ignores WINCH unless it has daemonised, which no supervised program has
+        is_master=_gunicorn_is_master,
+        is_successor=_gunicorn_is_successor,
+        readiness=_gunicorn_readiness,
+        all_forked=_gunicorn_all_forked,
+        wrecked_by_failed_exec=True,
+    ),
+}

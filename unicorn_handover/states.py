@@ -1,0 +1,155 @@
+"""The handover as a state machine: which phase follows which, and why one fails. No I/O, no clock.
+
+    checking -> re-executing -> booting -> [soaking ->] draining -> done
+                                   |           |
+                                   |       restoring
+                                   |           |
+                                   +------> removing -> failed
+
+Each phase has one thing that is done when it is entered (by `handover`), and may be done again: a
+driver that takes over after another one died enters the phase it finds a second time.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+
+class Phase(enum.Enum):
+    """Where a handover is. The values are what operators and other programs see."""
+
+    REQUESTED = "requested"  # accepted by the host, not yet taken by the driver
+    QUEUED = "queued"  # waits for other programs' handovers to end (max_handovers)
+    CHECKING = "checking"  # looking at all that can be checked before the first signal
+    RE_EXECUTING = "re-executing"  # USR2 sent to the old master
+    BOOTING = "booting"  # the new master is known, its workers are not all ready
+    ALONE = "alone"  # as booting, but the old master is already gone: there is no way back
+    SOAKING = "soaking"  # the new release serves, the old master is kept as the way back
+    RESTORING = "restoring"  # bringing the old master's workers back
+    REMOVING = "removing"  # the new master was told to quit
+    KILLING_NEW = "killing-new"  # the new master did not quit in time
+    DRAINING = "draining"  # the old master was told to quit, after its requests
+    FORCING = "forcing"  # it did not quit in time and was told to cut its requests
+    KILLING_OLD = "killing-old"  # nor did that help
+    DONE = "done"  # one master is left: the new one
+    FAILED = "failed"  # one master is left: the old one, unless the reason says otherwise
+
+    @property
+    def final(self) -> bool:
+        """True if nothing follows."""
+        return self in (Phase.DONE, Phase.FAILED)
+
+
+class Event(enum.Enum):
+    """What can be found to be so. Events are levels, not edges: what is true stays true."""
+
+    OLD_GONE = enum.auto()
+    NEW_GONE = enum.auto()
+    ROLLBACK = enum.auto()  # the operator's wish
+    PROMOTE = enum.auto()  # the operator's wish: end the soak now
+    PASSED = enum.auto()  # everything checked before the first signal is well
+    REFUSED = enum.auto()
+    NEW_FOUND = enum.auto()
+    RE_EXEC_FAILED = enum.auto()  # the old master forked a child that ended before it exec'd
+    PROVEN = enum.auto()  # every new worker is ready, and nothing more is asked for
+    READY = enum.auto()  # every new worker is ready, and a soak or a check is asked for
+    DYING = enum.auto()  # new workers die again and again before they are ready
+    CHECK_FAILED = enum.auto()
+    OLD_READY = enum.auto()  # the old master's workers are back and ready
+    TIMEOUT = enum.auto()  # of the phase
+
+
+class Move(NamedTuple):
+    """A cell of the table: the next phase, and the reason, if this is where the handover fails."""
+
+    phase: Phase
+    reason: str = ""
+
+
+_OLD_GONE = "the old master ended"
+_NEW_GONE = "the new master ended"
+
+_MOVES: dict[Phase, dict[Event, Move]] = {
+    Phase.REQUESTED: {},
+    Phase.QUEUED: {},
+    Phase.CHECKING: {
+        Event.PASSED: Move(Phase.RE_EXECUTING),
+        Event.REFUSED: Move(Phase.FAILED, "refused"),
+        Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} before the handover began"),
+        Event.ROLLBACK: Move(Phase.FAILED, "rolled back by command before it began"),
+    },
+    Phase.RE_EXECUTING: {
+        Event.NEW_FOUND: Move(Phase.BOOTING),
+        Event.RE_EXEC_FAILED: Move(Phase.FAILED, "the old master could not re-execute itself"),
+        Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} before a new one was seen"),
+        Event.TIMEOUT: Move(Phase.FAILED, "no new master appeared in time"),
+    },
+    Phase.BOOTING: {
+        Event.PROVEN: Move(Phase.DRAINING),
+        Event.READY: Move(Phase.SOAKING),
+        Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE} before its workers were ready"),
+        Event.OLD_GONE: Move(Phase.ALONE),
+        Event.DYING: Move(Phase.REMOVING, "the new workers die again and again at boot"),
+        Event.TIMEOUT: Move(Phase.REMOVING, "the new workers were not ready in time"),
+        Event.ROLLBACK: Move(Phase.REMOVING, "rolled back by command"),
+    },
+    Phase.ALONE: {
+        Event.PROVEN: Move(Phase.DONE),
+        Event.READY: Move(Phase.DONE),
+        Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE}, after the old one had"),
+        Event.TIMEOUT: Move(
+            Phase.FAILED, "the new workers were not ready in time, and the old master was gone"
+        ),
+    },
+    Phase.SOAKING: {
+        Event.PROVEN: Move(Phase.DRAINING),
+        Event.PROMOTE: Move(Phase.DRAINING),
+        Event.OLD_GONE: Move(Phase.DONE),  # ended by hand: the operator was content
+        Event.NEW_GONE: Move(Phase.RESTORING, f"{_NEW_GONE} in the soak"),
+        Event.DYING: Move(Phase.RESTORING, "the new workers die again and again in the soak"),
+        Event.CHECK_FAILED: Move(Phase.RESTORING, "the check failed"),
+        Event.ROLLBACK: Move(Phase.RESTORING, "rolled back by command"),
+    },
+    Phase.RESTORING: {
+        Event.OLD_READY: Move(Phase.REMOVING),
+        Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} while its workers were brought back"),
+        # The old master cannot serve any more: what serves is the new one, sick or not.
+        Event.TIMEOUT: Move(Phase.DRAINING, "the old workers did not come back, so the new stay"),
+    },
+    Phase.REMOVING: {
+        Event.NEW_GONE: Move(Phase.FAILED),
+        Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} while the new one was removed"),
+        Event.TIMEOUT: Move(Phase.KILLING_NEW),
+    },
+    Phase.KILLING_NEW: {
+        Event.NEW_GONE: Move(Phase.FAILED),
+        Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} while the new one was removed"),
+    },
+    Phase.DRAINING: {
+        Event.OLD_GONE: Move(Phase.DONE),
+        Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE} after the old one was told to quit"),
+        Event.TIMEOUT: Move(Phase.FORCING),
+    },
+    Phase.FORCING: {
+        Event.OLD_GONE: Move(Phase.DONE),
+        Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE} after the old one was told to quit"),
+        Event.TIMEOUT: Move(Phase.KILLING_OLD),
+    },
+    Phase.KILLING_OLD: {
+        Event.OLD_GONE: Move(Phase.DONE),
+        Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE} after the old one was told to quit"),
+    },
+    Phase.DONE: {},
+    Phase.FAILED: {},
+}
+
+TABLE: dict[Phase, dict[Event, Move]] = {
+    phase: {event: _MOVES[phase].get(event, Move(phase)) for event in Event} for phase in Phase
+}
+"""Every phase x every event. A cell that names its own phase means: that changes nothing here."""
+
+
+def matters(phase: Phase, event: Event) -> bool:
+    """True if this event ends this phase."""
+    return TABLE[phase][event].phase is not phase
