@@ -226,7 +226,7 @@ class Host:
         if process and record.phase is Phase.RE_EXECUTING:
             process.mark_output()
         if process and record.phase is Phase.FAILED and record.signalled:
-            record = record.but(output=process.output())
+            record = record.but(output=process.output(record.old.pid))
         if record.phase is Phase.DONE:
             self._supervisord.reap()  # the old master is dead: adopt before anybody is told
         self.ledger.report(record)

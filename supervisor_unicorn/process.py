@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
-from supervisor.dispatchers import PDispatcher
+from supervisor.dispatchers import PDispatcher, POutputDispatcher
 from supervisor.options import ProcessConfig, decode_wait_status, make_namespec, readFile
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
@@ -16,6 +17,7 @@ from supervisor.states import ProcessStates, SupervisorStates
 from unicorn_handover import family
 from unicorn_handover.errors import printable
 from unicorn_handover.options import Options
+from unicorn_handover.output import excerpt
 from unicorn_handover.record import MasterId
 from unicorn_handover.system import Process
 
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from .host import Host
 
 CHANNEL_FD = 3  # the driver's end of the channel
-OUTPUT_BYTES = 4096  # of a log that are read for the operator, from its end
-OUTPUT_LINES = 8
+OUTPUT_BYTES = 1 << 16  # of a log that are read for the operator, from its end
 
 
 class ManagedSubprocess(Subprocess):  # type: ignore[misc]
@@ -106,7 +107,6 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         The pipes stay: the successor inherited their other ends. So do the state, and a stop that
         is under way with its deadline.
         """
-        self.drain()
         options = self.config.options
         _, message = decode_wait_status(sts)
         self.pid = successor.pid
@@ -237,35 +237,46 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
 
     def mark_output(self) -> None:
         """Remember where the logs end now, so that `output` gives only what is written later."""
-        self.drain()
         self._output_marks = {
             path: os.path.getsize(path) for path in self._log_files() if os.path.isfile(path)
         }
 
-    def output(self) -> tuple[str, ...]:
-        """The last lines the program's masters wrote since `mark_output`, safe to print."""
-        self.drain()
+    def output(self, old: int) -> tuple[str, ...]:
+        """The last lines that others than the master `old` wrote since `mark_output`."""
+        self._take_waiting_output()
         for path in self._log_files():
-            lines = self._lines_since_mark(path)
+            lines = excerpt(self._text_since_mark(path), old)
             if lines:
                 return lines
         return ()
+
+    def _take_waiting_output(self) -> None:
+        """Log what is in the pipes now.
+
+        Supervisor's `drain` is for the dead: it takes an empty pipe for a closed one, and logs
+        nothing from then on.
+        """
+        poller = select.poll()
+        for descriptor, dispatcher in self.dispatchers.items():
+            if isinstance(dispatcher, POutputDispatcher) and dispatcher.readable():
+                poller.register(descriptor, select.POLLIN)
+        for descriptor, _ in poller.poll(0):
+            self.dispatchers[descriptor].handle_read_event()
 
     def _log_files(self) -> list[str]:
         config = self.config
         stderr = config.stdout_logfile if config.redirect_stderr else config.stderr_logfile
         return [path for path in (stderr, config.stdout_logfile) if isinstance(path, str)]
 
-    def _lines_since_mark(self, path: str) -> tuple[str, ...]:
+    def _text_since_mark(self, path: str) -> str:
         try:
             size = os.path.getsize(path)
             mark = self._output_marks.get(path, 0)
             start = max(size - OUTPUT_BYTES, mark if mark <= size else 0)  # smaller: it was rotated
             data = readFile(path, start, OUTPUT_BYTES) if start < size else b""
         except (OSError, ValueError):
-            return ()
-        lines = data.decode("utf-8", "replace").splitlines()
-        return tuple(printable(line) for line in lines if line.strip())[-OUTPUT_LINES:]
+            return ""
+        return str(data.decode("utf-8", "replace"))
 
     def _guarded(self, act: Any, *arguments: Any) -> Any:
         """Call something of ours. An error is logged: supervisord itself must not end of it."""
