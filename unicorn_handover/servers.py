@@ -123,14 +123,13 @@ def _gunicorn_is_master(words: Sequence[str]) -> bool:
 
 
 def _gunicorn_is_successor(system: System, pid: int, old: int) -> bool:
-    # Arbiter.reexec names the old master. GUNICORN_FD leaves the environment of a new one as it
-    # starts, so what its workers start does not have it.
+    # Arbiter.reexec names the old master, and its listeners' descriptors or, under socket activation,
+    # the new one itself. Arbiter.start takes GUNICORN_FD out of the environment again, so what the
+    # new one's workers start never has it; the descriptors it names are closed then, too.
     environ = _exec_time_masters(system, pid)
     if environ.get("GUNICORN_PID") != str(old):
         return False
-    if environ.get("LISTEN_PID") == str(pid):
-        return True
-    return _holds_sockets(system, pid, environ.get("GUNICORN_FD", ""))
+    return "GUNICORN_FD" in environ or environ.get("LISTEN_PID") == str(pid)
 
 
 def _gunicorn_readiness(system: System, pid: int) -> Readiness:
