@@ -1,0 +1,45 @@
+# Every target brings what it needs: see scripts/setup.
+
+PYTHON ?= python3
+JOBS ?= 4
+bin := .venv/bin
+
+# In CI a test that cannot run is a failure; elsewhere it is skipped, and pytest says so.
+try := $(if $(CI),,--try)
+
+.PHONY: help demo test lint types pytest bench clean
+
+help:
+	@echo "make demo    restarts under load on a real supervisord and a real circusd"
+	@echo "make test    everything that must hold: style, types, tests"
+	@echo "make bench   measures: stock restart and USR2 by hand against the handover"
+	@echo "make clean   removes what the targets above have made"
+
+demo: .venv/ready
+	@scripts/setup unicorn --try
+	@$(bin)/python -m examples.demo
+
+test: lint types pytest
+
+lint: .venv/ready
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+
+types: .venv/ready
+	$(bin)/mypy
+
+pytest: .venv/ready
+	@scripts/setup unicorn $(try)
+	$(bin)/pytest -n $(JOBS)
+
+bench: .venv/ready
+	@scripts/setup unicorn --try
+	@$(bin)/python -m benchmarks
+
+.venv/ready: setup.cfg pyproject.toml scripts/setup
+	@PYTHON=$(PYTHON) scripts/setup python
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
