@@ -1,0 +1,81 @@
+"""Hosts and programs for the scenarios, and the proof that each test leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from ..waiting import wait_until
+from . import hosts
+from .host import Host
+from .processes import kill, living_in
+from .programs import Program, short_folder
+
+MakeHost = Callable[..., Host]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder of the test's own; afterwards no process may be left that belongs to it."""
+    path = short_folder()
+    yield path
+    left = living_in(path)
+    for found in left:
+        kill(found)
+    shutil.rmtree(path, ignore_errors=True)
+    assert not left, f"left behind: {left}"
+
+
+@pytest.fixture(params=hosts.HOSTS)
+def host_class(request: pytest.FixtureRequest) -> type[Host]:
+    """Every kind of host in turn."""
+    kind: type[Host] = hosts.HOSTS[request.param]
+    return kind
+
+
+@pytest.fixture(params=["unicorn", "gunicorn"])
+def server(request: pytest.FixtureRequest) -> str:
+    """Every server in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def make_host(folder: Path, host_class: type[Host]) -> Iterator[MakeHost]:
+    """Make a host, not started, that is shut down as an operator would when the test ends."""
+    yield from _makes(folder, host_class)
+
+
+@pytest.fixture
+def make_supervisor(folder: Path) -> Iterator[MakeHost]:
+    """Make a supervisord, not started."""
+    yield from _makes(folder, hosts.HOSTS["supervisor"])
+
+
+def _makes(folder: Path, kind: type[Host]) -> Iterator[MakeHost]:
+    made: list[Host] = []
+
+    def make(
+        *programs: Program, options: Mapping[str, str] | None = None, unmanaged: Sequence[str] = ()
+    ) -> Host:
+        host = kind(folder, programs, options or {}, unmanaged)
+        made.append(host)
+        return host
+
+    yield make
+    for host in made:
+        _end(host)
+
+
+def _end(host: Host) -> None:
+    """Shut a host down; what its shutdown leaves is found by the `folder` fixture."""
+    if host.pid():
+        for program in host.programs.values():
+            with contextlib.suppress(OSError):
+                program.open_gate()
+        host.shutdown()
+    with contextlib.suppress(AssertionError):  # the kernel may take a moment to end the last
+        wait_until(lambda: not living_in(host.folder), "all are gone", 2)

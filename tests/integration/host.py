@@ -1,0 +1,164 @@
+"""What the scenarios need of a host. `supervisor_host` and `circus_host` are its two kinds."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..waiting import wait_until
+from .processes import MARK, Found, children, living_in
+from .programs import Program
+
+
+class Outcome(NamedTuple):
+    """What the command line told: its text, exit status, and how long it took."""
+
+    text: str
+    status: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """True if the command said it succeeded."""
+        return self.status == 0
+
+
+class Host(abc.ABC):
+    """A real supervisord or circusd in a folder of its own, with its driver and programs.
+
+    `options` are the keys and values of the plugin's section; all programs are managed, but for
+    the names in `unmanaged`. The environment of all that is started has MARK = the folder.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        folder: Path,
+        programs: Sequence[Program],
+        options: Mapping[str, str],
+        unmanaged: Sequence[str] = (),
+    ) -> None:
+        self.folder = folder
+        self.programs = {program.name: program for program in programs}
+        self.options = dict(options)
+        self.unmanaged = unmanaged
+        self.mark = {MARK: str(folder)}
+
+    # -- to be written for each host -------------------------------------------------------------
+
+    @abc.abstractmethod
+    def launch(self) -> None:
+        """Start the host; return when it answers commands and its driver is there."""
+
+    @abc.abstractmethod
+    def pid(self) -> int:
+        """The host's own pid, 0 if it does not run."""
+
+    @abc.abstractmethod
+    def shutdown(self) -> None:
+        """Tell the host to end as an operator would; return when it has."""
+
+    @abc.abstractmethod
+    def restart(self, *names: str, wait: bool = True, seconds: float = 60) -> Outcome:
+        """The operator's restart command, with or without waiting for the end of the handover."""
+
+    @abc.abstractmethod
+    def state(self, name: str) -> str:
+        """The host's word for where a program is, in lower case: running, stopped, ..."""
+
+    @abc.abstractmethod
+    def master(self, name: str) -> int:
+        """The pid that the host's status shows for a program, 0 if it shows none."""
+
+    @abc.abstractmethod
+    def stop(self, name: str) -> Outcome:
+        """The operator's stop command."""
+
+    @abc.abstractmethod
+    def begin(self, name: str) -> Outcome:
+        """The operator's command to start a stopped program."""
+
+    @abc.abstractmethod
+    def signal(self, name: str, number: str) -> Outcome:
+        """The operator's command to signal a program ("HUP", "TTIN", ...)."""
+
+    @abc.abstractmethod
+    def log(self, name: str) -> str:
+        """All that the host captured of a program's standard output and error."""
+
+    @abc.abstractmethod
+    def host_log(self) -> str:
+        """The host's own log."""
+
+    @abc.abstractmethod
+    def phase(self, name: str) -> str:
+        """The phase of a program's running handover, or "idle"."""
+
+    @abc.abstractmethod
+    def ended(self, name: str) -> list[dict[str, object]]:
+        """The program's ended handovers: number, phase ("done", "failed") and reason of each."""
+
+    @abc.abstractmethod
+    def driver(self) -> int:
+        """The pid of the driver, 0 if it does not run."""
+
+    @abc.abstractmethod
+    def stop_driver(self) -> None:
+        """Stop the driver as an operator would; it stays away."""
+
+    @abc.abstractmethod
+    def begin_driver(self) -> None:
+        """Start the driver again; return when it is there."""
+
+    # -- the same for all ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the host and wait until every program answers with all its workers."""
+        self.launch()
+        for name, program in self.programs.items():
+            wait_until(program.answers, f"{name} answers", 30)
+            wait_until(lambda n=name: self.at_rest(n), f"{name} has all its workers", 30)
+
+    def family(self, name: str) -> list[Found]:
+        """All living processes of a program."""
+        return living_in(self.programs[name].folder)
+
+    def masters(self, name: str) -> list[Found]:
+        """The living masters of a program: what was exec'd, and not by a master as a worker."""
+        family = self.family(name)
+        return [found for found in family if not found.forked and not _is_exec_worker(found.pid)]
+
+    def workers(self, name: str) -> list[Found]:
+        """The workers of the master that the host's status shows."""
+        return [f for f in children(self.master(name)) if f.forked or _is_exec_worker(f.pid)]
+
+    def at_rest(self, name: str) -> bool:
+        """True if the family is one master, known to the host and its child, and its workers."""
+        family, workers = self.family(name), self.workers(name)
+        master = self.master(name)
+        return (
+            len(workers) == self.programs[name].workers
+            and {found.pid for found in family} == {master, *(w.pid for w in workers)}
+            and next(f.ppid for f in family if f.pid == master) == self.pid()
+        )
+
+    def wait_for_rest(self, name: str, seconds: float = 20) -> int:
+        """Wait until one full family is left, and return its master."""
+        wait_until(lambda: self.phase(name) == "idle", f"{name}'s handover has ended", seconds)
+        wait_until(lambda: self.at_rest(name), f"{name} is one family", seconds)
+        return self.master(name)
+
+    def wait_for_phase(self, name: str, phase: str, seconds: float = 15) -> None:
+        """Wait until a program's handover is in a phase."""
+        wait_until(lambda: self.phase(name) == phase, f"{name} is {phase}", seconds)
+
+
+def _is_exec_worker(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return b"UNICORN_WORKER=" in file.read()
+    except OSError:
+        return False

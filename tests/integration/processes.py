@@ -1,0 +1,88 @@
+"""Which processes of a test's folder live: read from /proc, without the code under test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+MARK = "UNICORN_HANDOVER_TEST"  # in the environment of all that a test starts
+FORKED_ONLY = 0x40  # PF_FORKNOEXEC
+
+
+class Found(NamedTuple):
+    """A living process; `start` in clock ticks since boot, `forked` if it never exec'd."""
+
+    pid: int
+    start: int
+    ppid: int
+    forked: bool
+
+
+def _words(pid: int) -> list[str]:
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return file.read().rpartition(b")")[2].decode().split()
+
+
+def look(pid: int) -> Found | None:
+    """The process of this number, None if there is none or only its zombie."""
+    try:
+        words = _words(pid)
+    except OSError:
+        return None
+    if words[0] in "ZX":
+        return None
+    return Found(pid, int(words[19]), int(words[1]), bool(int(words[6]) & FORKED_ONLY))
+
+
+def alive(found: Found) -> bool:
+    """True while this very process lives."""
+    now = look(found.pid)
+    return now is not None and now.start == found.start
+
+
+def _belongs(pid: int, folder: str) -> bool:
+    # By any of three: titles are written over the environment, folders are deleted by tests.
+    process = psutil.Process(pid)
+    with contextlib.suppress(psutil.Error, OSError):
+        if (process.cwd() + "/").startswith(folder + "/"):
+            return True
+    with contextlib.suppress(psutil.Error, OSError):
+        if any(folder + "/" in word for word in process.cmdline()):
+            return True
+    with contextlib.suppress(psutil.Error, OSError):
+        return (process.environ().get(MARK, "") + "/").startswith(folder + "/")
+    return False
+
+
+def living_in(folder: Path) -> list[Found]:
+    """All living processes that work in a folder, name it, or carry it as their mark."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            with contextlib.suppress(psutil.Error, OSError):
+                if _belongs(int(name), str(folder)):
+                    found.append(look(int(name)))
+    return [process for process in found if process]
+
+
+def children(pid: int) -> list[Found]:
+    """The living children of a process."""
+    with contextlib.suppress(psutil.Error):
+        return [f for f in (look(c.pid) for c in psutil.Process(pid).children()) if f]
+    return []
+
+
+def kill(found: Found, number: int = signal.SIGKILL) -> None:
+    """Signal this very process, if it still lives."""
+    with contextlib.suppress(OSError):
+        pidfd = os.pidfd_open(found.pid)
+        try:
+            if alive(found):
+                signal.pidfd_send_signal(pidfd, number)
+        finally:
+            os.close(pidfd)

@@ -1,0 +1,206 @@
+"""The programs under test: a real unicorn or gunicorn with an app whose releases can be broken."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .load import Address, Answer, ask
+
+BIN = Path(sys.executable).parent
+UNICORN = "/usr/bin/unicorn"
+GRACEFUL = {"unicorn": "QUIT", "gunicorn": "TERM"}
+PORTS = range(12000, 32000)  # below what the kernel gives to clients
+
+
+def _ports() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 16
+    share = PORTS[worker::16]
+    turn = int.from_bytes(os.urandom(2), "big")
+    while True:
+        turn += 1
+        port = share[turn % len(share)]
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        yield port
+
+
+_free_ports = _ports()
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody has, nor soon another test."""
+    return next(_free_ports)
+
+
+def short_folder() -> Path:
+    """A new folder with a path short enough for the name of a unix socket."""
+    return Path(tempfile.mkdtemp(prefix="uh-"))
+
+
+# What an app does when it is loaded, in each language. A gated one waits for the file `gate`.
+_RUBY_BOOT = {
+    "good": "",
+    "gated": "sleep 0.02 until File.exist?({gate!r})",
+    "raises": "raise 'release {name} is broken'",
+    "hangs": "sleep",
+    "exits": "exit! 0",
+    "config": "",
+    "sick": "",
+}
+_PYTHON_BOOT = {
+    "good": "",
+    "gated": "while not os.path.exists({gate!r}): time.sleep(0.02)",
+    "raises": "raise RuntimeError('release {name} is broken')",
+    "hangs": "time.sleep(3600)",
+    "exits": "os._exit(0)",
+    "config": "",
+    "sick": "",
+}
+
+_RUBY_APP = """\
+{boot}
+run lambda {{ |env|
+  status = {status}
+  case env["PATH_INFO"]
+  when %r{{\\A/sleep/(.+)}} then sleep $1.to_f
+  when %r{{\\A/print/(.+)}} then $stdout.puts($1); $stdout.flush; $stderr.puts("err-" + $1)
+  when "/crash" then Process.kill(:KILL, $$); sleep
+  end
+  body = "{name} worker=#{{$$}} master=#{{Process.ppid}}"
+  [status, {{"Content-Type" => "text/plain", "Content-Length" => body.size.to_s}}, [body]]
+}}
+"""
+
+_PYTHON_APP = """\
+import os, signal, sys, time
+{boot}
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path.startswith("/sleep/"):
+        time.sleep(float(path[7:]))
+    if path.startswith("/print/"):
+        print(path[7:], flush=True)
+        print("err-" + path[7:], file=sys.stderr, flush=True)
+    if path == "/crash":
+        os.kill(os.getpid(), signal.SIGKILL)
+    body = f"{name} worker={{os.getpid()}} master={{os.getppid()}}".encode()
+    start_response("{status} X", [("Content-Type", "text/plain"),
+                                  ("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@dataclass
+class Program:
+    """One program in a folder of its own; `write` puts a release on the disk.
+
+    `settings` are lines for the server's configuration file, `host_options` keys and values for
+    the section of the host's configuration that starts the program.
+    """
+
+    folder: Path
+    name: str = "web"
+    server: str = "unicorn"
+    preload: bool = False
+    unix: bool = False
+    workers: int = 2
+    settings: str = ""
+    pidfile: bool = True
+    words: str = ""  # more of the command line
+    command: str = ""  # instead of the usual one
+    host_options: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder = self.folder / self.name
+        self.folder.mkdir()
+        self.port = 0 if self.unix else free_port()
+        self.gate = self.folder / "gate"
+        self.pid_path = self.folder / "pid"
+        self.conf = self.folder / ("unicorn.rb" if self.server == "unicorn" else "gunicorn.py")
+        self.write("v1")
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return str(self.folder / "sock") if self.unix else ("127.0.0.1", self.port)
+
+    @property
+    def stopsignal(self) -> str:
+        """The name of the signal that ends it gracefully."""
+        return GRACEFUL[self.server]
+
+    @property
+    def command_line(self) -> str:
+        """The command that the host runs."""
+        if self.command:
+            return self.command
+        if self.server == "unicorn":
+            usual = f"{UNICORN} -E none -c {self.conf} {self.folder}/config.ru"
+        else:
+            usual = f"{BIN}/gunicorn -c {self.conf} app:application"
+        return f"{usual} {self.words}".strip()
+
+    def write(self, release: str, kind: str = "good") -> None:
+        """Put a release of some kind on the disk, to be loaded by the next master.
+
+        good; gated: loads when `open_gate` is called; raises, hangs, exits: at load; config: has a
+        bad configuration file; sick: answers 500.
+        """
+        self.gate.unlink(missing_ok=True)
+        app, boots = _RUBY_APP, _RUBY_BOOT
+        if self.server == "gunicorn":
+            app, boots = _PYTHON_APP, _PYTHON_BOOT
+        boot = boots[kind].format(name=release, gate=str(self.gate))
+        text = app.format(name=release, boot=boot, status=500 if kind == "sick" else 200)
+        target = self.folder / ("config.ru" if self.server == "unicorn" else "app.py")
+        target.write_text(text)
+        settings = self._unicorn_settings() if self.server == "unicorn" else self._settings()
+        broken = "raise 'no such setting'" if self.server == "unicorn" else "raise OSError('no')"
+        self.conf.write_text(settings + (f"{broken}\n" if kind == "config" else ""))
+
+    def open_gate(self) -> None:
+        """Let a gated release load."""
+        self.gate.touch()
+
+    def _unicorn_settings(self) -> str:
+        listener = repr(self.address) if self.unix else f'"127.0.0.1:{self.port}"'
+        pid = f'pid "{self.pid_path}"\n' if self.pidfile else ""
+        return (
+            f"listen {listener}\nworker_processes {self.workers}\n{pid}timeout 30\n"
+            f"preload_app {str(self.preload).lower()}\n{self.settings}\n"
+        )
+
+    def _settings(self) -> str:
+        bind = f"unix:{self.address}" if self.unix else f"127.0.0.1:{self.port}"
+        pid = f"pidfile = {str(self.pid_path)!r}\n" if self.pidfile else ""
+        return (
+            f"bind = {bind!r}\nworkers = {self.workers}\npreload_app = {self.preload}\n{pid}"
+            "graceful_timeout = 15\ncontrol_socket_disable = True\n"
+            # A release must not be loaded from the byte code of the one before it.
+            f"import sys\nsys.dont_write_bytecode = True\n{self.settings}\n"
+        )
+
+    def ask(self, path: str = "/") -> Answer:
+        """Make one request."""
+        return ask(self.address, path)
+
+    def answers(self, release: str = "") -> bool:
+        """True if it answers well, and if `release` is given, that release does."""
+        answer = self.ask()
+        return answer.outcome == "ok" and release in ("", answer.release)
+
+    def pid_in_file(self) -> int:
+        """The number in the pid file, 0 if there is none."""
+        try:
+            return int(self.pid_path.read_text())
+        except (OSError, ValueError):
+            return 0

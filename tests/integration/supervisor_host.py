@@ -1,0 +1,249 @@
+"""A real supervisord, told what to do by the real supervisorctl."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+import xmlrpc.client
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from ..waiting import wait_until
+from .host import Host, Outcome
+from .processes import Found, alive, look
+from .programs import BIN, Program
+
+DRIVER = "unicorn"
+
+CONF = """\
+[supervisord]
+logfile = {folder}/supervisord.log
+pidfile = {folder}/supervisord.pid
+childlogdir = {folder}
+nodaemon = {nodaemon}
+{supervisord}
+
+[unix_http_server]
+file = {folder}/ctl
+{credentials}
+{http}
+
+[supervisorctl]
+serverurl = {url}
+{credentials}
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[rpcinterface:unicorn]
+supervisor.rpcinterface_factory = supervisor_unicorn:make_rpcinterface
+{options}
+
+{listener}
+
+[ctlplugin:unicorn]
+supervisor.ctl_factory = supervisor_unicorn:make_ctlplugin
+
+{programs}
+"""
+
+LISTENER = f"""\
+[eventlistener:{DRIVER}]
+command = {BIN}/supervisor_unicorn
+events = UNICORN_DRIVER
+stderr_logfile = {{folder}}/driver.err
+"""
+
+
+class SupervisorHost(Host):
+    """supervisord in the foreground, or with `daemon` in the background."""
+
+    name = "supervisor"
+
+    def __init__(
+        self,
+        folder: Path,
+        programs: Sequence[Program],
+        options: Mapping[str, str],
+        unmanaged: Sequence[str] = (),
+    ) -> None:
+        super().__init__(folder, programs, options, unmanaged)
+        self.daemon = False
+        self.listener = LISTENER
+        self.more = ""  # sections of the configuration
+        self.http = ""  # an [inet_http_server], if wanted
+        self.credentials = ""
+        self.supervisord = ""  # keys of [supervisord]
+        self.groups: dict[str, str] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._found: Found | None = None
+
+    @property
+    def conf(self) -> Path:
+        """The configuration file."""
+        return self.folder / "supervisord.conf"
+
+    def write_conf(self) -> None:
+        """Write the configuration as the attributes say; done by `launch`."""
+        managed = [name for name in self.programs if name not in self.unmanaged]
+        options = {"programs": " ".join(managed), **self.options}
+        self.conf.write_text(
+            CONF.format(
+                folder=self.folder,
+                nodaemon=str(not self.daemon).lower(),
+                supervisord=self.supervisord,
+                credentials=self.credentials,
+                http=self.http,
+                url=f"unix://{self.folder}/ctl",
+                options=_lines(options),
+                listener=self.listener.format(folder=self.folder),
+                programs="\n".join(map(self._section, self.programs.values())) + self.more,
+            )
+        )
+
+    def _section(self, program: Program) -> str:
+        keys = {
+            "command": program.command_line,
+            "directory": str(program.folder),
+            "stopsignal": program.stopsignal,
+            "stopwaitsecs": "20",
+            "startsecs": "0",
+            "stdout_logfile": f"{self.folder}/{program.name}.out",
+            "stderr_logfile": f"{self.folder}/{program.name}.err",
+            **program.host_options,
+        }
+        return f"[program:{program.name}]\n{_lines(keys)}\n"
+
+    # -- supervisord -----------------------------------------------------------------------------
+
+    def launch(self) -> None:
+        self.write_conf()
+        with open(self.folder / "supervisord.out", "ab") as output:
+            self._process = subprocess.Popen(
+                [f"{BIN}/supervisord", "-c", str(self.conf)],
+                cwd=self.folder,
+                env={**os.environ, **self.mark},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        wait_until(self._answers, "supervisord answers", 20)
+        self._found = look(self.rpc.supervisor.getPID())
+        if self.listener:
+            wait_until(self.driver_is_there, "the driver is there", 20)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.rpc.supervisor.getState()["statename"] == "RUNNING")
+        except (OSError, xmlrpc.client.Error):
+            return False
+
+    @property
+    def rpc(self) -> Any:
+        """supervisord's XML-RPC."""
+        fields = dict(line.split(" = ") for line in self.credentials.splitlines())
+        transport = SupervisorTransport(
+            fields.get("username"), fields.get("password"), f"unix://{self.folder}/ctl"
+        )
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport)
+
+    def ctl(self, *words: str, seconds: float = 60) -> Outcome:
+        """Run supervisorctl."""
+        began = time.monotonic()
+        done = subprocess.run(
+            [f"{BIN}/supervisorctl", "-c", str(self.conf), *words],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+        )
+        return Outcome(done.stdout, done.returncode, time.monotonic() - began)
+
+    def pid(self) -> int:
+        return self._found.pid if self._found and alive(self._found) else 0
+
+    def shutdown(self) -> None:
+        self.ctl("shutdown")
+        self.wait_for_end()
+
+    def wait_for_end(self, seconds: float = 40) -> None:
+        """Wait until supervisord has ended."""
+        wait_until(lambda: not self.pid(), "supervisord has ended", seconds)
+        if self._process:
+            self._process.wait(10)
+
+    def output(self) -> str:
+        """What supervisord wrote on its standard output and error."""
+        return (self.folder / "supervisord.out").read_text()
+
+    def host_log(self) -> str:
+        return (self.folder / "supervisord.log").read_text()
+
+    # -- programs --------------------------------------------------------------------------------
+
+    def restart(self, *names: str, wait: bool = True, seconds: float = 60) -> Outcome:
+        return self.ctl("restart", *(["--wait"] if wait else []), *names, seconds=seconds)
+
+    def info(self, name: str) -> dict[str, Any]:
+        """Supervisor's own getProcessInfo, {} if it does not know the name."""
+        try:
+            info: dict[str, Any] = self.rpc.supervisor.getProcessInfo(name)
+        except (OSError, xmlrpc.client.Error):
+            return {}
+        return info
+
+    def state(self, name: str) -> str:
+        return str(self.info(name).get("statename", "")).lower()
+
+    def master(self, name: str) -> int:
+        return int(self.info(name).get("pid", 0))
+
+    def stop(self, name: str) -> Outcome:
+        return self.ctl("stop", name)
+
+    def begin(self, name: str) -> Outcome:
+        return self.ctl("start", name)
+
+    def signal(self, name: str, number: str) -> Outcome:
+        return self.ctl("signal", number, name)
+
+    def log(self, name: str) -> str:
+        paths = [self.folder / f"{name}.{kind}" for kind in ("out", "err")]
+        return "".join(path.read_text() for path in paths if path.exists())
+
+    # -- handovers -------------------------------------------------------------------------------
+
+    def status(self, name: str) -> dict[str, Any]:
+        """The plugin's status of a program."""
+        status: dict[str, Any] = self.rpc.unicorn.status(name)
+        return status
+
+    def phase(self, name: str) -> str:
+        return str(self.status(name)["phase"])
+
+    def ended(self, name: str) -> list[dict[str, object]]:
+        return list(self.status(name)["ended"])
+
+    def driver(self) -> int:
+        return self.master(DRIVER)
+
+    def driver_is_there(self) -> bool:
+        """True if the driver is ready."""
+        return self.state(DRIVER) == "running"
+
+    def stop_driver(self) -> None:
+        self.rpc.supervisor.stopProcess(DRIVER)
+
+    def begin_driver(self) -> None:
+        self.rpc.supervisor.startProcess(DRIVER)
+        wait_until(self.driver_is_there, "the driver is there", 20)
+
+
+def _lines(keys: Mapping[str, str]) -> str:
+    return "\n".join(f"{key} = {value}" for key, value in keys.items())

@@ -1,0 +1,32 @@
+"""Waiting on facts: no test sleeps for a fixed time and hopes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PAUSE = 0.02  # seconds between two looks
+
+
+def wait_until(fact: Callable[[], T], what: str, seconds: float = 15.0) -> T:
+    """Return the first true value of `fact`, or fail saying that `what` did not come about."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = fact()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {value!r}")
+        time.sleep(PAUSE)
+
+
+def stays(fact: Callable[[], object], what: str, seconds: float = 1.0) -> None:
+    """Fail unless `fact` is true at every look for some time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = fact()
+        assert value, f"no longer so: {what}; seen: {value!r}"
+        time.sleep(PAUSE)
