@@ -6,7 +6,6 @@ import contextlib
 import importlib.metadata
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,9 +13,8 @@ from pathlib import Path
 import psutil
 
 from .load import ask
-from .servers import App
+from .servers import BIN, PATH, App
 
-BIN = Path(sys.executable).parent
 PATIENCE = 60.0  # seconds for anything that should take two
 
 
@@ -36,8 +34,7 @@ class Host:
         self.options = options
         self.managed = managed
         self.process: subprocess.Popen[bytes] | None = None
-        self.environ = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
-        self.environ["PYTHONUNBUFFERED"] = "1"
+        self.environ = {**os.environ, "PATH": PATH, "PYTHONUNBUFFERED": "1"}
 
     def __enter__(self) -> Host:
         self.conf.write_text(self.configuration())

@@ -95,7 +95,7 @@ def _restart(host: Host, load: Load, screen: Screen, restart: Restart) -> Restar
     def live() -> str:
         now = time.monotonic()
         seen = within(load.answers, began, now)
-        marks = screen.marks(seen, now - 8, now)
+        marks = screen.marks(seen, now - 8, now, min(50, screen.width - 40))
         failed = sum(bool(answer.fault) for answer in seen)
         return f"    {marks}  {len(seen):5} requests, {failed} failed"
 

@@ -7,11 +7,12 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from .load import Answer
 
 BOLD, DIM, RED, GREEN, BLUE = "1", "2", "31", "32", "34"
-RELEASE_COLOURS = {"1": BLUE, "2": GREEN}
+MARKS = {"1": (BLUE,), "2": (GREEN,), "+": (BOLD,), "!": (RED, BOLD)}
 REFRESH = 0.1  # seconds
 
 
@@ -26,13 +27,13 @@ class Screen:
 
     def paint(self, text: str, *codes: str) -> str:
         """Return the text in colours, where there are any."""
-        return f"\033[{';'.join(codes)}m{text}\033[0m" if self._coloured else text
+        return f"\033[{';'.join(codes)}m{text}\033[0m" if self._coloured and codes else text
 
     def say(self, text: str = "", *codes: str) -> None:
         """Print a line above the live one."""
         with self._lock:
             clear = "\r\033[K" if self._shown else ""
-            sys.stdout.write(f"{clear}{self.paint(text, *codes) if codes else text}\n{self._shown}")
+            sys.stdout.write(f"{clear}{self.paint(text, *codes)}\n{self._shown}")
             sys.stdout.flush()
 
     def live(self, text: Callable[[], str]) -> Live:
@@ -53,15 +54,8 @@ class Screen:
             place = int((answer.ended - began) / max(ended - began, 0.001) * width)
             if 0 <= place < width:
                 slices[place].add("!" if answer.fault else answer.release[-1:])
-        return "".join(self._mark(found) for found in slices)
-
-    def _mark(self, found: set[str]) -> str:
-        if "!" in found:
-            return self.paint("!", RED, BOLD)
-        if len(found) > 1:
-            return self.paint("+", BOLD)
-        number = next(iter(found), " ")
-        return self.paint(number, RELEASE_COLOURS.get(number, BOLD))
+        drawn = groupby(_mark(found) for found in slices)
+        return "".join(self.paint("".join(marks), *MARKS.get(mark, ())) for mark, marks in drawn)
 
     @property
     def width(self) -> int:
@@ -91,3 +85,10 @@ class Live:
     def _paint(self) -> None:
         while not self._ended.wait(REFRESH):
             self._screen.show(self._text())
+
+
+def _mark(found: set[str]) -> str:
+    """The mark for a slice of time in which these answered."""
+    if "!" in found:
+        return "!"
+    return "+" if len(found) > 1 else next(iter(found), " ")

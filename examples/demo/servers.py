@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
+
+BIN = Path(sys.executable).parent  # of the virtual environment
+PATH = f"{BIN}:{os.environ['PATH']}"
 
 SLOW_SECONDS = 2.0  # what /slow takes
 WHY_BROKEN = "settings: DATABASE_URL is not set"
@@ -53,7 +58,8 @@ class App:
     @property
     def version(self) -> str:
         """The server's name and version."""
-        asked = subprocess.run([self.server, "--version"], capture_output=True, text=True)
+        words = [shutil.which(self.server, path=PATH) or self.server, "--version"]
+        asked = subprocess.run(words, capture_output=True, text=True)
         return f"{self.server} {asked.stdout.split()[-1].strip('v()')}"
 
 
@@ -141,7 +147,7 @@ SERVERS: dict[str, type[App]] = {"unicorn": Unicorn, "gunicorn": Gunicorn}
 
 def installed(server: str) -> bool:
     """True if the server's command can be found."""
-    return shutil.which(server) is not None
+    return shutil.which(server, path=PATH) is not None
 
 
 def free_port() -> int:
