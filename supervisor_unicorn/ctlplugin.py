@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import json
 from collections.abc import Iterator
 from typing import Any
 from xmlrpc.client import Fault
@@ -13,6 +13,7 @@ from supervisor.supervisorctl import Controller, ControllerPluginBase, LSBInitEx
 from supervisor.xmlrpc import Faults
 
 from unicorn_handover.errors import printable
+from unicorn_handover.progress import Progress, status_line
 
 NOT_MANAGED = (Faults.BAD_NAME, Faults.UNKNOWN_METHOD)
 HANDED_OVER = (ProcessStates.RUNNING, ProcessStates.STARTING)
@@ -50,14 +51,56 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         if not managed:
             stock.do_restart(" ".join(names))
             return
-        numbers = {name: self._begin(name) for name in managed}
+        # The others first: the driver may be one of them.
         others = list(self._others(names, managed))
         if others:
             stock.do_stop(" ".join(others))
             stock.do_start(" ".join(others))
+        numbers = {name: self._begin(name) for name in managed}
         for name, number in numbers.items():
             if number:
                 self._finish(name, number, wait)
+
+    def do_unicorn(self, arg: str) -> None:
+        """unicorn status [--json] [NAME ...] | rollback NAME | promote NAME"""
+        command, *words = arg.split() or [""]
+        names = [word for word in words if word != "--json"]
+        if command not in ("status", "rollback", "promote") or (command != "status" and not names):
+            self.ctl.output(f"Error: unicorn {printable(command) or 'requires a command'}")
+            self.ctl.exitstatus = LSBInitExitStatuses.INVALID_ARGS
+            self.help_unicorn()
+        elif self.ctl.upcheck():
+            if command == "status":
+                self._show_statuses(names, "--json" in words)
+            else:
+                for name in names:
+                    self._wish(name, command)
+
+    def help_unicorn(self) -> None:
+        """Print the help of `unicorn`."""
+        self.ctl.output("unicorn status [--json] [NAME ...]\tShow handovers, running and ended")
+        self.ctl.output("unicorn rollback NAME\t\tBack a running handover out")
+        self.ctl.output("unicorn promote NAME\t\tEnd the soak of a running handover now")
+
+    def _show_statuses(self, names: list[str], as_json: bool) -> None:
+        infos = self.ctl.get_supervisor().getAllProcessInfo()
+        specs = names or [make_namespec(info["group"], info["name"]) for info in infos]
+        found = {spec: self._status(spec) for spec in specs}
+        statuses = [status for status in found.values() if status]
+        if as_json:
+            self.ctl.output(json.dumps(statuses, indent=2))
+        for status in [] if as_json else statuses:
+            self.ctl.output(status_line(status))
+        for name in names:
+            if found[name] is None:
+                self._fail(name, "not managed by [rpcinterface:unicorn]")
+
+    def _wish(self, name: str, wish: str) -> None:
+        try:
+            getattr(self._unicorn(), wish)(name)
+            self.ctl.output(f"{name}: {wish} begun; see `unicorn status {name}`")
+        except Fault as fault:
+            self._fail(name, _why(fault))
 
     def help_restart(self) -> None:
         """Print the help of `restart`: Supervisor's, and what is different."""
@@ -108,7 +151,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         try:
             self._unicorn().restart(name, False)
         except Fault as fault:
-            self._fail(name, fault.faultString.partition(": ")[2] or fault.faultString)
+            self._fail(name, _why(fault))
             return 0
         status = self._status(name) or {}
         latest = status.get("running") or (status.get("ended") or [{}])[-1]
@@ -127,25 +170,21 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
             self._fail(name, ended["reason"], ended.get("output"))
 
     def _watch(self, name: str, number: int) -> dict[str, Any]:
-        """Wait for the end of a handover, showing its phases on a terminal; return its end."""
-        shown, seen = "", -1
-        while True:
-            status = self._status(name, seen)
-            if status is None:
-                return {"reason": "it is not managed any more"}
-            for record in status["ended"]:
-                if record["number"] == number:
-                    return record  # type: ignore[no-any-return]
-            if status["stranded"]:
-                return {"reason": status["stranded"]}
-            running = status["running"]
-            if not running:
-                return {"reason": "supervisord was reloaded, and knows nothing of it any more"}
-            seen = status["changes"]
-            text = _progress(running, number)
-            if text != shown and sys.stdout.isatty():
-                shown = text
-                self.ctl.output(f"{name}: {text}")
+        """Wait for the end of a handover, showing how it goes; return its end."""
+        show = Progress(name, self.ctl.stdout)
+        seen = -1
+        try:
+            while True:
+                status = self._status(name, seen)
+                end = _end(status, number)
+                if end:
+                    return end
+                seen = status["changes"]  # type: ignore[index]
+                show.update(status["running"], number)  # type: ignore[index]
+        except KeyboardInterrupt:
+            return {"reason": f"no longer watched; see `supervisorctl unicorn status {name}`"}
+        finally:
+            show.close()
 
     def _fail(self, name: str, reason: str, output: list[str] | None = None) -> None:
         self.ctl.output(f"{name}: ERROR ({reason})")
@@ -154,13 +193,24 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
 
 
-def _progress(running: dict[str, Any], number: int) -> str:
-    if running["number"] != number:
-        return f"waiting for handover {running['number']}, {running['phase']}"
-    workers = (
-        f", {running['ready']} of {running['total']} workers ready" if running["total"] else ""
-    )
-    return f"{running['phase']}{workers}"
+def _why(fault: Fault) -> str:
+    if fault.faultCode in NOT_MANAGED:
+        return "not managed by [rpcinterface:unicorn]"
+    return fault.faultString.partition(": ")[2] or fault.faultString
+
+
+def _end(status: dict[str, Any] | None, number: int) -> dict[str, Any] | None:
+    """The end of a handover, as its record or as a reason why it has none; None while it runs."""
+    if status is None:
+        return {"reason": "it is not managed any more"}
+    for record in status["ended"]:
+        if record["number"] == number:
+            return dict(record)
+    if status["stranded"]:
+        return {"reason": status["stranded"]}
+    if not status["running"]:
+        return {"reason": "supervisord was reloaded, and knows nothing of it any more"}
+    return None
 
 
 def _means(name: str, info: dict[str, Any]) -> bool:

@@ -59,6 +59,7 @@ class Host:
         self._drivers: list[DriverSubprocess] = []
         self._driver: DriverSubprocess | None = None
         self._ordered: object = None
+        self._told: dict[str, str] = {}
 
     # -- which programs --------------------------------------------------------------------------
 
@@ -70,6 +71,7 @@ class Host:
         events.subscribe(events.ProcessGroupRemovedEvent, self._group_removed)
         events.subscribe(events.ProcessStateRunningEvent, self._running)
         events.subscribe(events.Tick5Event, self._tick)
+        events.subscribe(events.SupervisorRunningEvent, self._supervisor_running)
         for error in [*self.settings.errors, *self._unknown_programs()]:
             self._complain(str(error))
         if not self._drivers:
@@ -166,6 +168,11 @@ class Host:
 
     # -- what supervisord tells ------------------------------------------------------------------
 
+    def _supervisor_running(self, event: events.SupervisorRunningEvent) -> None:
+        from . import web  # needs this module
+
+        web.install(self._supervisord, self)
+
     def _running(self, event: events.ProcessStateRunningEvent) -> None:
         process = event.process
         if isinstance(process, ManagedSubprocess):
@@ -246,6 +253,15 @@ class Host:
         name = make_namespec(driver.group.config.name, driver.config.name)
         return f"the driver {name} is not running; look at its log and `supervisorctl start {name}`"
 
+    def stranded(self, record: Record | None) -> str:
+        """What to tell a caller whose handover has no driver."""
+        phase = record.phase if record else Phase.REQUESTED
+        return f"{self.absence()}; it will go on with the handover, which is {phase.value}"
+
+    def is_driver(self, process: Subprocess) -> bool:
+        """True for the event listener that drives the handovers."""
+        return process in self._drivers
+
     @property
     def driver_will_come(self) -> bool:
         """True if a driver is there, or Supervisor is about to start one."""
@@ -259,6 +275,9 @@ class Host:
     def _changed(self, record: Record) -> None:
         """A handover began, moved on or ended: log it, publish it, and keep the driver informed."""
         text = describe(record)
+        if text == self._told.get(record.program):
+            return
+        self._told[record.program] = text
         if record.phase in WORTH_A_WARNING:
             self.log.warn(text)
         else:
@@ -266,10 +285,11 @@ class Host:
         self._send_orders()
         events.notify(HandoverEvent(record))
 
-    def order(self, program: str, wish: str) -> None:
-        """Pass the operator's wish ("rollback", "promote") on to the running handover."""
-        self.ledger.page(program).wish = wish
+    def wish(self, program: str, wish: str) -> str:
+        """Pass the operator's wish ("rollback", "promote") on; return why it cannot be, or ""."""
+        refusal = self.ledger.wish(program, wish)
         self._send_orders()
+        return refusal
 
     def _send_orders(self) -> None:
         """Give the driver the list of handovers, if it is not what it was given last."""

@@ -344,6 +344,9 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
             self._unregister(channel)
             channel.shut()
         self._host.driver_went(self)
+        # The loop would let up to a second pass before it looks at this process again, and a soak
+        # whose new master dies now has nobody to bring the old workers back.
+        self.transition()
 
     def _unregister(self, channel: PDispatcher) -> None:
         with contextlib.suppress(Exception):

@@ -16,6 +16,7 @@ KEPT = 10  # ended handovers remembered for each program
 
 TOLD_TO_QUIT = (Phase.DRAINING, Phase.FORCING, Phase.KILLING_OLD)
 NOT_BEGUN = (Phase.REQUESTED, Phase.QUEUED, Phase.CHECKING)
+UNDECIDED = (Phase.RE_EXECUTING, Phase.BOOTING, Phase.SOAKING)
 
 
 @dataclass
@@ -99,6 +100,21 @@ class Ledger:
         page.following = 0
         if page.running:
             self._fail(page, page.running, reason)
+
+    def wish(self, program: str, wish: str) -> str:
+        """Take the operator's "rollback" or "promote"; return why it cannot be, or ""."""
+        page = self.page(program)
+        if page.running is None:
+            return f"no handover of {program} is running, so there is nothing to {wish}"
+        phase = page.running.phase
+        if phase not in (*NOT_BEGUN, *UNDECIDED):
+            return f"the handover is {phase.value} already, so it is too late to {wish}"
+        page.wish = wish
+        if wish == "rollback":
+            page.following = 0
+            if phase in NOT_BEGUN:
+                self._fail(page, page.running, "rolled back by command before it began")
+        return ""
 
     def adopted(self, program: str, new: MasterId) -> None:
         """Note that the host took `new` for the program's master.

@@ -123,9 +123,9 @@ def _gunicorn_is_master(words: Sequence[str]) -> bool:
 
 
 def _gunicorn_is_successor(system: System, pid: int, old: int) -> bool:
-    # Arbiter.reexec names the old master, and its listeners' descriptors or, under socket activation,
-    # the new one itself. Arbiter.start takes GUNICORN_FD out of the environment again, so what the
-    # new one's workers start never has it; the descriptors it names are closed then, too.
+    # Arbiter.reexec names the old master, and its listeners' descriptors or, under socket
+    # activation, the new one itself. Arbiter.start takes GUNICORN_FD out of the environment again,
+    # so what the new one's workers start never has it; what it names may be closed by then.
     environ = _exec_time_masters(system, pid)
     if environ.get("GUNICORN_PID") != str(old):
         return False

@@ -1,0 +1,91 @@
+"""How handovers look to an operator: a line that updates on a terminal, and the status lines.
+
+Both hosts' commands show the structures that `struct` makes of records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from .record import Record
+
+ERASE_LINE = "\r\x1b[K"
+
+
+def struct(record: Record, now: float) -> dict[str, Any]:
+    """A record in plain types without None; times are seconds until `now`, or until its end."""
+    end = record.ended or now
+    return {
+        "number": record.number,
+        "phase": record.phase.value,
+        "old_pid": record.old.pid,
+        "new_pid": record.new.pid if record.new else 0,
+        "server": record.server,
+        "ready": record.ready,
+        "total": record.total,
+        "succeeded": record.succeeded,
+        "reason": record.reason,
+        "output": list(record.output),
+        "seconds": round(end - record.began, 3),
+        "seconds_in_phase": round(now - record.since, 3),
+    }
+
+
+def phase_text(running: Mapping[str, Any]) -> str:
+    """The phase of a running handover and, once there are workers, how many are ready."""
+    workers = (
+        f", {running['ready']} of {running['total']} workers ready" if running["total"] else ""
+    )
+    return f"{running['phase']}{workers}"
+
+
+def status_line(status: Mapping[str, Any]) -> str:
+    """One program's line: name, phase, pids, workers, time, and how the last handover ended."""
+    running = status["running"]
+    if running:
+        pids = f"pid {running['old_pid']} -> {running['new_pid'] or '?'}"
+        now = f"{phase_text(running)}, {pids}, {running['seconds_in_phase']:.1f} s in this phase"
+        if status["following"]:
+            now += ", another one follows"
+    else:
+        now = f"idle, pid {status['pid']}"
+    ended = status["ended"]
+    last = f"; last: {_end_text(ended[-1])}" if ended else ""
+    return f"{status['name']:<30} {now}{last}"
+
+
+def _end_text(record: Mapping[str, Any]) -> str:
+    pids = f"pid {record['old_pid']} -> {record['new_pid'] or '?'}"
+    reason = f": {record['reason']}" if record["reason"] else ""
+    return f"{record['phase']}, {pids} in {record['seconds']:.1f} s{reason}"
+
+
+class Progress:
+    """Shows a handover while it is watched: one line that updates, or a line a phase."""
+
+    def __init__(self, name: str, out: TextIO) -> None:
+        self._name = name
+        self._out = out
+        self._terminal = out.isatty()
+        self._shown = ""
+
+    def update(self, running: Mapping[str, Any], number: int) -> None:
+        """Show where the running handover is; `number` is the one that is waited for."""
+        if running["number"] != number:
+            text = f"waiting for handover {running['number']}, {running['phase']}"
+        else:
+            text = phase_text(running) if self._terminal else running["phase"]
+        if self._terminal:
+            elapsed = f"{running['seconds']:.0f} s"
+            self._out.write(f"{ERASE_LINE}{self._name}: {text} ({elapsed})")
+        elif text != self._shown:
+            self._out.write(f"{self._name}: {text}\n")
+        self._shown = text
+        self._out.flush()
+
+    def close(self) -> None:
+        """Clear the line that was updated."""
+        if self._terminal and self._shown:
+            self._out.write(ERASE_LINE)
+            self._out.flush()
