@@ -27,6 +27,7 @@ class Host:
 
     name: str
     restart_words: Sequence[str]
+    stock_words: Sequence[str]  # the same without the plugin
 
     def __init__(self, folder: Path, app: App, options: str = "", managed: bool = True) -> None:
         self.folder = folder
@@ -160,6 +161,7 @@ class Supervisor(Host):
 
     name = "Supervisor"
     restart_words = ("restart", "--wait", "web")
+    stock_words = ("restart", "web")
 
     @property
     def conf(self) -> Path:
@@ -214,7 +216,7 @@ class Circus(Host):
     """circusd with circus_unicorn."""
 
     name = "Circus"
-    restart_words = ("restart", "web", "--waiting")
+    restart_words = stock_words = ("restart", "web", "--waiting")
 
     @property
     def conf(self) -> Path:

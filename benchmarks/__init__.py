@@ -1,0 +1,1 @@
+"""Measures restarts and the cost of the plugins: `python -m benchmarks`, or `make bench`."""

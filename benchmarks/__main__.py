@@ -1,0 +1,101 @@
+"""Restarts three ways and idle costs, in one run, as ratios. benchmarks/README.md: how to read it.
+
+Nothing is asserted here: the promises are tested by what happens, not by how long it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+
+import psutil
+
+from examples.demo.hosts import HOSTS, Failed, Host
+from examples.demo.servers import SERVERS, App, installed
+from unicorn_handover.system import System
+
+from . import idle, restarts
+from .restarts import Outcome
+
+
+def main() -> int:
+    """Run what was chosen; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--host", choices=[*HOSTS, "all"], default="all")
+    parser.add_argument("--server", choices=SERVERS, help="unicorn, if it is installed")
+    parser.add_argument("--boot", type=float, default=3.0, help="seconds a release loads (3)")
+    parser.add_argument("--idle", type=float, default=60.0, help="seconds of idling (60)")
+    chosen = parser.parse_args()
+    server = SERVERS[chosen.server or ("unicorn" if installed("unicorn") else "gunicorn")]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    System().become_subreaper()  # USR2 by hand leaves a master that no supervisor ends
+    try:
+        for name, host in HOSTS.items():
+            if chosen.host in (name, "all"):
+                report_restarts(host, server, chosen.boot)
+                report_idle(host, server, chosen.idle)
+    except Failed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        end_leftovers()
+    return 0
+
+
+def report_restarts(host: type[Host], server: type[App], boot: float) -> None:
+    """Measure and print the three ways of restarting."""
+    outcomes = {}
+    for way in restarts.WAYS:
+        outcomes[way] = restarts.measure(way, host, server, boot)
+        end_leftovers()
+    print(f"\n{host.name}, {server.server}, 4 workers, loads for {boot:g} s; 8 clients\n")
+    row = "{:<28}{:>10}{:>9}{:>14}{:>11}   {}"
+    print(row.format("", "requests", "failed", "longest gap", "command", "host knows the master"))
+    for outcome in outcomes.values():
+        gap, seconds = f"{outcome.gap:.2f} s", f"{outcome.seconds:.1f} s"
+        known = "yes" if outcome.known else "no"
+        print(row.format(outcome.way, outcome.requests, outcome.failed, gap, seconds, known))
+    ours = outcomes.pop("handover")
+    for other in outcomes.values():
+        print(row.format(f"{other.way} / handover", "", *ratios(other, ours), ""))
+    sys.stdout.flush()
+
+
+def ratios(other: Outcome, ours: Outcome) -> tuple[str, str, str]:
+    """Failed requests, longest gap and seconds of one way, as multiples of ours."""
+    failed = f"{other.failed} : {ours.failed}"
+    return failed, f"x {other.gap / ours.gap:.1f}", f"x {other.seconds / ours.seconds:.1f}"
+
+
+def report_idle(host: type[Host], server: type[App], seconds: float) -> None:
+    """Measure and print what the plugin costs while nothing happens."""
+    without, with_it = idle.measure(host, server, seconds)
+    daemon = f"{host.name.lower()[:6]}d" if host.name == "Circus" else "supervisord"
+    print(f"\n{host.name} idle for {seconds:g} s, without and with the plugin, side by side\n")
+    row = "{:<28}{:>16}{:>16}{:>10}"
+    print(row.format("", "without", "with", "ratio"))
+    ratio = f"x {with_it.host_ms / max(without.host_ms, 0.001):.2f}"
+    cells = (f"{without.host_ms:.0f} ms/min", f"{with_it.host_ms:.0f} ms/min", ratio)
+    print(row.format(f"{daemon}, processor", *cells))
+    print(row.format("driver, processor", "-", f"{with_it.plugin_ms:.1f} ms/min", ""))
+    ratio = f"x {with_it.host_mb / without.host_mb:.2f}"
+    cells = (f"{without.host_mb:.1f} MB", f"{with_it.host_mb:.1f} MB", ratio)
+    print(row.format(f"{daemon}, memory", *cells))
+    print(row.format("driver, memory", "-", f"{with_it.plugin_mb:.1f} MB", ""))
+    sys.stdout.flush()
+
+
+def end_leftovers() -> None:
+    """Kill what a host could not end."""
+    for process in Host.family(os.getpid()):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
