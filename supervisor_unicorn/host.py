@@ -199,6 +199,7 @@ class Host:
     def adopted(self, program: str, new: MasterId) -> None:
         """Take note of a program's new master."""
         self.ledger.adopted(program, new)
+        self._send_orders()
 
     def lost(self, program: str) -> None:
         """Take note that a program has no master any more."""
@@ -305,7 +306,7 @@ class Host:
             for record in self.ledger.running()
             if record.program in self.programs
         ]
-        ordered = [(o.record.program, o.record.number, o.wish) for o in orders]
+        ordered = [(o.record.key, o.wish) for o in orders]
         if ordered != self._ordered:
             self._ordered = ordered
             channel.say(Orders(orders, self.settings.max_handovers).to_json())

@@ -5,13 +5,26 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from .accepter import accepter
 from .errors import printable
 
 PAUSE = 1.0  # seconds between two requests
 PATIENCE = 5.0  # seconds for one answer, all of it
 FAILURES = 3  # so many in a row fail the check
+ATTRIBUTION = 1.0  # seconds to see who accepts a connection
+LOOK_PAUSE = 0.002  # seconds between looks: being accepted wakes nobody
+
+
+class Rivals(NamedTuple):
+    """Who may accept a connection to the address that is asked, by pid."""
+
+    new: frozenset[int]
+    old: frozenset[int]
 
 
 class Check:
@@ -20,12 +33,17 @@ class Check:
     Each request runs in a thread of its own, because a look-up or a connect can block, and is given
     up after PATIENCE. Only the status line and the header are read. A redirect is an answer: it is
     not followed.
+
+    `rivals` tells the workers of both releases where both serve. Then a connection that an old
+    worker accepts is closed and another one is made, so that the answer is the new release's. If
+    neither accepts it, a proxy stands between, and the answer counts as it is.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, rivals: Callable[[], Rivals] | None = None) -> None:
         self.address = address
         self.passed = False
         self.failure = ""
+        self._rivals = rivals
         self._failures = 0
         self._next = 0.0
         self._asking: _Question | None = None
@@ -42,7 +60,8 @@ class Check:
             self._asking = None
             self._next = now + PAUSE
         if self._asking is None and now >= self._next and not self.failed:
-            self._asking = _Question(self.address, now + PATIENCE)
+            rivals = self._rivals() if self._rivals else None
+            self._asking = _Question(self.address, now + PATIENCE, rivals)
 
     def close(self) -> None:
         """Forget a request under way; its thread ends by itself."""
@@ -56,37 +75,57 @@ class Check:
 
 
 class _Question:
-    def __init__(self, address: str, deadline: float) -> None:
+    def __init__(self, address: str, deadline: float, rivals: Rivals | None) -> None:
         self.address = address
         self.deadline = deadline
         self.done = False
         self.fault = f"did not answer within {PATIENCE:g} s"
+        self._rivals = rivals
         threading.Thread(target=self._ask, daemon=True).start()
 
     def _ask(self) -> None:
         try:
-            status = _status(self.address)
+            status = self._status()
             self.fault = "" if 200 <= status < 400 else f"answered {status}"
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.fault = f"did not answer: {printable(str(error) or type(error).__name__, 80)}"
         self.done = True
 
+    def _status(self) -> int:
+        """Return the status of one GET. Raises OSError or http.client.HTTPException."""
+        connection, target = _connection(self.address)
+        try:
+            connection.connect()
+            while self._rivals and _accepted_by_old(connection.sock, self._rivals):
+                connection.close()
+                if time.monotonic() >= self.deadline:
+                    raise TimeoutError("only old workers accepted it")
+                connection.connect()
+            connection.request("GET", target, headers={"Connection": "close"})
+            return connection.getresponse().status
+        finally:
+            connection.close()
 
-def _status(address: str) -> int:
-    """Return the status of one GET. Raises OSError or http.client.HTTPException."""
-    connection: http.client.HTTPConnection
+
+def _accepted_by_old(connection: socket.socket, rivals: Rivals) -> bool:
+    """Wait until somebody has accepted a connection; True if it was an old worker."""
+    deadline = time.monotonic() + ATTRIBUTION
+    while time.monotonic() < deadline:
+        pid = accepter(connection, rivals.new | rivals.old)
+        if pid is not None:
+            return pid in rivals.old
+        time.sleep(LOOK_PAUSE)
+    return False
+
+
+def _connection(address: str) -> tuple[http.client.HTTPConnection, str]:
+    """A connection to be made to the address, and the target to ask for."""
     if address.startswith("unix:"):
         path, _, target = address[len("unix:") :].partition(":")
-        connection = _UnixConnection(path)
-    else:
-        url = urlsplit(address)
-        target = url._replace(scheme="", netloc="").geturl() or "/"
-        connection = http.client.HTTPConnection(url.netloc, timeout=PATIENCE)
-    try:
-        connection.request("GET", target, headers={"Connection": "close"})
-        return connection.getresponse().status
-    finally:
-        connection.close()
+        return _UnixConnection(path), target
+    url = urlsplit(address)
+    target = url._replace(scheme="", netloc="").geturl() or "/"
+    return http.client.HTTPConnection(url.netloc, timeout=PATIENCE), target
 
 
 class _UnixConnection(http.client.HTTPConnection):

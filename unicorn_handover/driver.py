@@ -14,10 +14,11 @@ from typing import Any
 from .errors import printable
 from .handover import Handover
 from .options import Options
-from .record import Record
+from .record import MasterId, Record
 from .states import Event, Phase
 from .system import System
 
+Key = tuple[str, int, MasterId]
 WISHES = {"rollback": Event.ROLLBACK, "promote": Event.PROMOTE}
 
 
@@ -66,19 +67,19 @@ class Driver:
     def __init__(self, system: System, report: Callable[[Record], None]) -> None:
         self._system = system
         self._report = report
-        self._running: dict[tuple[str, int], Handover] = {}
+        self._running: dict[Key, Handover] = {}
         self._orders = Orders()
-        self._ended: set[tuple[str, int]] = set()  # reported, but the host has not read it yet
+        self._ended: set[Key] = set()  # reported, but the host has not read it yet
 
     def take(self, orders: Orders) -> None:
         """Follow a new list: begin what is new, drop without a signal what is on it no more."""
         self._orders = orders
-        wanted = {(o.record.program, o.record.number) for o in orders.orders}
+        wanted = {o.record.key for o in orders.orders}
         self._ended &= wanted
         for key in [key for key in self._running if key not in wanted]:
             self._running.pop(key).close()
         for order in orders.orders:
-            running = self._running.get((order.record.program, order.record.number))
+            running = self._running.get(order.record.key)
             if running and order.wish in WISHES:
                 running.wish(WISHES[order.wish])
         self._begin_more()
@@ -116,7 +117,7 @@ class Driver:
         """Begin orders while there is room; those that were under way already need none."""
         for order in self._orders.orders:
             record = order.record
-            key = (record.program, record.number)
+            key = record.key
             if key in self._running or key in self._ended:
                 continue
             waiting = record.phase in (Phase.REQUESTED, Phase.QUEUED)
@@ -130,9 +131,8 @@ class Driver:
         return limit == 0 or len(self._running) < limit
 
     def _begin(self, order: Order) -> None:
-        key = (order.record.program, order.record.number)
         handover = Handover(self._system, order.options, order.record, self._report)
-        self._running[key] = handover
+        self._running[order.record.key] = handover
         if order.wish in WISHES:
             handover.wish(WISHES[order.wish])
         handover.step()
@@ -142,9 +142,8 @@ class Driver:
         try:
             act()
         except Exception as error:
-            key = (record.program, record.number)
-            self._ended.add(key)
-            handover = self._running.pop(key, None)
+            self._ended.add(record.key)
+            handover = self._running.pop(record.key, None)
             if handover:
                 record = handover.record
                 handover.close()

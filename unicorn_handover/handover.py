@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 from . import family, preflight
-from .check import Check
+from .check import Check, Rivals
 from .errors import Refused
 from .family import Workers
 from .options import Options
@@ -282,10 +282,20 @@ class Handover:
             self._send_re_exec()
 
     def _quiesce(self) -> None:
+        quiesced = bool(self._server and self._server.quiesce)
         if self._options.check:
-            self._check = Check(self._options.check)
+            self._check = Check(self._options.check, None if quiesced else self._rivals)
         if self._old and self._server and self._server.quiesce:
             self._old.signal(self._server.quiesce)
+
+    def _rivals(self) -> Rivals:
+        return Rivals(self._worker_pids(self._new), self._worker_pids(self._old))
+
+    def _worker_pids(self, master: Process | None) -> frozenset[int]:
+        if master is None or self._server is None:
+            return frozenset()
+        found = family.workers(self._system, master, self._server)
+        return frozenset(pid for pid, _ in found.all)
 
     def _begin_restore(self) -> None:
         self._stop_check()

@@ -86,7 +86,8 @@ class Ledger:
     def report(self, record: Record) -> None:
         """Take a record from the driver; an old or a foreign one changes nothing."""
         page = self.page(record.program)
-        if page.running is None or page.running.number != record.number:
+        running = page.running
+        if running is None or running.key != record.key:
             return
         page.running = record
         if record.phase.final:
@@ -124,7 +125,9 @@ class Ledger:
         """
         page = self.page(program)
         record = page.running
-        if record and record.new == new and record.phase in TOLD_TO_QUIT:
+        if record and record.phase in (Phase.REQUESTED, Phase.QUEUED):
+            page.running = record.but(old=new)  # somebody sent USR2 by hand before it began
+        elif record and record.new == new and record.phase in TOLD_TO_QUIT:
             self.report(record.but(phase=Phase.DONE, since=self._clock(), ended=self._clock()))
 
     def lost(self, program: str, reason: str) -> None:

@@ -55,6 +55,11 @@ class Record:
     output: tuple[str, ...] = ()
 
     @property
+    def key(self) -> tuple[str, int, MasterId]:
+        """What no other handover has in common with this one."""
+        return self.program, self.number, self.old
+
+    @property
     def succeeded(self) -> bool:
         """True if the new master took over, and was what the operator asked for."""
         return self.phase is Phase.DONE and not self.reason

@@ -38,7 +38,6 @@ class Server:
     is_successor(system, pid, old): whether an exec'd process is the new master that `old` started.
     readiness(system, pid): what a child of a master is.
     all_forked(system, pid): whether a master has started all its workers; None if unknowable.
-    wrecked_by_failed_exec: whether a re-exec that fails takes the old master's workers with it.
     """
 
     name: str
@@ -49,7 +48,6 @@ class Server:
     is_successor: Callable[[System, int, int], bool]
     readiness: Callable[[System, int], Readiness]
     all_forked: Callable[[System, int], bool | None]
-    wrecked_by_failed_exec: bool
 
 
 def recognise(words: Sequence[str]) -> Server | None:
@@ -158,7 +156,6 @@ SERVERS = {
         is_successor=_unicorn_is_successor,
         readiness=_unicorn_readiness,
         all_forked=_unicorn_all_forked,
-        wrecked_by_failed_exec=False,
     ),
     "gunicorn": Server(
         name="gunicorn",
@@ -169,6 +166,5 @@ SERVERS = {
         is_successor=_gunicorn_is_successor,
         readiness=_gunicorn_readiness,
         all_forked=_gunicorn_all_forked,
-        wrecked_by_failed_exec=True,
     ),
 }
