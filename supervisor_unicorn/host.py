@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from supervisor import events
@@ -26,6 +27,7 @@ from unicorn_handover.states import Phase
 from unicorn_handover.system import System
 
 from .events import DriverEvent, HandoverEvent
+from .guard import guarded_callback
 from .process import DriverSubprocess, ManagedSubprocess
 
 SECTION = "rpcinterface:unicorn"
@@ -67,11 +69,11 @@ class Host:
         """Specialise the programs and the driver, now and whenever a group is added."""
         for group in self._supervisord.process_groups.values():
             self._specialise(group)
-        events.subscribe(events.ProcessGroupAddedEvent, self._group_added)
-        events.subscribe(events.ProcessGroupRemovedEvent, self._group_removed)
-        events.subscribe(events.ProcessStateRunningEvent, self._running)
-        events.subscribe(events.Tick5Event, self._tick)
-        events.subscribe(events.SupervisorRunningEvent, self._supervisor_running)
+        self._subscribe(events.ProcessGroupAddedEvent, self._group_added)
+        self._subscribe(events.ProcessGroupRemovedEvent, self._group_removed)
+        self._subscribe(events.ProcessStateRunningEvent, self._running)
+        self._subscribe(events.Tick5Event, self._tick)
+        self._subscribe(events.SupervisorRunningEvent, self._supervisor_running)
         for error in [*self.settings.errors, *self._unknown_programs()]:
             self._complain(str(error))
         if not self._drivers:
@@ -79,6 +81,9 @@ class Host:
                 "[eventlistener:unicorn] is missing, so no restart can be a handover; "
                 "`supervisor_unicorn --echo-conf NAME ...` prints it"
             )
+
+    def _subscribe(self, kind: type[events.Event], callback: Callable[..., None]) -> None:
+        events.subscribe(kind, guarded_callback(self.log, callback))
 
     def _specialise(self, group: ProcessGroupBase) -> None:
         """Put our own kinds of subprocess in the place of those that have not been started yet."""
@@ -190,6 +195,16 @@ class Host:
 
     def _tick(self, event: events.Tick5Event) -> None:
         self.ledger.tick(self.absence())
+
+    def become_subreaper(self) -> None:
+        """Make supervisord the parent of the masters that re-executed masters leave behind."""
+        try:
+            self.system.become_subreaper()
+        except OSError as error:
+            self.log.critical(
+                f"supervisord cannot become a subreaper ({error}), so it will lose the master at "
+                "a restart; run it where prctl is allowed"
+            )
 
     def told_to_quit(self, program: str) -> bool:
         """True if a handover has told this program's old master to quit."""

@@ -15,13 +15,13 @@ from supervisor.process import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
 
 from unicorn_handover import family
-from unicorn_handover.errors import printable
 from unicorn_handover.options import Options
 from unicorn_handover.output import excerpt
 from unicorn_handover.record import MasterId
 from unicorn_handover.system import Process
 
 from .dispatchers import ChannelDispatcher, ExitDispatcher
+from .guard import guarded
 
 if TYPE_CHECKING:
     from .host import Host
@@ -58,13 +58,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         """Start the first master of a family; its orphans will become supervisord's children."""
         # Here, because supervisord may have forked to daemonise since the plugin was loaded, and
         # the flag is not inherited over a fork.
-        try:
-            self._host.system.become_subreaper()
-        except OSError as error:
-            self._host.log.critical(
-                f"{self.namespec}: supervisord cannot become a subreaper ({error}), so it will "
-                "lose the master at a restart; run it where prctl is allowed"
-            )
+        self._guarded(self._host.become_subreaper)
         pid: int | None = Subprocess.spawn(self)
         return pid
 
@@ -82,10 +76,9 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             self._adopt(successor, pid, sts)
             return
         self._guarded(self._collect_orphans)
-        told_to_quit = self._host.told_to_quit(self.namespec)
-        name = self.namespec
+        told_to_quit = self._guarded(self._host.told_to_quit, self.namespec)
         Subprocess.finish(self, pid, sts)
-        self._host.lost(name)
+        self._guarded(self._host.lost, self.namespec)
         # It was the handover that told this master to quit, and then the new one died: it was asked
         # for a running program, and an exit status of 0 would keep Supervisor from starting one.
         mood = self.config.options.mood
@@ -118,7 +111,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         options.logger.info(
             f"adopted: '{self.config.name}' with pid {new.pid}, successor of pid {old} ({message})"
         )
-        self._host.adopted(self.namespec, new)
+        self._guarded(self._host.adopted, self.namespec, new)
         if self.killing:  # the stop signal was sent before this master was there to get it
             self._guarded(self._signal_master, self.config.stopsignal)
 
@@ -133,7 +126,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         )
         relatives = self._guarded(self._relatives, sig == signal.SIGKILL) or []
         # The driver lets go first, so that it starts no new master behind the signal.
-        self._host.ending(self.namespec, "the program was stopped")
+        self._guarded(self._host.ending, self.namespec, "the program was stopped")
         error = self._stock_kill(sig)
         if error is None:
             for process in relatives:
@@ -279,15 +272,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         return str(data.decode("utf-8", "replace"))
 
     def _guarded(self, act: Any, *arguments: Any) -> Any:
-        """Call something of ours. An error is logged: supervisord itself must not end of it."""
-        try:
-            return act(*arguments)
-        except Exception as error:
-            self._host.log.critical(
-                f"{self.namespec}: {getattr(act, '__name__', act)} failed: "
-                f"{type(error).__name__}: {printable(str(error))}"
-            )
-            return None
+        return guarded(self._host.log, act, *arguments)
 
 
 class DriverSubprocess(Subprocess):  # type: ignore[misc]
@@ -343,7 +328,7 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
         if channel:
             self._unregister(channel)
             channel.shut()
-        self._host.driver_went(self)
+        guarded(self._host.log, self._host.driver_went, self)
         # The loop would let up to a second pass before it looks at this process again, and a soak
         # whose new master dies now has nobody to bring the old workers back.
         self.transition()

@@ -14,6 +14,10 @@ from unicorn_handover.states import Phase
 from .host import Host
 from .process import ManagedSubprocess
 
+# Seconds until Supervisor may ask a deferred answer again. It asks whenever its loop wakes, and
+# what changes an answer wakes it; a longer pause would let that wake-up pass, and the next one may
+# be a second later. With 0 the loop would spin (http.py, `deferring_http_channel.writable`).
+NOT_BEFORE = 0.001
 ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
 
 

@@ -16,7 +16,7 @@ from unicorn_handover.progress import struct
 
 from .host import Host, host_for
 from .process import ManagedSubprocess
-from .restart import Restart, is_running
+from .restart import NOT_BEFORE, Restart, is_running
 
 WATCHING = 1.0  # seconds that a status call may be held until something changes
 
@@ -129,6 +129,6 @@ class UnicornNamespaceRPCInterface:
 
 def _deferred(interface: object, onwait: Callable[[], Any]) -> Callable[[], Any]:
     """Make a function what Supervisor calls again and again until it gives an answer."""
-    onwait.delay = 0.02  # type: ignore[attr-defined]
+    onwait.delay = NOT_BEFORE  # type: ignore[attr-defined]
     onwait.rpcinterface = interface  # type: ignore[attr-defined]
     return onwait

@@ -18,7 +18,7 @@ from unicorn_handover.record import Record
 
 from .host import Host
 from .process import ManagedSubprocess
-from .restart import Restart, is_running
+from .restart import NOT_BEFORE, Restart, is_running
 
 PATIENCE = 60.0  # seconds a browser is kept waiting for the end of a handover
 
@@ -92,7 +92,7 @@ class RestartHandler(supervisor_ui_handler):  # type: ignore[misc]
 class _Restarts:
     """What the page waits for: handovers, and maybe Supervisor's restart of other programs."""
 
-    delay = 0.05
+    delay = NOT_BEFORE
     home = ""
 
     def __init__(
