@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -30,3 +31,29 @@ def stays(fact: Callable[[], object], what: str, seconds: float = 1.0) -> None:
         value = fact()
         assert value, f"no longer so: {what}; seen: {value!r}"
         time.sleep(PAUSE)
+
+
+class Watch:
+    """Calls `look` again and again in a thread for as long as the `with` block lasts."""
+
+    def __init__(self, look: Callable[[], object]) -> None:
+        self._look = look
+        self._stop = threading.Event()
+        self._errors: list[Exception] = []
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._errors and exception[0] is None:
+            raise self._errors[0]
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(PAUSE):
+                self._look()
+        except Exception as error:
+            self._errors.append(error)

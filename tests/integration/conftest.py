@@ -12,7 +12,7 @@ import pytest
 from ..waiting import wait_until
 from . import hosts
 from .host import Host
-from .processes import kill, living_in
+from .processes import describe, kill, living_in
 from .programs import Program, short_folder
 
 MakeHost = Callable[..., Host]
@@ -79,3 +79,16 @@ def _end(host: Host) -> None:
         host.shutdown()
     with contextlib.suppress(AssertionError):  # the kernel may take a moment to end the last
         wait_until(lambda: not living_in(host.folder), "all are gone", 2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show a failed test's logs and processes in its report."""
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("folder")
+    if report.when == "call" and report.failed and folder and folder.exists():
+        report.sections.append(("processes", "\n".join(map(describe, living_in(folder)))))
+        for path in sorted(folder.iterdir()):
+            if path.suffix in (".log", ".out", ".err"):
+                report.sections.append((path.name, path.read_text(errors="replace")[-4000:]))
+    return report

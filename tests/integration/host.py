@@ -157,8 +157,12 @@ class Host(abc.ABC):
 
 
 def _is_exec_worker(pid: int) -> bool:
+    # By its title as well, which may have been written over its environment.
+    return b"UNICORN_WORKER=" in _read(pid, "environ") or b"worker[" in _read(pid, "cmdline")
+
+
+def _read(pid: int, what: str) -> bytes:
     try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return b"UNICORN_WORKER=" in file.read()
+        return Path(f"/proc/{pid}/{what}").read_bytes()
     except OSError:
-        return False
+        return b""

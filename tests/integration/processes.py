@@ -86,3 +86,10 @@ def kill(found: Found, number: int = signal.SIGKILL) -> None:
                 signal.pidfd_send_signal(pidfd, number)
         finally:
             os.close(pidfd)
+
+
+def describe(found: Found) -> str:
+    """One line on a process, for a report."""
+    with contextlib.suppress(psutil.Error, OSError):
+        return f"{found} {' '.join(psutil.Process(found.pid).cmdline())}"
+    return f"{found} gone"

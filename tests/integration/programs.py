@@ -117,6 +117,7 @@ class Program:
     pidfile: bool = True
     words: str = ""  # more of the command line
     command: str = ""  # instead of the usual one
+    restarted: bool = False  # by the host, whatever way it ended
     host_options: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -112,6 +112,7 @@ class SupervisorHost(Host):
             "stopsignal": program.stopsignal,
             "stopwaitsecs": "20",
             "startsecs": "0",
+            "autorestart": "true" if program.restarted else "unexpected",
             "stdout_logfile": f"{self.folder}/{program.name}.out",
             "stderr_logfile": f"{self.folder}/{program.name}.err",
             **program.host_options,

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from ..waiting import Watch, wait_until
 from .conftest import MakeHost
+from .host import Host, Outcome
 from .load import Load, Request
+from .processes import kill, look
 from .programs import Program
+
+# Says each signal that it gets.
+STRANGER = """
+import os, signal, time
+for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+    signal.signal(number, lambda number, _: os.write(1, b"%d" % number))
+os.write(1, b"ready\\n")
+while True:
+    time.sleep(60)
+"""
 
 
 @pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
@@ -33,3 +50,134 @@ def test_no_request_is_lost(
         assert long.answer().outcome == "ok" and long.answer().number("master") == first
     assert len(set(masters)) == 4
     assert load.failures == [] and load.releases() == {"v1", "v2", "v3", "v4"}
+
+
+# What the operator must find in the answer to a restart on each kind of broken release.
+BROKEN = {
+    "raises": ("ended|again and again", "release v2 is broken"),
+    "hangs": ("not ready in time .boot_timeout = 3 s; 0 of 3 ready", ""),
+    "exits": ("ended|again and again", ""),
+    "config": ("ended", "no such setting|OSError"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("preload", [False, True], ids=["lazy", "preload"])
+def test_a_failed_restart_costs_nothing(
+    make_host: MakeHost, folder: Path, server: str, preload: bool, kind: str
+) -> None:
+    """A broken release is backed out in seconds, says why, and the old one serves as before."""
+    web = Program(folder, server=server, preload=preload, workers=3)
+    options = {"boot_timeout": "3"} if kind == "hangs" else {}
+    host = make_host(web, options=options)
+    host.start()
+    first = host.master("web")
+    web.write("v2", kind)
+    with Load(web.address) as load:
+        outcome = host.restart("web")
+        assert not outcome.ok and outcome.seconds < 12
+        why, line = BROKEN[kind]
+        if kind == "hangs" and preload:
+            why = why.replace("of 3", "of 0")
+        assert re.search(r"web: ERROR \(.*(" + why + ")", outcome.text)
+        assert re.search(line, outcome.text), outcome.text
+        assert host.wait_for_rest("web") == first and host.state("web") == "running"
+        wait_until(lambda: web.pid_in_file() == first, "the pid file names the old master")
+        assert load.releases() == {"v1"}
+        web.write("v3")
+        assert host.restart("web").ok
+        assert host.wait_for_rest("web") != first
+    assert load.failures == [] and web.ask().release == "v3"
+
+
+def test_the_supervisor_always_knows_the_master(
+    make_host: MakeHost, folder: Path, server: str
+) -> None:
+    """Throughout handovers, good and bad, status names a living master that was one before."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    lies: list[object] = []
+    with Watch(lambda: _known(host, "web", lies)):
+        for release, kind in (("v2", "good"), ("v3", "raises"), ("v4", "good")):
+            web.write(release, kind)
+            assert host.restart("web").ok == (kind == "good")
+    assert lies == []
+    assert host.wait_for_rest("web") == web.ask().number("master")
+
+
+def _known(host: Host, name: str, lies: list[object]) -> None:
+    state, pid = host.state(name), host.master(name)
+    found = look(pid)
+    # A pid that was read may end before it is looked at; then status names another one by now.
+    if state != "running" or ((not found or found.forked) and host.master(name) == pid):
+        lies.append((state, pid, found))
+
+
+@pytest.mark.parametrize("victim", ["old", "new", "driver", "both"])
+def test_one_family(make_host: MakeHost, folder: Path, server: str, victim: str) -> None:
+    """Whoever is killed in the middle of a handover, one supervised family is left."""
+    web = Program(folder, server=server, restarted=True)
+    host = make_host(web)
+    host.start()
+    old = host.master("web")
+    web.write("v2", "gated")
+    assert host.restart("web", wait=False).ok
+    host.wait_for_phase("web", "booting")
+    new = next(found for found in host.masters("web") if found.pid != old)
+    if victim == "driver":
+        kill(look(host.driver()))
+    if victim in ("new", "both"):
+        kill(new)
+    if victim in ("old", "both"):
+        kill(look(old))
+    web.open_gate()
+    last = host.wait_for_rest("web", 30)
+    assert host.state("web") == "running" and web.answers()
+    if victim in ("old", "driver"):
+        assert last == new.pid
+    if victim == "new":
+        assert last == old
+    web.write("v3")
+    assert host.restart("web").ok and web.answers("v3")
+    host.wait_for_rest("web")
+
+
+def test_no_stranger_is_signalled(make_host: MakeHost, folder: Path, server: str) -> None:
+    """A pid file that names a stranger brings that stranger no signal."""
+    web = Program(folder, server=server, pidfile=server == "unicorn")
+    # A gunicorn that finds a stranger in its pid file ends itself, so it has none here.
+    host = make_host(web, options={"pidfile": str(web.pid_path)})
+    host.start()
+    with subprocess.Popen([sys.executable, "-c", STRANGER], stdout=subprocess.PIPE) as stranger:
+        assert stranger.stdout and stranger.stdout.readline() == b"ready\n"
+        try:
+            for release, kind in (("v2", "good"), ("v3", "raises"), ("v4", "good")):
+                web.write(release, kind)
+                Path(f"{web.pid_path}.oldbin").unlink(missing_ok=True)
+                web.pid_path.write_text(f"{stranger.pid}\n")
+                assert host.restart("web").ok == (kind == "good")
+                host.wait_for_rest("web")
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+        assert stranger.stdout.read() == b""
+
+
+def test_restart_returns_at_once(make_host: MakeHost, folder: Path, server: str) -> None:
+    """Without waiting, restart returns before the new release has loaded; then it is followed."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    old = host.master("web")
+    web.write("v2", "gated")
+    outcome = host.restart("web", wait=False)
+    assert outcome.ok and re.search("web: started", outcome.text)
+    assert outcome.seconds < 3 and host.phase("web") != "idle" and host.master("web") == old
+    waiting = threading.Thread(target=lambda: outcomes.append(host.restart("web")))
+    outcomes: list[Outcome] = []
+    waiting.start()
+    web.open_gate()
+    waiting.join(60)
+    assert outcomes[0].ok and "web: started (pid" in outcomes[0].text
+    assert host.wait_for_rest("web") != old and web.answers("v2")
