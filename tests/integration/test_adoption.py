@@ -1,0 +1,293 @@
+"""A master that took over, by whatever way, is the host's as if the host had started it."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from ..waiting import wait_until
+from .conftest import MakeHost
+from .host import Host
+from .load import Load, Request
+from .processes import kill, look
+from .programs import UNICORN, Program
+
+# As many apps have it: the first new worker ends the old master.
+QUIT_OLDBIN = """\
+before_fork do |server, worker|
+  old = "#{server.config[:pid]}.oldbin"
+  if File.exist?(old) && server.pid != old
+    begin
+      Process.kill(:QUIT, File.read(old).to_i)
+    rescue Errno::ENOENT, Errno::ESRCH
+    end
+  end
+end
+"""
+
+
+def hand_over(host: Host, name: str = "web", release: str = "v2") -> int:
+    """Put a good release on the disk, restart, and return the adopted master."""
+    host.programs[name].write(release)
+    outcome = host.restart(name)
+    assert outcome.ok, outcome.text
+    assert host.programs[name].answers(release)
+    return host.wait_for_rest(name)
+
+
+def re_execute_by_hand(host: Host, name: str = "web") -> int:
+    """USR2 as a deploy script sends it; return the new master once it has all its workers."""
+    program, old = host.programs[name], host.master(name)
+    before = len(host.family(name))
+    kill(look(old), signal.SIGUSR2)
+    wait_until(lambda: len(host.masters(name)) == 2, "there is a new master")
+    wait_until(lambda: len(host.family(name)) >= before * 2, "it has forked all its workers")
+    wait_until(lambda: _serves(program, old), "the new master serves")
+    return next(found.pid for found in host.masters(name) if found.pid != old)
+
+
+def _serves(program: Program, old: int) -> bool:
+    answer = program.ask()
+    return answer.outcome == "ok" and answer.number("master") != old
+
+
+def test_usr2_by_hand_is_followed(make_host: MakeHost, folder: Path, server: str) -> None:
+    """USR2, then the graceful signal, both by hand: the host goes over to the new master."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    old = host.master("web")
+    web.write("v2")
+    with Load(web.address) as load:
+        new = re_execute_by_hand(host)
+        assert host.master("web") == old and host.state("web") == "running"
+        kill(look(old), getattr(signal, f"SIG{web.stopsignal}"))
+        wait_until(lambda: host.master("web") == new, "the new master is adopted")
+        assert host.wait_for_rest("web") == new
+        last = hand_over(host, release="v3")
+    assert last not in (old, new) and load.failures == []
+
+
+def test_a_restart_beside_a_usr2_by_hand_is_refused(make_host: MakeHost, folder: Path) -> None:
+    """While two masters run because of a USR2 by hand, restart refuses and names both."""
+    web = Program(folder)
+    host = make_host(web)
+    host.start()
+    old = host.master("web")
+    new = re_execute_by_hand(host)
+    outcome = host.restart("web")
+    assert not outcome.ok and f"pid {old} already has a new master, pid {new}" in outcome.text
+    kill(look(new), signal.SIGQUIT)
+    assert host.wait_for_rest("web") == old
+    hand_over(host)
+
+
+@pytest.mark.parametrize("preload", [False, True], ids=["lazy", "preload"])
+def test_an_app_that_ends_the_old_master(make_host: MakeHost, folder: Path, preload: bool) -> None:
+    """An app that QUITs `.oldbin` before it forks makes a handover that succeeds."""
+    web = Program(folder, preload=preload, settings=QUIT_OLDBIN)
+    host = make_host(web)
+    host.start()
+    with Load(web.address) as load:
+        masters = {host.master("web"), hand_over(host), hand_over(host, release="v3")}
+    assert len(masters) == 3 and load.failures == []
+
+
+def test_the_old_master_is_killed_while_the_new_boots(
+    make_host: MakeHost, folder: Path, server: str
+) -> None:
+    """If the old master is killed, the new one is adopted at once and the caller hears success."""
+    web = Program(folder, server=server, preload=server == "unicorn")
+    host = make_host(web)
+    host.start()
+    old = host.master("web")
+    web.write("v2", "gated")
+    assert host.restart("web", wait=False).ok
+    host.wait_for_phase("web", "booting")
+    kill(look(old))
+    wait_until(lambda: host.master("web") != old, "the new master is adopted", 1)
+    assert host.state("web") == "running"
+    web.open_gate()
+    host.wait_for_rest("web")
+    assert host.ended("web")[-1]["phase"] == "done" and web.answers("v2")
+
+
+def test_signals_reach_an_adopted_master(make_host: MakeHost, folder: Path) -> None:
+    """HUP, USR1, TTIN, TTOU and WINCH do on the new master what they did on the first."""
+    web = Program(folder)
+    host = make_host(web)
+    host.start()
+    master = hand_over(host)
+    for number, workers in (("TTIN", 3), ("TTOU", 2), ("WINCH", 0)):
+        assert host.signal("web", number).ok
+        wait_until(lambda n=workers: len(host.workers("web")) == n, f"{number}: {workers} workers")
+    web.write("v3")
+    assert host.signal("web", "HUP").ok
+    wait_until(lambda: web.answers("v3"), "the release is loaded anew")
+    assert host.signal("web", "USR1").ok
+    wait_until(lambda: "reopening logs" in host.log("web"), "USR1 reopened the logs")
+    assert host.wait_for_rest("web") == master
+
+
+def test_output_is_captured_from_an_adopted_master(
+    make_host: MakeHost, folder: Path, server: str
+) -> None:
+    """What the new workers print, on both streams, reaches the host's logs."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    for release in ("v2", "v3"):
+        hand_over(host, release=release)
+        assert web.ask(f"/print/said-by-{release}").outcome == "ok"
+        wait_until(lambda r=release: f"\nerr-said-by-{r}" in host.log("web"), "stderr captured")
+        wait_until(lambda r=release: host.log("web").count(f"said-by-{r}") == 2, "stdout captured")
+
+
+def test_an_adopted_master_that_crashes_is_started_again(
+    make_host: MakeHost, folder: Path, server: str
+) -> None:
+    """Killed after its adoption, the program is started again at once."""
+    web = Program(folder, server=server, restarted=True)
+    host = make_host(web)
+    host.start()
+    adopted = hand_over(host)
+    kill(look(adopted))
+    wait_until(lambda: host.master("web") not in (0, adopted), "another master runs", 10)
+    host.wait_for_rest("web")
+    assert web.answers("v2")
+    hand_over(host, release="v3")
+
+
+def test_an_adopted_master_is_stopped_and_started(
+    make_host: MakeHost, folder: Path, server: str
+) -> None:
+    """stop ends the new master and all it has, gracefully; start begins anew."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    hand_over(host)
+    request = Request(web.address, "/sleep/1.5")
+    wait_until(lambda: _busy(host), "the request is under way")
+    assert host.stop("web").ok
+    assert request.answer().outcome == "ok"
+    assert host.state("web") == "stopped" and host.family("web") == []
+    assert host.begin("web").ok
+    wait_until(lambda: web.answers("v2"), "it serves again")
+    hand_over(host, release="v3")
+
+
+def _busy(host: Host) -> bool:
+    # The kernel lists a connection as established when the server has it.
+    address = host.programs["web"].address
+    with open("/proc/net/tcp") as file:
+        rows = [line.split() for line in file]
+    return any(row[1] == f"0100007F:{address[1]:04X}" and row[3] == "01" for row in rows)
+
+
+def test_shutdown_ends_an_adopted_master(make_host: MakeHost, folder: Path, server: str) -> None:
+    """When the host shuts down nothing of an adopted family is left."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    hand_over(host)
+    host.shutdown()
+    assert host.family("web") == []
+
+
+@pytest.mark.parametrize("way", ["stop", "shutdown"])
+@pytest.mark.parametrize("phase", ["booting", "draining"])
+def test_an_end_in_the_middle_ends_both_masters(
+    make_host: MakeHost, folder: Path, server: str, phase: str, way: str
+) -> None:
+    """stop and shutdown in a handover end both masters and leave nothing."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    reach(host, phase)
+    assert len(host.masters("web")) == 2
+    if way == "stop":
+        assert host.stop("web").ok
+        assert host.state("web") == "stopped"
+    else:
+        host.shutdown()
+    wait_until(lambda: host.family("web") == [], "nothing is left", 5)
+    if way == "stop":
+        assert host.phase("web") == "idle" and host.ended("web")[-1]["phase"] == "failed"
+        web.write("v3")
+        assert host.begin("web").ok
+        wait_until(lambda: web.answers("v3"), "it serves again")
+
+
+def reach(host: Host, phase: str, name: str = "web") -> Request | None:
+    """Begin a handover and bring it to a phase in which it stays until something is done."""
+    program = host.programs[name]
+    request = None
+    if phase == "draining":
+        request = Request(program.address, "/sleep/4")
+        wait_until(lambda: _busy(host), "the request is under way")
+    program.write("v2", "gated" if phase == "booting" else "good")
+    outcome = host.restart(name, wait=False)
+    assert outcome.ok, outcome.text
+    host.wait_for_phase(name, phase)
+    return request
+
+
+def test_unicorn_with_worker_exec(make_host: MakeHost, folder: Path) -> None:
+    """Workers that are exec'd are told from masters."""
+    web = Program(folder, settings="worker_exec true", pidfile=False)
+    host = make_host(web)
+    host.start()
+    with Load(web.address) as load:
+        masters = {host.master("web"), hand_over(host), hand_over(host, release="v3")}
+    assert len(masters) == 3 and load.failures == []
+
+
+@pytest.mark.parametrize("worker_exec", ["false", "true"])
+def test_unicorn_from_a_short_command_line(
+    make_host: MakeHost, folder: Path, worker_exec: str
+) -> None:
+    """A title longer than the command line is written over the environment: that is no obstacle."""
+    web = Program(
+        folder,
+        command="ruby bin/unicorn -c u",
+        settings=f"worker_exec {worker_exec}",
+        pidfile=False,
+    )
+    (web.folder / "bin").mkdir()
+    script = web.folder / "bin" / "unicorn"
+    script.write_text(f"#!/usr/bin/env ruby\nload {UNICORN!r}\n")
+    script.chmod(0o755)
+    (web.folder / "u").symlink_to(web.conf)
+    host = make_host(web)
+    host.start()
+    with Load(web.address) as load:
+        masters = {host.master("web"), hand_over(host), hand_over(host, release="v3")}
+    assert len(masters) == 3 and load.failures == []
+
+
+def test_no_pid_file(make_host: MakeHost, folder: Path, server: str) -> None:
+    """A server without a pid file is handed over all the same."""
+    web = Program(folder, server=server, pidfile=False)
+    host = make_host(web)
+    host.start()
+    with Load(web.address) as load:
+        masters = {host.master("web"), hand_over(host), hand_over(host, release="v3")}
+    assert len(masters) == 3 and load.failures == []
+
+
+def test_gunicorn_that_sets_its_title(make_host: MakeHost, folder: Path) -> None:
+    """With setproctitle, which writes over the environment, gunicorn is handed over too."""
+    pytest.importorskip("setproctitle")
+    web = Program(folder, server="gunicorn")
+    host = make_host(web)
+    host.start()
+    assert "gunicorn: master" in _title(host.master("web"))
+    with Load(web.address) as load:
+        masters = {host.master("web"), hand_over(host), hand_over(host, release="v3")}
+    assert len(masters) == 3 and load.failures == []
+
+
+def _title(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
