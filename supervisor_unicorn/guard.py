@@ -1,4 +1,4 @@
-"""The wall between this plugin and supervisord's loop, which ends, with all it runs, of an error."""
+"""The wall between this plugin and supervisord's loop, which no error of ours may end."""
 
 from __future__ import annotations
 

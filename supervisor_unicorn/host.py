@@ -168,8 +168,7 @@ class Host:
     def _complain(self, text: str) -> None:
         """Tell the operator, who at start looks at the terminal, and later at the log."""
         self.log.critical(text)
-        if not self._supervisord.options.nodaemon or self._supervisord.options.silent:
-            print(f"supervisor_unicorn: {text}", file=sys.stderr, flush=True)
+        print(f"supervisor_unicorn: {text}", file=sys.stderr, flush=True)
 
     # -- what supervisord tells ------------------------------------------------------------------
 
