@@ -236,7 +236,7 @@ class Host:
     def driver_said(self, driver: DriverSubprocess, message: dict[str, Any]) -> None:
         """Take a message from the driver: that it is there, or a record."""
         if "record" not in message:
-            if self._driver not in (None, driver):
+            if self._driver is not None and self._driver is not driver:
                 self.log.warn(f"{driver.config.name}: a second driver is not needed; numprocs = 1")
                 return
             self._driver = driver
@@ -275,7 +275,8 @@ class Host:
 
     def is_driver(self, process: Subprocess) -> bool:
         """True for the event listener that drives the handovers."""
-        return process in self._drivers
+        # Not `in`: Supervisor compares subprocesses by their priorities.
+        return any(process is driver for driver in self._drivers)
 
     @property
     def driver_will_come(self) -> bool:
