@@ -27,6 +27,7 @@ types: .venv/ready
 
 pytest: .venv/ready
 	@scripts/setup unicorn
+	@scripts/setup browser
 	$(bin)/pytest -n $(JOBS)
 
 bench: .venv/ready
