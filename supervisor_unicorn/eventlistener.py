@@ -106,11 +106,17 @@ class Listener:
             self._ended = True
 
     def _take_orders(self) -> None:
-        packet = self._channel.recv(1 << 20)
-        if packet:
-            self._driver.take(Orders.from_json(json.loads(packet)))
-        else:
-            self._ended = True
+        """Follow the newest orders. Older ones are dropped: they may hold what was cancelled."""
+        newest = b""
+        while not self._ended:
+            try:
+                packet = self._channel.recv(1 << 20, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            newest = packet or newest
+            self._ended = not packet
+        if newest and not self._ended:
+            self._driver.take(Orders.from_json(json.loads(newest)))
 
     def _acknowledge_events(self) -> None:
         """Answer whatever event an operator has subscribed this listener to besides its own."""

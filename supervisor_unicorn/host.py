@@ -266,6 +266,8 @@ class Host:
             return "there is no [eventlistener:unicorn]; `supervisor_unicorn --echo-conf` prints it"
         driver = self._drivers[0]
         name = make_namespec(driver.group.config.name, driver.config.name)
+        if self.ledger.driver_is_there:
+            return f"the driver {name} does not answer; `supervisorctl restart {name}`"
         return f"the driver {name} is not running; look at its log and `supervisorctl start {name}`"
 
     def stranded(self, record: Record | None) -> str:

@@ -69,10 +69,12 @@ class UnicornNamespaceRPCInterface:
         @return struct result  A structure containing data about the handover
         """
         process = self._managed(name)
+        if not isinstance(seen, int):
+            raise RPCError(Faults.INCORRECT_PARAMETERS, "seen")
         until = self._host.system.clock() + WATCHING
 
         def onwait() -> Any:
-            unchanged = self._host.ledger.page(process.namespec).changes == int(seen)
+            unchanged = self._host.ledger.page(process.namespec).changes == seen
             if unchanged and self._host.system.clock() < until:
                 return NOT_DONE_YET
             return self._status(process)

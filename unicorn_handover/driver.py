@@ -39,7 +39,9 @@ class Order:
     def from_json(cls, fields: Mapping[str, Any]) -> Order:
         """Read what `to_json` gave. Raises KeyError, TypeError or ValueError if it is not that."""
         record = Record.from_json(fields["record"])
-        return cls(record, Options(**fields["options"]), str(fields["wish"]))
+        known = Options.__dataclass_fields__
+        options = {name: value for name, value in fields["options"].items() if name in known}
+        return cls(record, Options(**options), str(fields["wish"]))
 
 
 @dataclass(frozen=True)

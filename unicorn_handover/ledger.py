@@ -156,16 +156,20 @@ class Ledger:
         return self._driver_since is None and self._clock() >= self._driverless_since + DRIVER_GRACE
 
     def tick(self, absence: str) -> None:
-        """Give up what has not begun if the driver stays away; `absence` tells the operator.
+        """Give up what has not begun if the driver stays away or is stuck.
 
-        What has begun is kept: the next driver finishes it or backs it out.
+        `absence` tells the operator. What has begun is kept: the next driver finishes it or backs
+        it out.
         """
-        if not self.driver_is_overdue:
-            return
         for page in self._pages.values():
-            if page.running and page.running.phase in NOT_BEGUN:
+            running = page.running
+            if running is None or running.phase not in NOT_BEGUN:
+                continue
+            waited = self._clock() - running.since
+            stuck = running.phase is Phase.REQUESTED and waited >= DRIVER_GRACE
+            if self.driver_is_overdue or stuck:
                 page.following = 0
-                self._fail(page, page.running, absence)
+                self._fail(page, running, absence)
 
     def forget(self, program: str) -> None:
         """Drop a program that is managed no more."""

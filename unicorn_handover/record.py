@@ -74,11 +74,15 @@ class Record:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Record:
-        """Read what `to_json` gave. Raises KeyError, TypeError or ValueError if it is not that."""
+        """Read what `to_json` gave. Raises KeyError, TypeError or ValueError if it is not that.
+
+        Unknown fields are left out: the other side may be of another version.
+        """
         new = fields["new"]
+        known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
         return cls(
             **{
-                **fields,
+                **known,
                 "phase": Phase(fields["phase"]),
                 "old": MasterId(*fields["old"]),
                 "new": None if new is None else MasterId(*new),

@@ -82,6 +82,9 @@ class Process:
             signal.pidfd_send_signal(self._pidfd, number)
         except ProcessLookupError:
             return False
+        except PermissionError:
+            user = os.geteuid()
+            raise PermissionError(f"user {user} may not signal pid {self.pid}") from None
         return True
 
     def close(self) -> None:
