@@ -63,16 +63,31 @@ def is_any_successor(system: System, pid: int, old: int) -> bool:
 def is_forked(system: System, pid: int) -> bool:
     """True for a worker: forked and never exec'd, or exec'd by unicorn's `worker_exec`."""
     stat = system.stat(pid)
-    return stat is not None and (stat.forked_only or "UNICORN_WORKER" in system.environ(pid))
+    return stat is not None and (stat.forked_only or _is_exec_worker(system, pid))
 
 
-def _exec_time_masters(system: System, pid: int) -> dict[str, str]:
-    """The environment of an exec'd process that is not a `worker_exec` worker, else nothing."""
+def _is_exec_worker(system: System, pid: int) -> bool:
+    if "UNICORN_WORKER" in system.environ(pid):
+        return True
+    return re.match(r"\S+ worker\[\d+\]", _title(system, pid)) is not None
+
+
+def _title(system: System, pid: int) -> str:
+    """What a process has written over its command line, "" if it has not.
+
+    A title that is longer than the command line was, and any title of Python's setproctitle, is
+    written over the environment as well, and nothing is left of that.
+    """
+    words = system.command_line(pid)
+    return words[0] if len(words) == 1 else ""
+
+
+def _is_exec_master(system: System, pid: int) -> bool:
+    """True for an exec'd process that is not a `worker_exec` worker."""
     stat = system.stat(pid)
     if stat is None or stat.state == "Z" or stat.forked_only:
-        return {}
-    environ = system.environ(pid)
-    return {} if "UNICORN_WORKER" in environ else environ
+        return False
+    return not _is_exec_worker(system, pid)
 
 
 def _holds_sockets(system: System, pid: int, listing: str) -> bool:
@@ -93,9 +108,13 @@ def _unicorn_is_master(words: Sequence[str]) -> bool:
 
 
 def _unicorn_is_successor(system: System, pid: int, old: int) -> bool:
+    if not _is_exec_master(system, pid):
+        return False
+    environ = system.environ(pid)
+    if not environ:  # written over
+        return re.match(r"\S+ master", _title(system, pid)) is not None
     # HttpServer#reexec: ENV['UNICORN_FD'] = listener_fds.keys.join(',')
-    listing = _exec_time_masters(system, pid).get("UNICORN_FD", "")
-    return _holds_sockets(system, pid, listing)
+    return _holds_sockets(system, pid, environ.get("UNICORN_FD", ""))
 
 
 def _unicorn_readiness(system: System, pid: int) -> Readiness:
@@ -103,6 +122,11 @@ def _unicorn_readiness(system: System, pid: int) -> Readiness:
     # after the fork it still has the master's handlers, WINCH's among them.
     if not is_forked(system, pid):
         return Readiness.NOT_A_WORKER
+    # One that was exec'd first has the handlers of a starting ruby, which traps USR1 as well. It
+    # ignores USR1 when it writes its title.
+    stat = system.stat(pid)
+    if stat is None or not (stat.forked_only or _title(system, pid)):
+        return Readiness.BOOTING
     masks = system.signal_masks(pid)
     if masks is None or not masks.catches(SIGUSR1) or masks.catches(SIGWINCH):
         return Readiness.BOOTING
@@ -124,7 +148,11 @@ def _gunicorn_is_successor(system: System, pid: int, old: int) -> bool:
     # Arbiter.reexec names the old master, and its listeners' descriptors or, under socket
     # activation, the new one itself. Arbiter.start takes GUNICORN_FD out of the environment again,
     # so what the new one's workers start never has it; what it names may be closed by then.
-    environ = _exec_time_masters(system, pid)
+    if not _is_exec_master(system, pid):
+        return False
+    environ = system.environ(pid)
+    if not environ:  # written over
+        return _title(system, pid).startswith("gunicorn: master")
     if environ.get("GUNICORN_PID") != str(old):
         return False
     return "GUNICORN_FD" in environ or environ.get("LISTEN_PID") == str(pid)
