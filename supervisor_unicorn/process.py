@@ -39,6 +39,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._host = host
         self._master: Process | None = None
         self._process_group = 0
+        self._heirs: list[Process] = []
         self._orphans: list[Process] = []
         self._orphans_deadline = 0.0
         self._output_marks: dict[str, int] = {}
@@ -86,6 +87,9 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             self.spawn()
 
     def _find_successor(self, old: int) -> Process | None:
+        heir = self._living_heir()
+        if heir:
+            return heir
         options = self.config.options
         pids = [p for p in self._host.system.children(os.getpid()) if p not in options.pidhistory]
         group = self._process_group
@@ -93,6 +97,15 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         for other in found[1:]:
             other.close()
         return found[0] if found else None
+
+    def _living_heir(self) -> Process | None:
+        """Take a master that was proven before it was told to quit, and closed its listeners."""
+        heirs, self._heirs = self._heirs, []
+        living = [heir for heir in heirs if heir.alive()]
+        for heir in heirs:
+            if heir not in living[:1]:
+                heir.close()
+        return living[0] if living else None
 
     def _adopt(self, successor: Process, old: int, sts: int) -> None:
         """Take the successor for this program's process, as if it had been spawned now.
@@ -124,32 +137,32 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             if self.state == ProcessStates.STOPPING
             else self.config.stopasgroup
         )
-        relatives = self._guarded(self._relatives, sig == signal.SIGKILL) or []
+        masters = self._guarded(self._other_masters) or []
+        workers = self._guarded(self._all_workers, masters) if sig == signal.SIGKILL else []
         # The driver lets go first, so that it starts no new master behind the signal.
         self._guarded(self._host.ending, self.namespec, "the program was stopped")
         error = self._stock_kill(sig)
         if error is None:
-            for process in relatives:
+            for process in [*masters, *(workers or [])]:
                 if not as_group:
                     self._guarded(process.signal, signal.Signals(sig))
             if as_group and self._process_group != self.pid:
                 self._guarded(self._signal_group, sig)
-        for process in relatives:
+        for process in [*(workers or []), *self._heirs]:
             process.close()
+        self._heirs = masters
         return error
 
     def _stock_kill(self, sig: int) -> str | None:
         error: str | None = Subprocess.kill(self, sig)
         return error
 
-    def _relatives(self, with_workers: bool) -> list[Process]:
-        """Hold all other masters of the family and, for a kill, the workers of all."""
-        system = self._host.system
-        masters = family.descended_masters(system, self.pid)
-        if not with_workers:
-            return masters
+    def _other_masters(self) -> list[Process]:
+        return family.descended_masters(self._host.system, self.pid)
+
+    def _all_workers(self, masters: list[Process]) -> list[Process]:
         heads = [self.pid, *(master.pid for master in masters)]
-        return masters + [worker for head in heads for worker in family.forked_by(system, head)]
+        return [w for head in heads for w in family.forked_by(self._host.system, head)]
 
     def _signal_group(self, sig: int) -> None:
         """Signal the group of the first master, which every later one is in.
