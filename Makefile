@@ -24,6 +24,7 @@ lint: .venv/ready
 
 types: .venv/ready
 	$(bin)/mypy
+	$(bin)/mypy -p examples.demo -p benchmarks
 
 pytest: .venv/ready
 	@scripts/setup unicorn
