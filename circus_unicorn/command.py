@@ -1,0 +1,73 @@
+"""The command `circus_unicorn`: shows handovers, and rolls back or promotes one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from circus.client import CircusClient
+from circus.exc import CallError
+from circus.util import DEFAULT_ENDPOINT_DEALER
+
+from unicorn_handover import __version__
+from unicorn_handover.progress import status_line
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Returns its exit status: 1 if circusd does not answer, 3 if it refuses."""
+    chosen = _parser().parse_args(arguments)
+    client = CircusClient(endpoint=chosen.endpoint, timeout=chosen.timeout)
+    names = {"name": chosen.name} if chosen.name else {}
+    try:
+        answer = client.send_message("unicorn", do=chosen.command, **names)
+    except CallError as error:
+        print(f"{chosen.endpoint}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        client.stop()
+    if answer["status"] != "ok":
+        print(f"error: {_reason(answer)}", file=sys.stderr)
+        return 3
+    _show(chosen, answer)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="circus_unicorn",
+        description="Shows and steers the handovers of the watchers that circus_unicorn manages. "
+        "They are begun by `circusctl restart`.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--endpoint", default=DEFAULT_ENDPOINT_DEALER, help="circusd's endpoint")
+    parser.add_argument("--timeout", type=float, default=5.0, help="seconds to wait for circusd")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    status = commands.add_parser("status", help="show handovers, running and ended")
+    status.add_argument("name", nargs="?", metavar="NAME", help="a watcher; all, if not given")
+    status.add_argument("--json", action="store_true", help="for scripts")
+    rollback = commands.add_parser("rollback", help="back a running handover out")
+    promote = commands.add_parser("promote", help="end the soak of a running handover now")
+    for command in (rollback, promote):
+        command.add_argument("name", metavar="NAME", help="a watcher")
+    for command in (status, rollback, promote):
+        command.add_argument("--endpoint", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return parser
+
+
+def _reason(answer: dict[str, Any]) -> str:
+    if "unknown command" in str(answer.get("reason")):
+        return "this circusd has no [plugin:...] with use = circus_unicorn.UnicornPlugin"
+    return str(answer.get("reason"))
+
+
+def _show(chosen: argparse.Namespace, answer: dict[str, Any]) -> None:
+    if chosen.command != "status":
+        print(f"{chosen.name}: {chosen.command} begun; see `circus_unicorn status {chosen.name}`")
+    elif chosen.json:
+        print(json.dumps(answer["watchers"], indent=2))
+    else:
+        for watcher in answer["watchers"]:
+            print(status_line(watcher))

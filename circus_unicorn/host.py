@@ -1,0 +1,438 @@
+"""The host side inside circusd: which watchers are managed, and what is to be done with them.
+
+It runs in circusd's own loop, so nothing here blocks, polls or raises into it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import time
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from circus import logger
+from circus.arbiter import Arbiter
+from circus.commands.errors import COMMAND_ERROR
+from circus.exc import MessageError
+from circus.sighandler import SysHandler
+from circus.util import check_future_exception_and_log
+from circus.watcher import Watcher
+from tornado.concurrent import Future
+
+from unicorn_handover.channel import HostEnd
+from unicorn_handover.driver import Order, Orders
+from unicorn_handover.errors import ConfigError, printable
+from unicorn_handover.ledger import DRIVER_GRACE, TOLD_TO_QUIT, Ledger
+from unicorn_handover.options import Settings, parse
+from unicorn_handover.progress import struct
+from unicorn_handover.record import MasterId, Record
+from unicorn_handover.servers import SERVERS, recognise
+from unicorn_handover.states import Phase
+from unicorn_handover.system import System
+
+from .controller import RestartCommand, UnicornCommand
+from .plugin import NAME, peer
+from .restart import ACCEPTING, Restart
+from .watcher import ManagedWatcher, PluginWatcher
+
+PLUGIN = "circus_unicorn.UnicornPlugin"
+NOT_OURS = ("active", "__name__")  # what Circus itself puts among a plugin's options
+WORTH_A_WARNING = (Phase.FAILED, Phase.FORCING, Phase.KILLING_OLD, Phase.KILLING_NEW)
+
+_hosts: weakref.WeakKeyDictionary[Arbiter, Host] = weakref.WeakKeyDictionary()
+
+
+def enter_circusd() -> None:
+    """Make a host side for circusd's arbiter, if this process is circusd. May be called again."""
+    arbiter = _arbiter()
+    if arbiter is not None and arbiter not in _hosts:
+        host = _hosts[arbiter] = Host(arbiter, System())
+        # The arbiter is being made right now: its watchers are all there when its loop runs.
+        arbiter.loop.add_callback(host.take_over)
+
+
+def _arbiter() -> Arbiter | None:
+    """The arbiter that this process's signal handlers serve."""
+    for number in SysHandler.SIGNALS:
+        owner = getattr(signal.getsignal(number), "__self__", None)
+        if isinstance(owner, SysHandler):
+            return owner.controller.arbiter
+    return None
+
+
+class Host:
+    """Knows the managed watchers and the driver of one circusd."""
+
+    def __init__(self, arbiter: Arbiter, system: System) -> None:
+        self.system = system
+        self.settings = Settings({})
+        self.watchers: dict[str, ManagedWatcher] = {}
+        self.ledger = Ledger(system.clock, self._master, self._changed)
+        self.restarting = False  # while Circus begins to stop watchers, to start them again
+        self._arbiter = arbiter
+        self._plugin: Watcher | None = None
+        self._raw: dict[str, str] | None = None
+        self._channel: HostEnd | None = None
+        self._ordered: object = None
+        self._told: dict[str, str] = {}
+        self._restarts: list[Restart] = []
+        self._begun: list[Restart] = []
+
+    @property
+    def check_delay(self) -> float:
+        """Seconds between two of Circus's own looks at its processes."""
+        return float(self._arbiter.check_delay)
+
+    # -- which watchers --------------------------------------------------------------------------
+
+    def take_over(self) -> None:
+        """Begin: become the parent of orphans, add the commands, look for watchers."""
+        try:
+            self.system.become_subreaper()
+        except OSError as error:
+            logger.error(
+                f"circusd cannot become a subreaper ({error}), so it will lose a master at its "
+                "restart; run it where prctl is allowed"
+            )
+        commands = self._arbiter.ctrl.commands
+        commands[UnicornCommand.name] = UnicornCommand(self)
+        for name in ("restart", "reload"):
+            commands[name] = RestartCommand(commands[name], self)
+        self._arbiter.loop.call_later(DRIVER_GRACE, self._tick)
+        self.look()
+
+    def look(self) -> None:
+        """Take in the watchers and settings that are new, let go of those that are gone."""
+        self._read_settings()
+        there = {str(w.name.lower()): w for w in self._arbiter.watchers}
+        for name, managed in list(self.watchers.items()):
+            if there.get(name) is not managed or name not in self.settings.programs:
+                self._let_go(name)
+        for name, options in self.settings.programs.items():
+            if name in there and name not in self.watchers:
+                self.watchers[name] = ManagedWatcher.take_over(there[name], self, options)
+                self._complain_of(self.watchers[name])
+            elif name in there:
+                self.watchers[name].handover_options = options
+
+    def _read_settings(self) -> None:
+        plugins = [w for w in self._arbiter.watchers if w.cmd.split()[-1:] == [PLUGIN]]
+        self._plugin = plugins[0] if plugins else None
+        if self._plugin is None:
+            self.settings, self._raw = Settings({}), None
+            return
+        if type(self._plugin) is Watcher:
+            PluginWatcher.take_over(self._plugin, self)
+        raw = {k: str(v) for k, v in self._plugin._options.items() if k not in NOT_OURS}
+        if raw == self._raw:
+            return
+        self._raw = raw
+        # Circus finds watchers by their names in lower case, and reads keys in lower case.
+        lowered = {k: v.lower() if k == "watchers" else v for k, v in raw.items()}
+        self.settings = parse(self._plugin.name, lowered, "watchers")
+        for error in [*self.settings.errors, *self._unusable(raw), *self._unknown(plugins)]:
+            logger.error(str(error))
+
+    def _unusable(self, raw: dict[str, str]) -> list[ConfigError]:
+        assert self._plugin is not None
+        return [
+            ConfigError(
+                self._plugin.name,
+                printable(key, 60),
+                f"{printable(value, 80)!r} has a space or a quote in it, with which Circus cannot "
+                "start the plugin",
+                "separate names by commas alone",
+            )
+            for key, value in raw.items()
+            if any(mark in value for mark in " \t\n'\"\\")
+        ]
+
+    def _unknown(self, plugins: list[Watcher]) -> list[ConfigError]:
+        assert self._plugin is not None
+        there = {str(w.name.lower()) for w in self._arbiter.watchers}
+        section = self._plugin.name
+        errors = [
+            ConfigError(
+                section,
+                "watchers",
+                f"there is no [watcher:{printable(name, 60)}]",
+                "add the watcher, or take the name off the list",
+            )
+            for name in self.settings.programs
+            if name not in there
+        ]
+        for other in plugins[1:]:
+            fix = f"name all watchers in [{section}]"
+            errors.append(ConfigError(other.name, "use", "a second driver is not needed", fix))
+        return errors
+
+    def _complain_of(self, watcher: ManagedWatcher) -> None:
+        refusal = watcher.refusal()
+        if refusal:
+            logger.error(refusal)
+        process = watcher.process
+        name = watcher.handover_options.server
+        words = self.system.command_line(process.pid) if process else watcher.cmd.split()
+        server = SERVERS.get(name) or recognise(words)
+        if server and watcher.stop_signal == server.quick:
+            graceful = server.graceful.name[3:]
+            logger.warning(
+                f"[watcher:{watcher.name}] stop_signal: {server.quick.name[3:]} makes "
+                f"{server.name} cut its requests at every stop; set stop_signal = {graceful}"
+            )
+
+    def _let_go(self, name: str) -> None:
+        self.ledger.cancel(name, "the watcher is not managed any more")
+        self.ledger.forget(name)
+        self.watchers.pop(name).give_back()
+
+    def removed(self, watcher: ManagedWatcher) -> None:
+        """Take note that a watcher is being removed from circusd, and maybe stopped first."""
+        self.ledger.cancel(watcher.program, "the watcher was removed")
+
+    def known_pids(self) -> set[int]:
+        """The pids of all processes that are some watcher's."""
+        return {pid for watcher in self._arbiter.watchers for pid in list(watcher.processes)}
+
+    # -- restarts --------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def beginning(self, several: bool) -> Iterator[list[Restart]]:
+        """Gather the restarts that Circus begins now.
+
+        `several` watchers are stopped and then started; that stop is no stop for a managed one.
+        """
+        self._begun, self.restarting = [], several
+        try:
+            yield self._begun
+        finally:
+            self._begun, self.restarting = [], False
+
+    def begin(self, watcher: ManagedWatcher) -> Any:
+        """Ask for a handover; return the future of what became of it."""
+        restart = Restart(self, watcher.program, self._refusal(watcher))
+        self._begun.append(restart)
+        if restart.look():
+            self._restarts.append(restart)
+            self._arbiter.loop.call_later(ACCEPTING, restart.accept)
+        elif "error" in restart.ended.result():
+            logger.warning(f"{watcher.name}: no handover: {restart.ended.result()['error']}")
+        return restart.ended
+
+    def _refusal(self, watcher: ManagedWatcher) -> str:
+        error = self.settings.refusals.get(watcher.program)
+        if error:
+            return str(error)
+        return watcher.refusal() or ("" if self._driver_will_come else self.absence())
+
+    def answer(self, begun: list[Restart], response: Any, waiting: bool) -> Any:
+        """The future of the answer to a restart or reload of which `begun` are handovers."""
+        answer = Future()
+        pending = [restart.ended if waiting else restart.accepted for restart in begun]
+        if isinstance(response, Future) and response not in pending:
+            response.add_done_callback(check_future_exception_and_log)
+
+        def one_is_done(_: object) -> None:
+            if not answer.done() and all(future.done() for future in pending):
+                answer.set_result(_answer(begun, [future.result() for future in pending], waiting))
+
+        for future in pending:
+            future.add_done_callback(one_is_done)
+        return answer
+
+    def _look_at_restarts(self) -> None:
+        self._restarts = [restart for restart in self._restarts if restart.look()]
+
+    # -- what the watchers tell ------------------------------------------------------------------
+
+    def is_running(self, program: str) -> bool:
+        """True while a handover of this program is under way."""
+        return self.ledger.page(program).running is not None
+
+    def told_to_quit(self, program: str) -> bool:
+        """True if a handover has told this program's old master to quit."""
+        running = self.ledger.page(program).running
+        return running is not None and running.phase in TOLD_TO_QUIT
+
+    def adopted(self, program: str, new: MasterId) -> None:
+        """Take note of a program's new master."""
+        self.ledger.adopted(program, new)
+        self._send_orders()
+
+    def lost(self, program: str) -> None:
+        """Take note that a program has no master any more."""
+        self.ledger.lost(program, "the program ended")
+
+    def ending(self, program: str, reason: str) -> None:
+        """Let the driver go: the program's masters are about to be ended."""
+        self.ledger.cancel(program, reason)
+
+    def _master(self, program: str) -> MasterId | None:
+        watcher = self.watchers.get(program)
+        return watcher.master if watcher else None
+
+    # -- the driver ------------------------------------------------------------------------------
+
+    def connect(self, address: str) -> None:
+        """Connect to the driver, which listens. Raises MessageError if it is not the plugin's."""
+        channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            channel.setblocking(False)
+            channel.connect(NAME + address)
+            pid = peer(channel)
+        except (OSError, ValueError) as error:
+            channel.close()
+            raise MessageError(f"cannot connect to the driver: {error}") from None
+        if self._plugin is None or pid not in self._plugin.processes:
+            channel.close()
+            raise MessageError(f"pid {pid} is not the plugin that circusd started")
+        self._disconnect()
+        self._channel = HostEnd(channel, self._hear, logger.error)
+        self._arbiter.loop.add_handler(channel, self._on_channel, self._arbiter.loop.READ)
+        self.ledger.driver_came()
+        self._send_orders()
+
+    def _on_channel(self, channel: socket.socket, events: int) -> None:
+        if self._channel is None or self._channel.fileno() != channel.fileno():
+            return
+        if not self._channel.read():
+            self._disconnect()
+            self._arbiter.loop.call_later(DRIVER_GRACE, self._tick)
+            return
+        self._channel.flush()
+        self._wait_for_channel()
+
+    def _wait_for_channel(self) -> None:
+        if self._channel:
+            loop = self._arbiter.loop
+            events = loop.READ | (loop.WRITE if self._channel.has_more else 0)
+            loop.update_handler(self._channel.fileno(), events)
+
+    def _disconnect(self) -> None:
+        channel, self._channel, self._ordered = self._channel, None, None
+        if channel:
+            self._arbiter.loop.remove_handler(channel.fileno())
+            channel.close()
+            self.ledger.driver_went()
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        """Take a record from the driver."""
+        record = Record.from_json(message["record"])
+        watcher = self.watchers.get(record.program)
+        if watcher and record.phase is Phase.RE_EXECUTING:
+            watcher.output.mark()
+        if watcher and record.phase is Phase.FAILED and record.signalled:
+            record = record.but(output=watcher.output.excerpt(record.old.pid))
+        if watcher and record.phase is Phase.DONE and watcher.process:
+            watcher.process.settle()  # adopt before anybody is told
+        self.ledger.report(record)
+
+    @property
+    def _driver_will_come(self) -> bool:
+        return self._plugin is not None and not (
+            self._plugin.is_stopped() or self._plugin.is_stopping()
+        )
+
+    def absence(self) -> str:
+        """Why there is no driver, and what to do."""
+        if self._plugin is None:
+            return f"there is no plugin that uses {PLUGIN}; add it to circusd's configuration"
+        name = self._plugin.name
+        return f"the driver {name} is not running; look at its log and `circusctl start {name}`"
+
+    def stranded(self, record: Record | None) -> str:
+        """What to tell a caller whose handover has no driver."""
+        phase = record.phase if record else Phase.REQUESTED
+        return f"{self.absence()}; it will go on with the handover, which is {phase.value}"
+
+    def _tick(self) -> None:
+        """Tell the callers if the driver stays away."""
+        self.ledger.tick(self.absence())
+        self._look_at_restarts()
+
+    def _changed(self, record: Record) -> None:
+        """A handover began, moved on or ended: log it, publish it, and keep the driver informed."""
+        text = describe(record)
+        if text != self._told.get(record.program):
+            self._told[record.program] = text
+            (logger.warning if record.phase in WORTH_A_WARNING else logger.info)(text)
+            self._publish(record)
+        self._send_orders()
+        self._look_at_restarts()
+
+    def _publish(self, record: Record) -> None:
+        watcher = self.watchers.get(record.program)
+        if watcher:
+            now = self.system.clock()
+            watcher.notify_event("handover", {**struct(record, now), "time": time.time()})
+
+    def wish(self, program: str, wish: str) -> str:
+        """Pass the operator's wish ("rollback", "promote") on; return why it cannot be, or ""."""
+        refusal = self.ledger.wish(program, wish)
+        self._send_orders()
+        return refusal
+
+    def _send_orders(self) -> None:
+        """Give the driver the list of handovers, if it is not what it was given last."""
+        if self._channel is None:
+            return
+        orders = [
+            Order(
+                record,
+                self.watchers[record.program].handover_options,
+                self.ledger.page(record.program).wish,
+            )
+            for record in self.ledger.running()
+            if record.program in self.watchers
+        ]
+        ordered = [(o.record.program, o.record.number, o.record.old, o.wish) for o in orders]
+        if ordered != self._ordered:
+            self._ordered = ordered
+            self._channel.say(Orders(orders, self.settings.max_handovers).to_json())
+            self._wait_for_channel()
+
+    def status(self, program: str) -> dict[str, Any]:
+        """What `circus_unicorn status` shows of a watcher."""
+        watcher, page = self.watchers[program], self.ledger.page(program)
+        now, master = self.system.clock(), self.watchers[program].master
+        return {
+            "name": watcher.name,
+            "phase": page.running.phase.value if page.running else "idle",
+            "pid": master.pid if master else 0,
+            "state": watcher.status(),
+            "running": struct(page.running, now) if page.running else {},
+            "following": page.following,
+            "ended": [struct(record, now) for record in page.ended],
+            "changes": page.changes,
+            "stranded": self.stranded(page.running) if self.ledger.driver_is_overdue else "",
+        }
+
+
+def _answer(begun: list[Restart], outcomes: list[dict[str, Any]], waiting: bool) -> dict[str, Any]:
+    """The controller's answer. A `status` among what is told takes the place of its "ok"."""
+    failed = [(r.program, o) for r, o in zip(begun, outcomes) if "error" in o]
+    if failed:
+        lines = []
+        for program, outcome in failed:
+            lines.append(f"{program}: {outcome['error']}")
+            lines += [f"    | {line}" for line in outcome["output"]]
+        return {"status": "error", "reason": "\n".join(lines), "errno": COMMAND_ERROR, "tb": None}
+    if not waiting:
+        return {}
+    if len(begun) == 1:
+        return {"info": outcomes[0]}
+    return {"info": {restart.program: outcome for restart, outcome in zip(begun, outcomes)}}
+
+
+def describe(record: Record) -> str:
+    """One log line for a record's phase."""
+    new = f" -> {record.new.pid}" if record.new else ""
+    ready = f", {record.ready} of {record.total} workers ready" if record.total else ""
+    reason = f": {printable(record.reason, 400)}" if record.reason else ""
+    return (
+        f"handover {record.number} of {record.program}: {record.phase.value} "
+        f"(pid {record.old.pid}{new}{ready}){reason}"
+    )

@@ -1,0 +1,147 @@
+"""A managed watcher's process: the master of the moment, whoever started it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+from circus.process import Process
+
+from unicorn_handover import family, system
+
+Exited = Callable[["ManagedProcess"], None]
+
+
+class AdoptedWorker(psutil.Process):
+    """Stands where psutil.Popen stands for a process that circusd did not start itself.
+
+    The process is circusd's child by now: its master died, and circusd is its subreaper.
+    """
+
+    def __init__(self, pid: int, stdout: Any, stderr: Any) -> None:
+        super().__init__(pid)
+        self.stdout = stdout
+        self.stderr = stderr
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Reap the process if it has exited, as `subprocess.Popen.poll` does."""
+        if self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # circusd's own look for dead children was faster
+                self.returncode = 0
+            else:
+                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+
+class ManagedProcess(Process):  # type: ignore[misc]
+    """A process that becomes its successor when its master dies.
+
+    It stays the same object with the same wid, pipes and streams; only the pid changes. Whatever
+    asks whether it lives lets it do so first, so no question falls between two masters.
+    """
+
+    master: system.Process | None = None
+    _worker: Any
+    group = 0  # the process group, which every later master is in
+
+    def spawn(self) -> None:
+        """Start the first master of a family."""
+        Process.spawn(self)
+        self.take_over()
+
+    def take_over(self) -> None:
+        """Watch over the master that runs."""
+        try:
+            self.group = os.getpgid(self.pid)
+        except ProcessLookupError:
+            self.group = self.pid  # circus makes each process the leader of a session
+        self._watch(self.watcher.system.hold(self.pid))
+
+    def _watch(self, master: system.Process | None) -> None:
+        self.master = master
+        if master:
+            self.watcher.loop.add_handler(master.fileno(), self._exited, self.watcher.loop.READ)
+        else:
+            self.watcher.loop.add_callback(self.watcher.master_died, self)
+
+    def _exited(self, descriptor: int, events: int) -> None:
+        self.settle()
+
+    def settle(self) -> None:
+        """If the master has died, let the watcher look for its successor."""
+        if self.master and not self.master.alive():
+            self.unwatch()
+            self.watcher.master_died(self)
+
+    def unwatch(self) -> None:
+        """Give the pidfd back."""
+        master, self.master = self.master, None
+        if master:
+            self.watcher.loop.remove_handler(master.fileno())
+            master.close()
+
+    def become(self, successor: system.Process) -> None:
+        """Take the successor for the master. Raises psutil.NoSuchProcess if it is gone already."""
+        old = self._worker
+        worker = AdoptedWorker(successor.pid, old.stdout, old.stderr)
+        old.stdout = old.stderr = None  # the pipes go on: the successor inherited their other ends
+        self._worker = worker
+        self.started = time.time()
+        self._watch(successor)
+
+    def reap(self, status: int | None = None) -> int | None:
+        """Return the exit code, None while the master lives. Never waits.
+
+        `status` is what circusd's own look for dead children brought, if it was that which reaped.
+        """
+        if status is not None:
+            self._worker.returncode = os.waitstatus_to_exitcode(status)
+        elif self._worker.returncode is None:
+            self._worker.poll()
+        code: int | None = self._worker.returncode
+        return code
+
+    @property
+    def dead(self) -> bool:
+        """True if the master has ended and nothing took its place."""
+        self.settle()
+        return self.master is None and self.reap() is not None
+
+    def relatives(self, with_workers: bool = False) -> list[system.Process]:
+        """Hold all other masters of the family, and maybe the workers of all."""
+        kernel = self.watcher.system
+        masters = family.descended_masters(kernel, self.pid)
+        if not with_workers:
+            return masters
+        heads = [self.pid, *(master.pid for master in masters)]
+        return masters + [worker for head in heads for worker in family.forked_by(kernel, head)]
+
+    # -- what Circus asks ------------------------------------------------------------------------
+
+    @property
+    def status(self) -> Any:
+        """One of the constants of circus.process."""
+        self.settle()
+        return Process.status.fget(self)
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while the master or its successor lives."""
+        self.settle()
+        code: int | None = Process.poll(self)
+        return code
+
+    def info(self) -> Any:
+        """Return what `circusctl stats` shows."""
+        self.settle()
+        return Process.info(self)
+
+    def send_signal(self, sig: int) -> Any:
+        """Signal the master of this moment."""
+        self.settle()
+        return Process.send_signal(self, sig)

@@ -1,0 +1,78 @@
+"""One caller's restart of a managed watcher: asked for once, then looked at until it has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tornado.concurrent import Future
+
+from unicorn_handover.record import Record
+from unicorn_handover.states import Phase
+
+if TYPE_CHECKING:
+    from .host import Host
+
+ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
+
+
+class Restart:
+    """`ended` resolves with what `circusctl restart --waiting` tells; `accepted` earlier.
+
+    Neither ever fails: Circus would leave the caller without an answer. A restart that failed has
+    the reason as `error`.
+    """
+
+    def __init__(self, host: Host, program: str, refusal: str) -> None:
+        self.program = program
+        self.ended = Future()
+        self.accepted = Future()
+        self._host = host
+        self._number = 0
+        if refusal:
+            self._end(_failed(refusal))
+        else:
+            self._number = host.ledger.request(program)
+
+    def look(self) -> bool:
+        """See whether it has been accepted or has ended; False when there is no more to see."""
+        if self.ended.done():
+            return False
+        outcome = self._outcome()
+        if outcome is not None:
+            self._end(outcome)
+            return False
+        record = self._host.ledger.find(self.program, self._number)
+        if record is None or record.phase not in (Phase.REQUESTED, Phase.CHECKING):
+            self.accept()
+        return True
+
+    def accept(self) -> None:
+        """Let a caller who does not wait go."""
+        if not self.accepted.done():
+            self.accepted.set_result({})
+
+    def _end(self, outcome: dict[str, Any]) -> None:
+        self.ended.set_result(outcome)
+        if not self.accepted.done():
+            self.accepted.set_result(outcome)
+
+    def _outcome(self) -> dict[str, Any] | None:
+        ledger = self._host.ledger
+        record = ledger.find(self.program, self._number)
+        if record and record.phase.final:
+            return _told(record)
+        if record is None and ledger.page(self.program).following != self._number:
+            return _failed("it was waiting behind a handover that was cancelled")
+        if ledger.driver_is_overdue:
+            return _failed(self._host.stranded(record))
+        return None
+
+
+def _told(record: Record) -> dict[str, Any]:
+    if not record.succeeded or record.new is None:
+        return _failed(record.reason, record.output)
+    return {"stopped": [record.old.pid], "started": [record.new.pid], "kept": []}
+
+
+def _failed(why: str, output: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"error": why, "output": list(output)}

@@ -1,0 +1,410 @@
+"""The watchers this plugin has: a managed program's, and the plugin's own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shlex
+import shutil
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from circus import logger
+from circus.watcher import Watcher
+from tornado.gen import moment, sleep
+
+from unicorn_handover import family
+from unicorn_handover.errors import printable
+from unicorn_handover.options import Options
+from unicorn_handover.orphans import Orphans
+from unicorn_handover.record import MasterId
+from unicorn_handover.servers import SERVERS, recognise
+from unicorn_handover.system import Process, System
+
+from .coroutines import Steps, coroutine
+from .process import ManagedProcess
+from .streams import Output
+from .workers import change_workers
+
+if TYPE_CHECKING:
+    from .host import Host
+
+ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGKILL)
+NEEDS_A_START = ("cmd", "args", "env", "uid", "gid", "working_dir", "shell")
+ORPHANS_PAUSE = 0.1  # seconds between looks at orphans: what they exec wakes nobody
+
+
+class ManagedWatcher(Watcher):  # type: ignore[misc]
+    """A watcher whose master may re-execute itself: each way to restart it is a handover."""
+
+    handover_options: Options
+    _host: Host
+    _orphans: Orphans
+    processes: dict[int, ManagedProcess]
+    _output: Output
+    _expired_at = 0.0
+
+    @classmethod
+    def take_over(cls, watcher: Watcher, host: Host, options: Options) -> ManagedWatcher:
+        """Make a watcher a managed one, without touching what it runs."""
+        watcher.__class__ = cls
+        watcher.handover_options = options
+        watcher._host = host
+        watcher._orphans = Orphans(host.system, watcher.warn)
+        watcher._output = Output(watcher)
+        for process in watcher.processes.values():
+            process.__class__ = ManagedProcess
+            process.watcher = watcher
+            process.take_over()
+        managed: ManagedWatcher = watcher
+        return managed
+
+    def give_back(self) -> None:
+        """Make this an ordinary watcher again: it is not managed any more."""
+        for process in self.processes.values():
+            process.unwatch()
+        self._orphans.release()
+        self.__class__ = Watcher
+
+    @property
+    def program(self) -> str:
+        """The name that Circus finds this watcher by."""
+        return str(self.name.lower())
+
+    @property
+    def system(self) -> System:
+        """The kernel."""
+        return self._host.system
+
+    @property
+    def _process_class(self) -> type[ManagedProcess]:
+        return ManagedProcess
+
+    @property
+    def process(self) -> ManagedProcess | None:
+        """The process with a living master, or None."""
+        for process in list(self.processes.values()):
+            process.settle()
+            if process.master:
+                return process
+        return None
+
+    @property
+    def master(self) -> MasterId | None:
+        """The living master, or None."""
+        master = self.process and self.process.master
+        return MasterId(master.pid, master.start) if master else None
+
+    @property
+    def can_be_handed_over(self) -> bool:
+        """True if the program runs and is to go on running."""
+        return not self.is_stopped() and not self.is_stopping() and self.master is not None
+
+    @property
+    def output(self) -> Output:
+        """What the program writes, if Circus has files for it."""
+        return self._output
+
+    def refusal(self) -> str:
+        """What keeps a restart of this running program from being a handover, or ""."""
+        section = f"[watcher:{self.name}]"
+        if self.numprocesses != 1:
+            return (
+                f"{section} numprocesses: must be 1 for a managed watcher, not "
+                f"{self.numprocesses}; set numprocesses = 1 and more workers in the server"
+            )
+        if not os.path.isdir(self.working_dir):
+            folder = printable(self.working_dir)
+            return f"{section} working_dir: {folder} is not there; make it again"
+        command = self._missing_command()
+        if command:
+            return f"{section} cmd: there is no {printable(command)}; install it, or correct cmd"
+        return ""
+
+    def _missing_command(self) -> str:
+        """The first word of `cmd` if there is no such command."""
+        if self.shell or "$" in self.cmd:
+            return ""
+        word = shlex.split(self.cmd)[0]
+        path = (self.env or {}).get("PATH", os.defpath)
+        if os.path.dirname(word):
+            return "" if os.access(os.path.join(self.working_dir, word), os.X_OK) else word
+        return "" if shutil.which(word, path=path) else word
+
+    # -- the ways to restart ---------------------------------------------------------------------
+
+    def restart(self) -> Any:
+        """Hand the program over. Takes no part in Circus's locking: it may last for minutes."""
+        return self._host.begin(self) if self.can_be_handed_over else super().restart()
+
+    def reload(self, graceful: bool = True, sequential: bool = False) -> Any:
+        """Hand the program over or, with `send_hup`, send HUP."""
+        if not self._reload_is_handover(graceful):
+            return super().reload(graceful=graceful, sequential=sequential)
+        if self.prereload_fn is not None:
+            self.prereload_fn(self)
+        return self._host.begin(self)
+
+    def _reload_is_handover(self, graceful: bool) -> bool:
+        return self.can_be_handed_over and not (graceful and self.send_hup)
+
+    @coroutine
+    def _reload(self, graceful: bool = True, sequential: bool = False) -> Steps:
+        """As one of all watchers, or after an option was changed; must not be waited for."""
+        if self._reload_is_handover(graceful):
+            self._host.begin(self)
+        else:
+            yield super()._reload(graceful=graceful, sequential=sequential)
+
+    @coroutine
+    def remove_expired_processes(self) -> Steps:
+        """Replace a master that has reached `max_age` by a handover."""
+        process = self.process
+        if not process or not self.can_be_handed_over or self._host.is_running(self.program):
+            return
+        age = time.time() - max(process.started, self._expired_at)
+        if age > self.max_age + random.randint(0, self.max_age_variance):
+            self._expired_at = time.time()  # if it fails, not again at the next look
+            self._host.begin(self)
+        yield moment
+
+    # -- the way to stop -------------------------------------------------------------------------
+
+    @coroutine
+    def _stop(self, close_output_streams: bool = False) -> Steps:
+        """Stop the whole family, unless this is the first half of a restart."""
+        if self._host.restarting and self.can_be_handed_over:
+            self._host.begin(self)
+            return
+        self._host.ending(self.program, "the watcher was stopped")
+        yield super()._stop(close_output_streams)
+        yield self._see_orphans_off()
+
+    def send_signal(self, pid: int, signum: int) -> None:
+        """Signal the master; what would end it in the middle of a handover ends the new one too."""
+        process = self.processes.get(pid)
+        relatives: list[Process] = []
+        ends = signum in ENDING or signum == self.stop_signal
+        if process and ends and (self.is_stopping() or self._host.is_running(self.program)):
+            relatives = self._guarded(process.relatives) or []
+            # The driver lets go first, so that it starts no new master behind the signal.
+            self._host.ending(self.program, f"the master was sent {signal.Signals(signum).name}")
+        super().send_signal(pid, signum)
+        for relative in relatives:
+            allowed = self.call_hook("before_signal", pid=relative.pid, signum=signum)
+            if allowed or signum == signal.SIGKILL:
+                relative.signal(signal.Signals(signum))
+                self.call_hook("after_signal", pid=relative.pid, signum=signum)
+            relative.close()
+
+    def send_signal_process(
+        self, process: ManagedProcess, signum: int, recursive: bool = False
+    ) -> None:
+        """Signal a master and its children; SIGKILL gets the whole family."""
+        # Listed first: of a dead master Circus finds no children, and leaves them.
+        others = self._guarded(process.relatives, True) or []
+        super().send_signal_process(process, signum, recursive)
+        for other in others:
+            if recursive or signum != signal.SIGKILL:
+                other.signal(signal.Signals(signum))
+            other.close()
+
+    # -- the end of a master ---------------------------------------------------------------------
+
+    def master_died(self, process: ManagedProcess) -> None:
+        """Put a dead master's successor in its place, or else see to what it left behind."""
+        if not self._guarded(self._succeed, process):
+            told_to_quit = self._host.told_to_quit(self.program)
+            lived = time.time() - process.started
+            self._guarded(self._collect_orphans, process)
+            self.loop.add_callback(self._without_master, process, told_to_quit, lived)
+
+    def _succeed(self, process: ManagedProcess) -> bool:
+        old, started = process.pid, process.started
+        # A gunicorn whose old master stays a zombie ends itself, so it is reaped first.
+        code = process.reap()
+        successor = None if code is None else self._find_successor(process, old)
+        if code is None or successor is None:
+            return False
+        try:
+            process.become(successor)
+        except psutil.NoSuchProcess:
+            successor.close()
+            return False
+        # A new mapping: Circus may be in the middle of a loop over this one.
+        self.processes = {p.pid: p for p in self.processes.values()}
+        new = MasterId(successor.pid, successor.start)
+        self.info_line(f"adopted pid {new.pid}, successor of pid {old} (exit code {code})")
+        if process.stopping or self.is_stopping():  # the signal was sent before this one was there
+            successor.signal(signal.Signals(self.stop_signal))
+        self._host.adopted(self.program, new)
+        # Circus and the user's hooks hear of it when what Circus is doing now is done.
+        self.loop.add_callback(self._guarded, self._tell_of_adoption, old, code, started, new.pid)
+        return True
+
+    def _find_successor(self, process: ManagedProcess, old: int) -> Process | None:
+        known = self._host.known_pids()
+        pids = [pid for pid in self.system.children(os.getpid()) if pid not in known]
+        found = family.successors_among(self.system, pids, old, process.group)
+        for other in found[1:]:
+            other.close()
+        return found[0] if found else None
+
+    def _tell_of_adoption(self, old: int, code: int, started: float, new: int) -> None:
+        """Publish and call the hooks for a master that ended and one that came.
+
+        There is no `reap` event for the old one: the flapping plugin would count it as a crash.
+        """
+        now = time.time()
+        self.call_hook("before_reap", process_pid=old, time=now)
+        self.notify_event("kill", {"process_pid": old, "time": now})
+        self.call_hook("after_reap", process_status=0, process_pid=old, time=now, exit_code=code)
+        self.notify_event("spawn", {"process_pid": new, "time": now})
+        self.call_hook("after_spawn", pid=new)
+
+    def _collect_orphans(self, process: ManagedProcess) -> None:
+        known = self._host.known_pids()
+        pids = [pid for pid in self.system.children(os.getpid()) if pid not in known]
+        self._orphans.collect(pids, process.group, self.handover_options.drain_timeout)
+        self._mind_orphans()
+
+    def _mind_orphans(self) -> None:
+        if self._guarded(self._orphans.mind):
+            self.loop.call_later(ORPHANS_PAUSE, self._mind_orphans)
+
+    @coroutine
+    def _see_orphans_off(self) -> Steps:
+        """Wait for what a dead master left behind, for as long as Circus waits for a process."""
+        deadline = self.system.clock() + self.graceful_timeout
+        while self._guarded(self._orphans.mind):
+            if self.system.clock() >= deadline:
+                self._orphans.kill()
+            yield sleep(ORPHANS_PAUSE)
+
+    @coroutine
+    def _without_master(self, process: ManagedProcess, told_to_quit: bool, lived: float) -> Steps:
+        """Reap a dead master at once, and start one in its place.
+
+        One that lived for less than the time between two looks of Circus's is left to those looks:
+        a crash at boot must not become a loop.
+        """
+        self._host.lost(self.program)
+        if process.stopping or self.is_stopping():
+            return
+        if process.dead and self.processes.get(process.pid) is process:
+            self.reap_process(process.pid)
+        if told_to_quit or lived >= self._host.check_delay:
+            yield self.manage_processes()
+
+    def reap_process(self, pid: int, status: int | None = None) -> None:
+        """Reap a dead process and tell of it, unless its successor takes its place."""
+        process = self.processes.get(pid)
+        if process is None:
+            return
+        process.reap(status)
+        if not process.dead:
+            if not self.is_stopping():
+                return  # it goes on, maybe with another pid
+            # Circus would now wait, holding everything up, until it has ended.
+            self.warn(f"killing pid {process.pid}, which outlived its stop")
+            self.send_signal_process(process, signal.SIGKILL, recursive=True)
+            pid = process.pid
+        self._guarded(self._output.drain)
+        if self.stream_redirector:
+            with contextlib.suppress(Exception):
+                self.stream_redirector.remove_redirections(process)
+        super().reap_process(pid, status)
+
+    def manage_processes(self) -> Any:
+        """Reap the dead, which Circus would drop without a word, then do as Circus does."""
+        self._guarded(self._host.look)
+        for pid, process in list(self.processes.items()):
+            if process.dead and not process.stopping and not self.is_stopped():
+                self._guarded(self.reap_process, pid)
+        return super().manage_processes()
+
+    # -- workers ---------------------------------------------------------------------------------
+
+    def incr(self, nb: int = 1) -> Any:
+        """Add workers to the master; the answer is how many there are."""
+        return change_workers(self, int(nb))
+
+    def decr(self, nb: int = 1) -> Any:
+        """Take workers from the master; the answer is how many there are."""
+        return change_workers(self, -int(nb))
+
+    def set_opt(self, key: str, val: Any) -> Any:
+        """Set an option. The number of processes is the number of workers."""
+        if key == "numprocesses":
+            workers = self.worker_count()
+            self.loop.add_callback(change_workers, self, int(val) - workers)
+            self.notify_event("updated", {"time": time.time()})
+            return -1
+        action = super().set_opt(key, val)
+        if action == 1 and key in NEEDS_A_START and self.can_be_handed_over:
+            self.warn(
+                f"set {key}: a handover re-executes what runs, so this is for the next start; "
+                f"`circusctl stop {self.name}` and `circusctl start {self.name}` make one"
+            )
+            return -1
+        return action
+
+    def worker_count(self) -> int:
+        """How many workers the master has."""
+        process = self.process
+        if process is None or process.master is None:
+            return 0
+        server = SERVERS.get(self.handover_options.server) or recognise(
+            self.system.command_line(process.pid)
+        )
+        return len(family.workers(self.system, process.master, server).all) if server else 0
+
+    # -- the log ---------------------------------------------------------------------------------
+
+    def info_line(self, text: str) -> None:
+        """Log a line of this watcher's."""
+        logger.info(f"{self.name}: {text}")
+
+    def warn(self, text: str) -> None:
+        """Log a line that is worth an operator's look."""
+        logger.warning(f"{self.name}: {text}")
+
+    def notify_event(self, topic: str, msg: dict[str, Any]) -> None:
+        """Publish an event. The one of the removal is the only word Circus gives of it."""
+        super().notify_event(topic, msg)
+        if topic == "remove":
+            self._guarded(self._host.removed, self)
+
+    def _guarded(self, act: Any, *arguments: Any) -> Any:
+        """Call something of ours. An error is logged: circusd itself must not end of it."""
+        try:
+            return act(*arguments)
+        except Exception as error:
+            logger.error(
+                f"{self.name}: {getattr(act, '__name__', act)} failed: "
+                f"{type(error).__name__}: {printable(str(error))}"
+            )
+            return None
+
+
+class PluginWatcher(Watcher):  # type: ignore[misc]
+    """The plugin's own watcher. Circus's regular look at it is one at all watchers for us."""
+
+    _host: Host
+
+    @classmethod
+    def take_over(cls, watcher: Watcher, host: Host) -> None:
+        """Make the plugin's watcher one of this kind."""
+        watcher.__class__ = cls
+        watcher._host = host
+
+    def manage_processes(self) -> Any:
+        """Look for watchers that were added, then do as Circus does."""
+        try:
+            self._host.look()
+        except Exception as error:
+            logger.error(f"{self.name}: {type(error).__name__}: {printable(str(error))}")
+        return super().manage_processes()
