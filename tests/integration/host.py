@@ -102,6 +102,22 @@ class Host(abc.ABC):
         """The program's ended handovers: number, phase ("done", "failed") and reason of each."""
 
     @abc.abstractmethod
+    def rollback(self, name: str) -> Outcome:
+        """The operator's command to back a running handover out."""
+
+    @abc.abstractmethod
+    def promote(self, name: str) -> Outcome:
+        """The operator's command to end a soak now."""
+
+    @abc.abstractmethod
+    def driver_is_there(self) -> bool:
+        """True if a driver is ready."""
+
+    @abc.abstractmethod
+    def following(self, name: str) -> int:
+        """The number of the handover that is to follow the running one, 0 if none is."""
+
+    @abc.abstractmethod
     def driver(self) -> int:
         """The pid of the driver, 0 if it does not run."""
 

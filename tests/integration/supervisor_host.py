@@ -231,11 +231,19 @@ class SupervisorHost(Host):
     def ended(self, name: str) -> list[dict[str, object]]:
         return list(self.status(name)["ended"])
 
+    def rollback(self, name: str) -> Outcome:
+        return self.ctl("unicorn", "rollback", name)
+
+    def promote(self, name: str) -> Outcome:
+        return self.ctl("unicorn", "promote", name)
+
+    def following(self, name: str) -> int:
+        return int(self.status(name)["following"])
+
     def driver(self) -> int:
         return self.master(DRIVER)
 
     def driver_is_there(self) -> bool:
-        """True if the driver is ready."""
         return self.state(DRIVER) == "running"
 
     def stop_driver(self) -> None:

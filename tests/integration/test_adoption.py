@@ -9,10 +9,10 @@ import pytest
 
 from ..waiting import wait_until
 from .conftest import MakeHost
-from .host import Host
-from .load import Load, Request
+from .load import Load
 from .processes import kill, look
 from .programs import UNICORN, Program
+from .scenes import hand_over, holding_exec, long_request, re_execute_by_hand, reach
 
 # As many apps have it: the first new worker ends the old master.
 QUIT_OLDBIN = """\
@@ -26,31 +26,6 @@ before_fork do |server, worker|
   end
 end
 """
-
-
-def hand_over(host: Host, name: str = "web", release: str = "v2") -> int:
-    """Put a good release on the disk, restart, and return the adopted master."""
-    host.programs[name].write(release)
-    outcome = host.restart(name)
-    assert outcome.ok, outcome.text
-    assert host.programs[name].answers(release)
-    return host.wait_for_rest(name)
-
-
-def re_execute_by_hand(host: Host, name: str = "web") -> int:
-    """USR2 as a deploy script sends it; return the new master once it has all its workers."""
-    program, old = host.programs[name], host.master(name)
-    before = len(host.family(name))
-    kill(look(old), signal.SIGUSR2)
-    wait_until(lambda: len(host.masters(name)) == 2, "there is a new master")
-    wait_until(lambda: len(host.family(name)) >= before * 2, "it has forked all its workers")
-    wait_until(lambda: _serves(program, old), "the new master serves")
-    return next(found.pid for found in host.masters(name) if found.pid != old)
-
-
-def _serves(program: Program, old: int) -> bool:
-    answer = program.ask()
-    return answer.outcome == "ok" and answer.number("master") != old
 
 
 def test_usr2_by_hand_is_followed(make_host: MakeHost, folder: Path, server: str) -> None:
@@ -168,22 +143,13 @@ def test_an_adopted_master_is_stopped_and_started(
     host = make_host(web)
     host.start()
     hand_over(host)
-    request = Request(web.address, "/sleep/1.5")
-    wait_until(lambda: _busy(host), "the request is under way")
+    request = long_request(web, 1.5)
     assert host.stop("web").ok
     assert request.answer().outcome == "ok"
     assert host.state("web") == "stopped" and host.family("web") == []
     assert host.begin("web").ok
     wait_until(lambda: web.answers("v2"), "it serves again")
     hand_over(host, release="v3")
-
-
-def _busy(host: Host) -> bool:
-    # The kernel lists a connection as established when the server has it.
-    address = host.programs["web"].address
-    with open("/proc/net/tcp") as file:
-        rows = [line.split() for line in file]
-    return any(row[1] == f"0100007F:{address[1]:04X}" and row[3] == "01" for row in rows)
 
 
 def test_shutdown_ends_an_adopted_master(make_host: MakeHost, folder: Path, server: str) -> None:
@@ -197,16 +163,18 @@ def test_shutdown_ends_an_adopted_master(make_host: MakeHost, folder: Path, serv
 
 
 @pytest.mark.parametrize("way", ["stop", "shutdown"])
-@pytest.mark.parametrize("phase", ["booting", "draining"])
+@pytest.mark.parametrize("phase", ["re-executing", "booting", "draining"])
 def test_an_end_in_the_middle_ends_both_masters(
     make_host: MakeHost, folder: Path, server: str, phase: str, way: str
 ) -> None:
     """stop and shutdown in a handover end both masters and leave nothing."""
     web = Program(folder, server=server)
+    if phase == "re-executing":
+        holding_exec(web)
     host = make_host(web)
     host.start()
     reach(host, phase)
-    assert len(host.masters("web")) == 2
+    assert phase == "re-executing" or len(host.masters("web")) == 2
     if way == "stop":
         assert host.stop("web").ok
         assert host.state("web") == "stopped"
@@ -218,20 +186,6 @@ def test_an_end_in_the_middle_ends_both_masters(
         web.write("v3")
         assert host.begin("web").ok
         wait_until(lambda: web.answers("v3"), "it serves again")
-
-
-def reach(host: Host, phase: str, name: str = "web") -> Request | None:
-    """Begin a handover and bring it to a phase in which it stays until something is done."""
-    program = host.programs[name]
-    request = None
-    if phase == "draining":
-        request = Request(program.address, "/sleep/4")
-        wait_until(lambda: _busy(host), "the request is under way")
-    program.write("v2", "gated" if phase == "booting" else "good")
-    outcome = host.restart(name, wait=False)
-    assert outcome.ok, outcome.text
-    host.wait_for_phase(name, phase)
-    return request
 
 
 def test_unicorn_with_worker_exec(make_host: MakeHost, folder: Path) -> None:

@@ -1,0 +1,91 @@
+"""How a scenario brings a host to the moment that it is about."""
+
+from __future__ import annotations
+
+import signal
+
+from ..waiting import wait_until
+from .host import Host
+from .load import Request
+from .processes import kill, look
+from .programs import Program
+
+# Hooks that run in the child between its fork and its exec: it waits for a file.
+HOLD_EXEC = {
+    "unicorn": """\
+before_exec {{ |server| sleep 0.02 until File.exist?({gate!r}) }}
+""",
+    "gunicorn": """\
+def pre_exec(server):
+    import os, time
+    while not os.path.exists({gate!r}):
+        time.sleep(0.02)
+""",
+}
+
+
+def holding_exec(program: Program) -> Program:
+    """Let a program's re-exec wait for its gate, between fork and exec."""
+    program.settings += HOLD_EXEC[program.server].format(gate=str(program.gate))
+    program.write("v1")
+    return program
+
+
+def hand_over(host: Host, name: str = "web", release: str = "v2") -> int:
+    """Put a good release on the disk, restart, and return the adopted master."""
+    host.programs[name].write(release)
+    outcome = host.restart(name)
+    assert outcome.ok, outcome.text
+    assert host.programs[name].answers(release)
+    return host.wait_for_rest(name)
+
+
+def re_execute_by_hand(host: Host, name: str = "web") -> int:
+    """USR2 as a deploy script sends it; return the new master once it has all its workers."""
+    program, old = host.programs[name], host.master(name)
+    before = len(host.family(name))
+    kill(look(old), signal.SIGUSR2)
+    wait_until(lambda: len(host.masters(name)) == 2, "there is a new master")
+    wait_until(lambda: len(host.family(name)) >= before * 2, "it has forked all its workers")
+    wait_until(lambda: _serves(program, old), "the new master serves")
+    return next(found.pid for found in host.masters(name) if found.pid != old)
+
+
+def _serves(program: Program, old: int) -> bool:
+    answer = program.ask()
+    return answer.outcome == "ok" and answer.number("master") != old
+
+
+def is_busy(program: Program) -> bool:
+    """True if the server has a connection open, on TCP."""
+    assert not isinstance(program.address, str)
+    with open("/proc/net/tcp") as file:
+        rows = [line.split() for line in file]
+    mine = f"0100007F:{program.address[1]:04X}"
+    return any(row[1] == mine and row[3] == "01" for row in rows)
+
+
+def long_request(program: Program, seconds: float) -> Request:
+    """A request that keeps a worker busy, and is under way."""
+    request = Request(program.address, f"/sleep/{seconds}")
+    wait_until(lambda: is_busy(program), "the request is under way")
+    return request
+
+
+def reach(host: Host, phase: str, name: str = "web") -> Request | None:
+    """Begin a handover and bring it to a phase in which it stays for a while.
+
+    requested: until the driver, which is stopped, goes on or dies. re-executing: until the gate of
+    a program made by `holding_exec` is opened. booting: until the gate is opened. draining: for
+    4 s, the time of the request that is returned. removing: for a second, if boot_timeout is short.
+    """
+    program = host.programs[name]
+    request = long_request(program, 4) if phase == "draining" else None
+    kinds = {"booting": "gated", "removing": "hangs"}
+    program.write("v2", kinds.get(phase, "good"))
+    if phase == "requested":
+        kill(look(host.driver()), signal.SIGSTOP)
+    outcome = host.restart(name, wait=False)
+    assert outcome.ok, outcome.text
+    host.wait_for_phase(name, phase)
+    return request

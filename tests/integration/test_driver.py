@@ -1,0 +1,156 @@
+"""The driver may be stopped or killed at any moment: nothing is lost, and nothing done twice."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from ..waiting import stays, wait_until
+from .conftest import MakeHost
+from .host import Host, Outcome
+from .load import Load
+from .processes import kill, look
+from .programs import Program
+from .scenes import hand_over, holding_exec, reach
+
+PHASES = ["requested", "re-executing", "booting", "draining", "removing"]
+
+
+class Caller:
+    """A `restart` that waits, in a thread of its own."""
+
+    def __init__(self, host: Host, name: str = "web") -> None:
+        self._outcome: list[Outcome] = []
+        self._thread = threading.Thread(target=lambda: self._outcome.append(host.restart(name)))
+        self._thread.start()
+
+    def outcome(self, seconds: float = 60) -> Outcome:
+        """What it was told in the end."""
+        self._thread.join(seconds)
+        return self._outcome[0]
+
+
+def lose_driver(host: Host, way: str) -> int:
+    """Kill the driver, or stop it and start it again; return the pid of the next one."""
+    before = host.driver()
+    if way == "killed":
+        kill(look(before))
+    else:
+        host.stop_driver()
+        assert host.driver() == 0
+        host.begin_driver()
+    wait_until(lambda: host.driver() not in (0, before), "the next driver is there")
+    return host.driver()
+
+
+@pytest.mark.parametrize("way", ["killed", "stopped"])
+@pytest.mark.parametrize("phase", PHASES)
+def test_another_driver_goes_on(
+    make_host: MakeHost, folder: Path, server: str, phase: str, way: str
+) -> None:
+    """A handover that lost its driver is finished, or backed out, by the next one, once."""
+    web = Program(folder, server=server)
+    if phase == "re-executing":
+        holding_exec(web)
+    host = make_host(web, options={"boot_timeout": "2"} if phase == "removing" else {})
+    host.start()
+    first = host.master("web")
+    with Load(web.address) as load:
+        request = reach(host, phase)
+        lose_driver(host, way)
+        web.open_gate()
+        last = host.wait_for_rest("web", 30)
+        assert request is None or request.answer().outcome == "ok"
+    ended = host.ended("web")
+    assert [record["number"] for record in ended] == [1]
+    assert ended[0]["phase"] == ("failed" if phase == "removing" else "done")
+    assert (last == first) == (phase == "removing")
+    assert load.failures == []
+    hand_over(host, release="v3")
+
+
+def test_a_waiting_caller_outlives_the_driver(make_host: MakeHost, folder: Path) -> None:
+    """Who waits for a handover gets its outcome though the driver was killed meanwhile."""
+    web = Program(folder)
+    host = make_host(web)
+    host.start()
+    web.write("v2", "gated")
+    caller = Caller(host)
+    host.wait_for_phase("web", "booting")
+    lose_driver(host, "killed")
+    web.open_gate()
+    assert caller.outcome().ok and web.answers("v2")
+    host.wait_for_rest("web")
+
+
+def test_a_stopped_driver_refuses_restarts(make_host: MakeHost, folder: Path) -> None:
+    """While an operator keeps the driver stopped, restart says so at once; nothing is signalled."""
+    web = Program(folder)
+    host = make_host(web)
+    host.start()
+    first = host.master("web")
+    host.stop_driver()
+    outcome = host.restart("web")
+    assert not outcome.ok and outcome.seconds < 5
+    assert "driver" in outcome.text and "not running" in outcome.text
+    assert host.wait_for_rest("web") == first
+    host.begin_driver()
+    hand_over(host)
+
+
+def test_a_caller_is_told_that_the_driver_stays_away(make_host: MakeHost, folder: Path) -> None:
+    """Who waits is told when the driver does not come back; the handover goes on when it does."""
+    web = Program(folder)
+    host = make_host(web)
+    host.start()
+    first = host.master("web")
+    web.write("v2", "gated")
+    caller = Caller(host)
+    host.wait_for_phase("web", "booting")
+    host.stop_driver()
+    outcome = caller.outcome(40)
+    assert not outcome.ok and "not running" in outcome.text and "booting" in outcome.text
+    assert host.phase("web") == "booting" and host.master("web") == first
+    web.open_gate()
+    stays(lambda: host.master("web") == first, "the old master is the program's")
+    host.begin_driver()
+    assert host.wait_for_rest("web") != first and web.answers("v2")
+
+
+@pytest.mark.parametrize("phase", ["booting", "draining"])
+def test_one_more_handover_follows(
+    make_host: MakeHost, folder: Path, server: str, phase: str
+) -> None:
+    """However many restarts are asked for during one, exactly one more follows, and is waited for."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    request = reach(host, phase)
+    callers = [Caller(host) for _ in range(3)]
+    wait_until(lambda: host.following("web") == 2, "another one is to follow")
+    assert host.restart("web", wait=False).ok
+    web.write("v3")
+    web.open_gate()
+    outcomes = [caller.outcome() for caller in callers]
+    assert all(outcome.ok for outcome in outcomes), outcomes
+    host.wait_for_rest("web")
+    assert web.answers("v3") and [record["number"] for record in host.ended("web")] == [1, 2]
+    assert request is None or request.answer().outcome == "ok"
+
+
+def test_a_failed_handover_is_followed_too(make_host: MakeHost, folder: Path) -> None:
+    """A restart asked for while a bad release is tried is not lost when that is backed out."""
+    web = Program(folder, preload=True)
+    host = make_host(web, options={"boot_timeout": "3"})
+    host.start()
+    web.write("v2", "hangs")
+    assert host.restart("web", wait=False).ok
+    host.wait_for_phase("web", "booting")
+    caller = Caller(host)
+    wait_until(lambda: host.following("web") == 2, "another one is to follow")
+    web.write("v3")
+    assert caller.outcome().ok
+    host.wait_for_rest("web")
+    assert [record["phase"] for record in host.ended("web")] == ["failed", "done"]
