@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -57,3 +57,35 @@ class Watch:
                 self._look()
         except Exception as error:
             self._errors.append(error)
+
+
+class Later(Generic[T]):
+    """Something that is done in a thread of its own, at once; a `with` block waits for its end."""
+
+    def __init__(self, act: Callable[[], T]) -> None:
+        self._act = act
+        self._results: list[T] = []
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._results.append(self._act())
+        except Exception as error:
+            self._error = error
+
+    def result(self, seconds: float = 60) -> T:
+        """Wait for its end, and return or raise what it did."""
+        self._thread.join(seconds)
+        assert not self._thread.is_alive(), f"not done within {seconds:g} s"
+        if self._error:
+            raise self._error
+        return self._results[0]
+
+    def __enter__(self) -> Later[T]:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if exception[0] is None:
+            self.result()

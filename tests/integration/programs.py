@@ -73,6 +73,7 @@ run lambda {{ |env|
   case env["PATH_INFO"]
   when %r{{\\A/sleep/(.+)}} then sleep $1.to_f
   when %r{{\\A/print/(.+)}} then $stdout.puts($1); $stdout.flush; $stderr.puts("err-" + $1)
+  when "/held" then sleep 0.02 until File.exist?({answer!r})
   when "/crash" then Process.kill(:KILL, $$); sleep
   end
   body = "{name} worker=#{{$$}} master=#{{Process.ppid}}"
@@ -90,6 +91,8 @@ def application(environ, start_response):
     if path.startswith("/print/"):
         print(path[7:], flush=True)
         print("err-" + path[7:], file=sys.stderr, flush=True)
+    while path == "/held" and not os.path.exists({answer!r}):
+        time.sleep(0.02)
     if path == "/crash":
         os.kill(os.getpid(), signal.SIGKILL)
     body = f"{name} worker={{os.getpid()}} master={{os.getppid()}}".encode()
@@ -125,6 +128,8 @@ class Program:
         self.folder.mkdir()
         self.port = 0 if self.unix else free_port()
         self.gate = self.folder / "gate"
+        self.exec_gate = self.folder / "exec-gate"
+        self.answer = self.folder / "answer"
         self.pid_path = self.folder / "pid"
         self.conf = self.folder / ("unicorn.rb" if self.server == "unicorn" else "gunicorn.py")
         self.write("v1")
@@ -161,7 +166,8 @@ class Program:
         if self.server == "gunicorn":
             app, boots = _PYTHON_APP, _PYTHON_BOOT
         boot = boots[kind].format(name=release, gate=str(self.gate))
-        text = app.format(name=release, boot=boot, status=500 if kind == "sick" else 200)
+        status = 500 if kind == "sick" else 200
+        text = app.format(name=release, boot=boot, status=status, answer=str(self.answer))
         target = self.folder / ("config.ru" if self.server == "unicorn" else "app.py")
         target.write_text(text)
         settings = self._unicorn_settings() if self.server == "unicorn" else self._settings()
@@ -169,8 +175,9 @@ class Program:
         self.conf.write_text(settings + (f"{broken}\n" if kind == "config" else ""))
 
     def open_gate(self) -> None:
-        """Let a gated release load."""
-        self.gate.touch()
+        """Let a gated release load, a held re-exec go on, and held requests be answered."""
+        for path in (self.gate, self.exec_gate, self.answer):
+            path.touch()
 
     def _unicorn_settings(self) -> str:
         listener = repr(self.address) if self.unix else f'"127.0.0.1:{self.port}"'

@@ -26,7 +26,7 @@ def pre_exec(server):
 
 def holding_exec(program: Program) -> Program:
     """Let a program's re-exec wait for its gate, between fork and exec."""
-    program.settings += HOLD_EXEC[program.server].format(gate=str(program.gate))
+    program.settings += HOLD_EXEC[program.server].format(gate=str(program.exec_gate))
     program.write("v1")
     return program
 
@@ -65,22 +65,23 @@ def is_busy(program: Program) -> bool:
     return any(row[1] == mine and row[3] == "01" for row in rows)
 
 
-def long_request(program: Program, seconds: float) -> Request:
-    """A request that keeps a worker busy, and is under way."""
-    request = Request(program.address, f"/sleep/{seconds}")
+def held_request(program: Program) -> Request:
+    """A request that keeps a worker busy until the gate is opened, and is under way."""
+    program.answer.unlink(missing_ok=True)
+    request = Request(program.address, "/held")
     wait_until(lambda: is_busy(program), "the request is under way")
     return request
 
 
 def reach(host: Host, phase: str, name: str = "web") -> Request | None:
-    """Begin a handover and bring it to a phase in which it stays for a while.
+    """Begin a handover and bring it to a phase, in which it stays until the gate is opened.
 
-    requested: until the driver, which is stopped, goes on or dies. re-executing: until the gate of
-    a program made by `holding_exec` is opened. booting: until the gate is opened. draining: for
-    4 s, the time of the request that is returned. removing: for a second, if boot_timeout is short.
+    With two exceptions: requested lasts until the driver, which is stopped, goes on or dies;
+    removing lasts for a second, and is reached if boot_timeout is short. re-executing needs a
+    program made by `holding_exec`. draining returns the request that holds it up.
     """
     program = host.programs[name]
-    request = long_request(program, 4) if phase == "draining" else None
+    request = held_request(program) if phase == "draining" else None
     kinds = {"booting": "gated", "removing": "hangs"}
     program.write("v2", kinds.get(phase, "good"))
     if phase == "requested":

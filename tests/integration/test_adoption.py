@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ..waiting import wait_until
+from ..waiting import Later, wait_until
 from .conftest import MakeHost
 from .load import Load
 from .processes import kill, look
 from .programs import UNICORN, Program
-from .scenes import hand_over, holding_exec, long_request, re_execute_by_hand, reach
+from .scenes import hand_over, held_request, holding_exec, re_execute_by_hand, reach
 
 # As many apps have it: the first new worker ends the old master.
 QUIT_OLDBIN = """\
@@ -143,9 +143,11 @@ def test_an_adopted_master_is_stopped_and_started(
     host = make_host(web)
     host.start()
     hand_over(host)
-    request = long_request(web, 1.5)
-    assert host.stop("web").ok
-    assert request.answer().outcome == "ok"
+    request = held_request(web)
+    with Later(lambda: host.stop("web")) as stopped:
+        wait_until(lambda: host.state("web") == "stopping", "it is told to stop")
+        web.open_gate()
+    assert stopped.result().ok and request.answer().outcome == "ok"
     assert host.state("web") == "stopped" and host.family("web") == []
     assert host.begin("web").ok
     wait_until(lambda: web.answers("v2"), "it serves again")
@@ -173,13 +175,14 @@ def test_an_end_in_the_middle_ends_both_masters(
         holding_exec(web)
     host = make_host(web)
     host.start()
-    reach(host, phase)
+    request = reach(host, phase)
     assert phase == "re-executing" or len(host.masters("web")) == 2
-    if way == "stop":
-        assert host.stop("web").ok
-        assert host.state("web") == "stopped"
-    else:
-        host.shutdown()
+    with Later(lambda: host.stop("web") if way == "stop" else host.shutdown()):
+        wait_until(lambda: host.state("web") != "running", "it is told to end")
+        if phase != "booting":
+            web.open_gate()
+    assert request is None or request.answer().outcome == "ok"
+    assert way == "shutdown" or host.state("web") == "stopped"
     wait_until(lambda: host.family("web") == [], "nothing is left", 5)
     if way == "stop":
         assert host.phase("web") == "idle" and host.ended("web")[-1]["phase"] == "failed"

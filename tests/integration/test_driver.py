@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
 
-from ..waiting import stays, wait_until
+from ..waiting import Later, stays, wait_until
 from .conftest import MakeHost
-from .host import Host, Outcome
+from .host import Host
 from .load import Load
 from .processes import kill, look
 from .programs import Program
 from .scenes import hand_over, holding_exec, reach
 
 PHASES = ["requested", "re-executing", "booting", "draining", "removing"]
-
-
-class Caller:
-    """A `restart` that waits, in a thread of its own."""
-
-    def __init__(self, host: Host, name: str = "web") -> None:
-        self._outcome: list[Outcome] = []
-        self._thread = threading.Thread(target=lambda: self._outcome.append(host.restart(name)))
-        self._thread.start()
-
-    def outcome(self, seconds: float = 60) -> Outcome:
-        """What it was told in the end."""
-        self._thread.join(seconds)
-        return self._outcome[0]
 
 
 def lose_driver(host: Host, way: str) -> int:
@@ -77,11 +62,11 @@ def test_a_waiting_caller_outlives_the_driver(make_host: MakeHost, folder: Path)
     host = make_host(web)
     host.start()
     web.write("v2", "gated")
-    caller = Caller(host)
+    caller = Later(lambda: host.restart("web"))
     host.wait_for_phase("web", "booting")
     lose_driver(host, "killed")
     web.open_gate()
-    assert caller.outcome().ok and web.answers("v2")
+    assert caller.result().ok and web.answers("v2")
     host.wait_for_rest("web")
 
 
@@ -107,10 +92,10 @@ def test_a_caller_is_told_that_the_driver_stays_away(make_host: MakeHost, folder
     host.start()
     first = host.master("web")
     web.write("v2", "gated")
-    caller = Caller(host)
+    caller = Later(lambda: host.restart("web"))
     host.wait_for_phase("web", "booting")
     host.stop_driver()
-    outcome = caller.outcome(40)
+    outcome = caller.result(40)
     assert not outcome.ok and "not running" in outcome.text and "booting" in outcome.text
     assert host.phase("web") == "booting" and host.master("web") == first
     web.open_gate()
@@ -123,17 +108,17 @@ def test_a_caller_is_told_that_the_driver_stays_away(make_host: MakeHost, folder
 def test_one_more_handover_follows(
     make_host: MakeHost, folder: Path, server: str, phase: str
 ) -> None:
-    """However many restarts are asked for during one, exactly one more follows, and is waited for."""
+    """However many restarts are asked for during one, exactly one more follows, and waited for."""
     web = Program(folder, server=server)
     host = make_host(web)
     host.start()
     request = reach(host, phase)
-    callers = [Caller(host) for _ in range(3)]
+    callers = [Later(lambda: host.restart("web")) for _ in range(3)]
     wait_until(lambda: host.following("web") == 2, "another one is to follow")
     assert host.restart("web", wait=False).ok
     web.write("v3")
     web.open_gate()
-    outcomes = [caller.outcome() for caller in callers]
+    outcomes = [caller.result() for caller in callers]
     assert all(outcome.ok for outcome in outcomes), outcomes
     host.wait_for_rest("web")
     assert web.answers("v3") and [record["number"] for record in host.ended("web")] == [1, 2]
@@ -148,9 +133,9 @@ def test_a_failed_handover_is_followed_too(make_host: MakeHost, folder: Path) ->
     web.write("v2", "hangs")
     assert host.restart("web", wait=False).ok
     host.wait_for_phase("web", "booting")
-    caller = Caller(host)
+    caller = Later(lambda: host.restart("web"))
     wait_until(lambda: host.following("web") == 2, "another one is to follow")
     web.write("v3")
-    assert caller.outcome().ok
+    assert caller.result().ok
     host.wait_for_rest("web")
     assert [record["phase"] for record in host.ended("web")] == ["failed", "done"]
