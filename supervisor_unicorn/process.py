@@ -77,6 +77,8 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             self._adopt(successor, pid, sts)
             return
         self._guarded(self._collect_orphans)
+        if self.killing:  # a shutdown would leave them: supervisord ends now
+            self._guarded(self._kill_orphans)
         told_to_quit = self._guarded(self._host.told_to_quit, self.namespec)
         Subprocess.finish(self, pid, sts)
         self._guarded(self._host.lost, self.namespec)
@@ -206,19 +208,30 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         for orphan in self._orphans:
             stat = system.stat(orphan.pid)
             second_family = stat is not None and not stat.forked_only
-            if (late or second_family) and orphan.alive():
-                self._host.log.warn(
-                    f"{self.namespec}: killing pid {orphan.pid}, left behind by a dead master"
-                )
-                for worker in family.forked_by(system, orphan.pid):
-                    worker.signal(signal.SIGKILL)
-                    worker.close()
-                orphan.signal(signal.SIGKILL)
+            if late or second_family:
+                self._kill_orphan(orphan)
         living = [orphan for orphan in self._orphans if orphan.alive()]
         for orphan in self._orphans:
             if orphan not in living:
                 orphan.close()
         self._orphans = living
+
+    def _kill_orphans(self) -> None:
+        """End what a stopped master left: it has waited for its workers, so what is left is new."""
+        for orphan in self._orphans:
+            self._kill_orphan(orphan)
+        self.release_orphans()
+
+    def _kill_orphan(self, orphan: Process) -> None:
+        if not orphan.alive():
+            return
+        self._host.log.warn(
+            f"{self.namespec}: killing pid {orphan.pid}, left behind by a dead master"
+        )
+        for worker in family.forked_by(self._host.system, orphan.pid):
+            worker.signal(signal.SIGKILL)
+            worker.close()
+        orphan.signal(signal.SIGKILL)
 
     def release_orphans(self) -> None:
         """Give the descriptors of the orphans back."""

@@ -45,28 +45,25 @@ def alive(found: Found) -> bool:
     return now is not None and now.start == found.start
 
 
-def _belongs(pid: int, folder: str) -> bool:
+def _belongs(pid: str, folder: bytes) -> bool:
     # By any of three: titles are written over the environment, folders are deleted by tests.
-    process = psutil.Process(pid)
-    with contextlib.suppress(psutil.Error, OSError):
-        if (process.cwd() + "/").startswith(folder + "/"):
+    with contextlib.suppress(OSError):
+        if (os.readlink(f"/proc/{pid}/cwd".encode()) + b"/").startswith(folder + b"/"):
             return True
-    with contextlib.suppress(psutil.Error, OSError):
-        if any(folder + "/" in word for word in process.cmdline()):
+    mark = f"{MARK}=".encode() + folder
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+        if folder + b"/" in file.read():
             return True
-    with contextlib.suppress(psutil.Error, OSError):
-        return (process.environ().get(MARK, "") + "/").startswith(folder + "/")
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
+        data = file.read()
+        return mark + b"\0" in data or mark + b"/" in data
     return False
 
 
 def living_in(folder: Path) -> list[Found]:
     """All living processes that work in a folder, name it, or carry it as their mark."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != os.getpid():
-            with contextlib.suppress(psutil.Error, OSError):
-                if _belongs(int(name), str(folder)):
-                    found.append(look(int(name)))
+    pids = [name for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+    found = [look(int(pid)) for pid in pids if _belongs(pid, os.fsencode(folder))]
     return [process for process in found if process]
 
 

@@ -191,6 +191,21 @@ def test_an_end_in_the_middle_ends_both_masters(
         wait_until(lambda: web.answers("v3"), "it serves again")
 
 
+@pytest.mark.parametrize("way", ["stop", "shutdown"])
+def test_an_end_before_the_exec(make_host: MakeHost, folder: Path, server: str, way: str) -> None:
+    """A child that was forked for a new master, but not exec'd yet, is not left by an end."""
+    web = holding_exec(Program(folder, server=server))
+    host = make_host(web)
+    host.start()
+    reach(host, "re-executing")
+    wait_until(lambda: len(host.family("web")) == 4, "the child is forked")
+    if way == "stop":
+        assert host.stop("web").ok
+    else:
+        host.shutdown()
+    wait_until(lambda: host.family("web") == [], "nothing is left", 5)
+
+
 def test_unicorn_with_worker_exec(make_host: MakeHost, folder: Path) -> None:
     """Workers that are exec'd are told from masters, and are ready only with their app loaded."""
     # unicorn 6.0 with `worker_exec` and a pid file fails by itself.
