@@ -11,7 +11,8 @@ from .errors import Refused
 from .family import Workers
 from .options import Options
 from .record import MasterId, Record
-from .servers import ADD_WORKER, RE_EXEC, SERVERS, Server
+from .restoration import Restoration
+from .servers import RE_EXEC, SERVERS, Server
 from .states import TABLE, Event, Phase, matters
 from .system import Process, System
 
@@ -41,6 +42,7 @@ class Handover:
         self._refusal = ""
         self._wish: Event | None = None
         self._check: Check | None = None
+        self._restoration: Restoration | None = None
         self._first_children: frozenset[int] = frozenset()
         self._forked: set[int] = set()
         self._usr2_at = 0.0
@@ -172,14 +174,12 @@ class Handover:
             yield Event.PROVEN
 
     def _restore(self) -> Iterator[Event]:
-        assert self._old is not None and self._server is not None
-        self._add_workers()
-        ready = family.workers(self._system, self._old, self._server).ready
-        if self._server.quiesce:  # those of before were told to quit, and may still be draining
-            began = self._system.ticks(self.record.since)
-            ready = frozenset(worker for worker in ready if worker[1] >= began)
+        if self._restoration is None:  # it never stopped serving
+            yield Event.OLD_READY
+            return
+        self._restoration.step()
         late = self._system.clock() >= self._deadline()
-        if len(ready) >= self.record.strength or (late and ready):
+        if self._restoration.complete or (late and self._restoration.ready()):
             yield Event.OLD_READY
 
     def _count(self) -> None:
@@ -285,7 +285,9 @@ class Handover:
         quiesced = bool(self._server and self._server.quiesce)
         if self._options.check:
             self._check = Check(self._options.check, None if quiesced else self._rivals)
-        if self._old and self._server and self._server.quiesce:
+        # A driver that takes over finds the workers gone already; see `restoration` for why a
+        # second signal would do harm.
+        if self._old and self._server and self._server.quiesce and self._worker_pids(self._old):
             self._old.signal(self._server.quiesce)
 
     def _rivals(self) -> Rivals:
@@ -299,24 +301,10 @@ class Handover:
 
     def _begin_restore(self) -> None:
         self._stop_check()
-        self._add_workers()
-
-    def _add_workers(self) -> None:
-        """Add the old workers back one by one.
-
-        Not by HUP, which loads the application and its settings anew: from the disk, where the new
-        release may be, and without `-c` it re-executes. The kernel keeps one pending signal of a
-        kind, so the next one waits until the last was delivered.
-        """
-        if self._old is None or self._server is None or self._server.quiesce is None:
-            return
-        while self.record.restored < self.record.strength:
-            masks = self._system.signal_masks(self._old.pid)
-            if masks is None or masks.awaits(ADD_WORKER):
-                return
-            self.record = self.record.but(restored=self.record.restored + 1)
-            self._report(self.record)  # before acting: the next driver must not add it again
-            self._old.signal(ADD_WORKER)
+        if self._old and self._server and self._server.quiesce:
+            strength, since = self.record.strength, self.record.since
+            self._restoration = Restoration(self._system, self._old, self._server, strength, since)
+            self._restoration.step()
 
     def _remove(self) -> None:
         self._stop_check()

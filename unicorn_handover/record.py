@@ -27,8 +27,7 @@ class Record:
     number: counts the program's handovers from 1.
     old, new: the masters; `new` is None until it is found.
     server: the name of the server, "" until it is known.
-    strength, restored: how many workers the old master had before the handover, and how many of
-    them it was told to bring back.
+    strength: how many workers the old master had before the handover.
     ready, total: the new master's workers that are ready, and all of them.
     reason: why it failed, "" while nothing is wrong.
     began, signalled, since: seconds of CLOCK_MONOTONIC when it was asked for, when USR2 was sent
@@ -46,7 +45,6 @@ class Record:
     new: MasterId | None = None
     server: str = ""
     strength: int = 0
-    restored: int = 0
     ready: int = 0
     total: int = 0
     reason: str = ""

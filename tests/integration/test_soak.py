@@ -1,0 +1,214 @@
+"""The way back: the soak, the check, rollback and promote, under load on every host and server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ..waiting import wait_until
+from .conftest import MakeHost
+from .host import Host
+from .load import Load
+from .processes import alive, children, kill, look
+from .programs import Program
+
+LONG = "60"  # seconds of a soak that a test ends itself
+
+
+def _new_master(host: Host, name: str = "web") -> int:
+    """The master that is not the one which the host's status shows."""
+    others = [found.pid for found in host.masters(name) if found.pid != host.master(name)]
+    assert len(others) == 1
+    return others[0]
+
+
+def _check_of(program: Program) -> str:
+    if program.unix:
+        return f"unix:{program.address}:/"
+    return f"http://127.0.0.1:{program.port}/"
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
+def test_soak_under_load(make_host: MakeHost, folder: Path, server: str, unix: bool) -> None:
+    """A soak of 1 s with a check fails no request, and ends in the new release."""
+    web = Program(folder, server=server, unix=unix)
+    host = make_host(web, options={"soak": "1", "check": _check_of(web)})
+    host.start()
+    first = host.master("web")
+    web.write("v2")
+    with Load(web.address) as load:
+        outcome = host.restart("web")
+        assert outcome.ok, outcome.text
+        second = host.wait_for_rest("web")
+    assert second != first and load.failures == [] and web.ask().release == "v2"
+
+
+def test_only_the_new_release_serves_in_the_soak(make_host: MakeHost, folder: Path) -> None:
+    """With unicorn the old master has no workers in the soak, and keeps the program's pid."""
+    web = Program(folder, server="unicorn")
+    host = make_host(web, options={"soak": LONG})
+    host.start()
+    first = host.master("web")
+    web.write("v2")
+    host.restart("web", wait=False)
+    host.wait_for_phase("web", "soaking")
+    wait_until(lambda: not host.workers("web"), "the old workers have gone", 10)
+    with Load(web.address) as load:
+        wait_until(lambda: len(load.answers) > 30, "some answers", 10)
+    assert load.releases() == {"v2"} and load.failures == []
+    assert host.master("web") == first and host.state("web") in ("running", "active")
+
+
+@pytest.mark.parametrize("traffic", [True, False], ids=["traffic", "quiet"])
+@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
+def test_sick_release_is_backed_out(
+    make_host: MakeHost, folder: Path, server: str, unix: bool, traffic: bool
+) -> None:
+    """A release that boots and answers 500 fails its check; the old one is back, at full strength.
+
+    Where both releases serve in the soak, the check still asks the new one alone.
+    """
+    web = Program(folder, server=server, unix=unix, preload=True)  # keeps what was on the disk
+    host = make_host(web, options={"soak": "30", "check": _check_of(web)})
+    host.start()
+    first = host.master("web")
+    web.write("v2", "sick")
+    with Load(web.address, clients=3 if traffic else 0) as load:
+        outcome = host.restart("web")
+        assert not outcome.ok and outcome.seconds < 25
+        assert "the check failed" in outcome.text and "answered 500" in outcome.text
+        assert host.wait_for_rest("web") == first
+    assert load.counts.keys() <= {"ok", "other"}  # sick answers, but no connection was lost
+    assert web.pid_in_file() == first and web.ask().outcome == "ok"
+    web.write("v3")
+    assert host.restart("web").ok and host.wait_for_rest("web") != first
+    assert web.ask().release == "v3"
+
+
+def test_rollback_by_hand(make_host: MakeHost, folder: Path, server: str) -> None:
+    """Rollback in the soak brings the old release back without losing a request."""
+    web = Program(folder, server=server)
+    host = make_host(web, options={"soak": LONG})
+    host.start()
+    first = host.master("web")
+    web.write("v2")
+    with Load(web.address) as load:
+        host.restart("web", wait=False)
+        host.wait_for_phase("web", "soaking")
+        assert host.rollback("web").ok
+        assert host.wait_for_rest("web") == first
+    assert load.failures == [] and web.pid_in_file() == first
+    assert "rolled back by command" in str(host.ended("web")[-1]["reason"])
+
+
+def test_promote_by_hand(make_host: MakeHost, folder: Path, server: str) -> None:
+    """Promote ends a long soak at once; the new release stays, and no request is lost."""
+    web = Program(folder, server=server)
+    host = make_host(web, options={"soak": LONG})
+    host.start()
+    first = host.master("web")
+    web.write("v2")
+    with Load(web.address) as load:
+        host.restart("web", wait=False)
+        host.wait_for_phase("web", "soaking")
+        assert host.promote("web").ok
+        assert host.wait_for_rest("web") != first
+    assert load.failures == [] and web.ask().release == "v2"
+    assert host.ended("web")[-1]["phase"] == "done"
+
+
+def test_nothing_to_roll_back(make_host: MakeHost, folder: Path) -> None:
+    """Rollback and promote without a handover, or of a stranger, are one clear error line."""
+    web = Program(folder)
+    host = make_host(web)
+    host.start()
+    for command in (host.rollback, host.promote):
+        outcome = command("web")
+        assert not outcome.ok and "no handover of web is running" in outcome.text
+        assert not command("nobody").ok
+
+
+def test_rollback_while_booting(make_host: MakeHost, folder: Path, server: str) -> None:
+    """Rollback before the new workers are ready removes the new master."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    first = host.master("web")
+    web.write("v2", "gated")
+    host.restart("web", wait=False)
+    host.wait_for_phase("web", "booting")
+    assert host.rollback("web").ok
+    assert host.wait_for_rest("web") == first and web.ask().release == "v1"
+
+
+def test_new_master_dies_in_the_soak(make_host: MakeHost, folder: Path, server: str) -> None:
+    """When the new master is killed in the soak, the old one serves again, at full strength."""
+    web = Program(folder, server=server, workers=3)
+    host = make_host(web, options={"soak": LONG})
+    host.start()
+    first = host.master("web")
+    web.write("v2")
+    host.restart("web", wait=False)
+    host.wait_for_phase("web", "soaking")
+    kill(look(_new_master(host)))
+    assert host.wait_for_rest("web") == first
+    assert web.pid_in_file() == first and "in the soak" in str(host.ended("web")[-1]["reason"])
+
+
+@pytest.mark.parametrize("phase", ["soaking", "restoring", "draining"])
+def test_driver_killed_in_the_soak(make_host: MakeHost, folder: Path, phase: str) -> None:
+    """The driver may be killed in every phase of a soak: the next one ends it as it should end."""
+    web = Program(folder, server="unicorn")
+    host = make_host(web, options={"soak": LONG})
+    host.start()
+    first = host.master("web")
+    web.write("v2")
+    with Load(web.address) as load:
+        host.restart("web", wait=False)
+        host.wait_for_phase("web", "soaking")
+        if phase == "soaking":
+            kill(look(host.driver()))
+            wait_until(host.driver_is_there, "the next driver is there", 20)
+        end = host.rollback if phase == "restoring" else host.promote
+        assert end("web").ok
+        if phase != "soaking":
+            kill(look(host.driver()))
+        last = host.wait_for_rest("web")
+    assert load.failures == [] and (last == first) == (phase == "restoring")
+
+
+def test_new_master_and_driver_die_together(make_host: MakeHost, folder: Path) -> None:
+    """When both die in the soak, requests wait in the backlog, and the old workers answer them."""
+    web = Program(folder, server="unicorn", preload=True)  # keeps what was on the disk
+    host = make_host(web, options={"soak": LONG})
+    host.start()
+    first = host.master("web")
+    web.write("v2")
+    host.restart("web", wait=False)
+    host.wait_for_phase("web", "soaking")
+    wait_until(lambda: not host.workers("web"), "the old workers have gone", 10)
+    new, driver = look(_new_master(host)), look(host.driver())
+    workers = children(new.pid)
+    kill(driver)
+    kill(new)
+    answer = web.ask()
+    wait_until(lambda: not any(map(alive, workers)), "the new workers have gone", 10)
+    assert answer.outcome == "ok"
+    assert host.wait_for_rest("web") == first and web.ask().release == "v1"
+
+
+@pytest.mark.parametrize("how", ["stop", "shutdown"])
+def test_end_in_the_soak(make_host: MakeHost, folder: Path, server: str, how: str) -> None:
+    """Stop and shutdown in the soak end both masters and leave nothing."""
+    web = Program(folder, server=server)
+    host = make_host(web, options={"soak": LONG})
+    host.start()
+    web.write("v2")
+    host.restart("web", wait=False)
+    host.wait_for_phase("web", "soaking")
+    if how == "stop":
+        assert host.stop("web").ok
+    else:
+        host.shutdown()
+    wait_until(lambda: not host.family("web"), "nothing is left", 10)
