@@ -91,7 +91,7 @@ def table(screen: Screen, restarts: Sequence[Restart]) -> None:
         title = "a good release" if one.good else "a broken release"
         seconds = f"{one.seconds:.1f}"
         screen.say(COLUMNS.format(one.host, title, *numbers, pids, seconds, serving))
-        told = f"told: {one.told[-1] if one.good else one.told[0]}" if one.told else "told nothing"
+        told = f"told: {one.verdict or 'nothing'}"
         for line in textwrap.wrap(told, max(40, screen.width - 14), subsequent_indent="      "):
             screen.say(f"{'':12}{line}", DIM)
 

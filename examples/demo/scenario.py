@@ -38,6 +38,11 @@ class Restart:
         return [answer for answer in self.answers if answer.fault]
 
     @property
+    def verdict(self) -> str:
+        """The last line of what the operator was told that is not part of the program's output."""
+        return next((line for line in reversed(self.told) if line[:1].strip()), "")
+
+    @property
     def gap(self) -> float:
         """The longest time without an answer, in seconds."""
         return longest_gap(self.answers)
@@ -54,7 +59,7 @@ class Restart:
             yield "the master is still the old one" if self.good else "the old master is gone"
         if self.good != (self.status == 0):
             yield f"the exit status of restart was {self.status}"
-        if not "".join(self.told).strip():
+        if not self.verdict:
             yield "the operator was told nothing"
 
 
@@ -87,10 +92,8 @@ def _restart(host: Host, load: Load, screen: Screen, restart: Restart) -> Restar
 
     def tell(line: str) -> None:
         restart.told.append(line)
-        screen.say(f"    {line}", *(() if line.startswith(" ") else (GREEN,) if good() else (RED,)))
-
-    def good() -> bool:
-        return not any("ERROR" in line or "error" in line for line in restart.told[-1:])
+        colour = RED if "error" in line.lower() else GREEN
+        screen.say(f"    {line}", DIM if line.startswith(" ") else colour)
 
     def live() -> str:
         now = time.monotonic()
