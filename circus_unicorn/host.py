@@ -71,6 +71,7 @@ class Host:
         self.settings = Settings({})
         self.watchers: dict[str, ManagedWatcher] = {}
         self.ledger = Ledger(system.clock, self._master, self._changed)
+        self.driver = 0  # its pid
         self.restarting = False  # while Circus begins to stop watchers, to start them again
         self._arbiter = arbiter
         self._plugin: Watcher | None = None
@@ -290,6 +291,7 @@ class Host:
             channel.close()
             raise MessageError(f"pid {pid} is not the plugin that circusd started")
         self._disconnect()
+        self.driver = pid
         self._channel = HostEnd(channel, self._hear, logger.error)
         self._arbiter.loop.add_handler(channel, self._on_channel, self._arbiter.loop.READ)
         self.ledger.driver_came()
@@ -312,7 +314,7 @@ class Host:
             loop.update_handler(self._channel.fileno(), events)
 
     def _disconnect(self) -> None:
-        channel, self._channel, self._ordered = self._channel, None, None
+        channel, self._channel, self._ordered, self.driver = self._channel, None, None, 0
         if channel:
             self._arbiter.loop.remove_handler(channel.fileno())
             channel.close()

@@ -49,6 +49,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
     master: system.Process | None = None
     _worker: Any
     group = 0  # the process group, which every later master is in
+    heirs: list[system.Process]
 
     def spawn(self) -> None:
         """Start the first master of a family."""
@@ -57,6 +58,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
 
     def take_over(self) -> None:
         """Watch over the master that runs."""
+        self.heirs = []
         try:
             self.group = os.getpgid(self.pid)
         except ProcessLookupError:
@@ -113,14 +115,36 @@ class ManagedProcess(Process):  # type: ignore[misc]
         self.settle()
         return self.master is None and self.reap() is not None
 
-    def relatives(self, with_workers: bool = False) -> list[system.Process]:
-        """Hold all other masters of the family, and maybe the workers of all."""
-        kernel = self.watcher.system
-        masters = family.descended_masters(kernel, self.pid)
-        if not with_workers:
-            return masters
-        heads = [self.pid, *(master.pid for master in masters)]
-        return masters + [worker for head in heads for worker in family.forked_by(kernel, head)]
+    def other_masters(self) -> list[system.Process]:
+        """Hold all other masters of the family, until one takes over or all have ended.
+
+        A master that was told to quit has closed its listeners, and can be proven no more.
+        """
+        held = {heir.pid: heir for heir in self.heirs if heir.alive()}
+        for master in family.descended_masters(self.watcher.system, self.pid):
+            if master.pid in held:
+                master.close()
+            else:
+                held[master.pid] = master
+        for heir in self.heirs:
+            if heir.pid not in held:
+                heir.close()
+        self.heirs = list(held.values())
+        return self.heirs
+
+    def take_heir(self) -> system.Process | None:
+        """Return a living other master that was held, and let go of the rest."""
+        heirs, self.heirs = self.heirs, []
+        living = [heir for heir in heirs if heir.alive()]
+        for heir in heirs:
+            if heir not in living[:1]:
+                heir.close()
+        return living[0] if living else None
+
+    def all_workers(self) -> list[system.Process]:
+        """Hold the workers of all masters."""
+        heads = [self.pid, *(master.pid for master in self.other_masters())]
+        return [w for head in heads for w in family.forked_by(self.watcher.system, head)]
 
     # -- what Circus asks ------------------------------------------------------------------------
 

@@ -186,31 +186,29 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def send_signal(self, pid: int, signum: int) -> None:
         """Signal the master; what would end it in the middle of a handover ends the new one too."""
         process = self.processes.get(pid)
-        relatives: list[Process] = []
+        others: list[Process] = []
         ends = signum in ENDING or signum == self.stop_signal
         if process and ends and (self.is_stopping() or self._host.is_running(self.program)):
-            relatives = self._guarded(process.relatives) or []
+            others = self._guarded(process.other_masters) or []
             # The driver lets go first, so that it starts no new master behind the signal.
             self._host.ending(self.program, f"the master was sent {signal.Signals(signum).name}")
         super().send_signal(pid, signum)
-        for relative in relatives:
-            allowed = self.call_hook("before_signal", pid=relative.pid, signum=signum)
+        for other in others:
+            allowed = self.call_hook("before_signal", pid=other.pid, signum=signum)
             if allowed or signum == signal.SIGKILL:
-                relative.signal(signal.Signals(signum))
-                self.call_hook("after_signal", pid=relative.pid, signum=signum)
-            relative.close()
+                other.signal(signal.Signals(signum))
+                self.call_hook("after_signal", pid=other.pid, signum=signum)
 
     def send_signal_process(
         self, process: ManagedProcess, signum: int, recursive: bool = False
     ) -> None:
-        """Signal a master and its children; SIGKILL gets the whole family."""
+        """Signal a master and its children, or kill the whole family."""
         # Listed first: of a dead master Circus finds no children, and leaves them.
-        others = self._guarded(process.relatives, True) or []
+        workers = self._guarded(process.all_workers) or []
         super().send_signal_process(process, signum, recursive)
-        for other in others:
-            if recursive or signum != signal.SIGKILL:
-                other.signal(signal.Signals(signum))
-            other.close()
+        for worker in workers:
+            worker.signal(signal.Signals(signum))
+            worker.close()
 
     # -- the end of a master ---------------------------------------------------------------------
 
@@ -246,6 +244,9 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         return True
 
     def _find_successor(self, process: ManagedProcess, old: int) -> Process | None:
+        heir = process.take_heir()
+        if heir:
+            return heir
         known = self._host.known_pids()
         pids = [pid for pid in self.system.children(os.getpid()) if pid not in known]
         found = family.successors_among(self.system, pids, old, process.group)

@@ -33,12 +33,9 @@ def change_workers(watcher: ManagedWatcher, change: int) -> Steps:
         if process is None or process.master is None:
             break
         before = watcher.worker_count()
-        relatives = process.relatives()
-        for master in [process.master, *relatives]:
+        for master in [process.master, *process.other_masters()]:
             master.signal(number)
         yield _taken(watcher, process.master, number, before)
-        for relative in relatives:
-            relative.close()
         count += 1 if change > 0 else -1
     raise Return(max(count, 0))
 

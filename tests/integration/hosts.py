@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .circus_host import CircusHost
 from .host import Host
 from .supervisor_host import SupervisorHost
 
-HOSTS: dict[str, type[Host]] = {"supervisor": SupervisorHost}
+HOSTS: dict[str, type[Host]] = {"supervisor": SupervisorHost, "circus": CircusHost}

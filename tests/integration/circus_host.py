@@ -1,0 +1,249 @@
+"""A real circusd, told what to do by the real circusctl and circus_unicorn."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from circus.client import CircusClient
+from circus.exc import CallError
+
+from ..waiting import wait_until
+from .host import Host, Outcome
+from .processes import Found, alive, look
+from .programs import BIN, Program
+
+DRIVER = "plugin:unicorn"
+PATIENCE = 90  # seconds for circusctl
+
+CONF = """\
+[circus]
+endpoint = {endpoint}
+pubsub_endpoint = ipc://{folder}/pubsub
+{circus}
+
+{programs}
+
+{plugin}
+"""
+
+PLUGIN = f"""\
+[{DRIVER}]
+use = circus_unicorn.UnicornPlugin
+{{options}}
+"""
+
+
+class CircusHost(Host):
+    """circusd in the foreground."""
+
+    name = "circus"
+
+    def __init__(
+        self,
+        folder: Path,
+        programs: Sequence[Program],
+        options: Mapping[str, str],
+        unmanaged: Sequence[str] = (),
+    ) -> None:
+        super().__init__(folder, programs, options, unmanaged)
+        self.plugin = PLUGIN
+        self.more = ""  # sections of the configuration
+        self.circus = ""  # keys of [circus]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._found: Found | None = None
+
+    @property
+    def conf(self) -> Path:
+        """The configuration file."""
+        return self.folder / "circus.ini"
+
+    @property
+    def endpoint(self) -> str:
+        """Where circusd takes commands."""
+        return f"ipc://{self.folder}/ctl"
+
+    def write_conf(self) -> None:
+        """Write the configuration as the attributes say; done by `launch`."""
+        managed = [name for name in self.programs if name not in self.unmanaged]
+        options = {"watchers": ",".join(managed), **self.options}
+        self.conf.write_text(
+            CONF.format(
+                folder=self.folder,
+                endpoint=self.endpoint,
+                circus=self.circus,
+                plugin=self.plugin.format(options=_lines(options)),
+                programs="\n".join(map(self._section, self.programs.values())) + self.more,
+            )
+        )
+
+    def _section(self, program: Program) -> str:
+        keys = {
+            "cmd": program.command_line,
+            "working_dir": str(program.folder),
+            "copy_env": "True",
+            "stop_signal": program.stopsignal,
+            "graceful_timeout": "20",
+            "stdout_stream.class": "FileStream",
+            "stdout_stream.filename": f"{self.folder}/{program.name}.out",
+            "stderr_stream.class": "FileStream",
+            "stderr_stream.filename": f"{self.folder}/{program.name}.err",
+            **program.host_options,
+        }
+        return f"[watcher:{program.name}]\n{_lines(keys)}\n"
+
+    # -- circusd ---------------------------------------------------------------------------------
+
+    def launch(self) -> None:
+        self.write_conf()
+        with open(self.folder / "circusd.out", "ab") as output:
+            self._process = subprocess.Popen(
+                [f"{BIN}/circusd", "--log-output", f"{self.folder}/circusd.log", str(self.conf)],
+                cwd=self.folder,
+                env={**os.environ, **self.mark},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        self._found = look(self._process.pid)
+        wait_until(lambda: self.call("list").get("status") == "ok", "circusd answers", 20)
+        if self.plugin:
+            wait_until(self.driver_is_there, "the driver is there", 20)
+
+    def call(self, command: str, **properties: Any) -> dict[str, Any]:
+        """circusd's answer to a message, {} if it does not answer."""
+        client = CircusClient(endpoint=self.endpoint, timeout=5)
+        try:
+            answer: dict[str, Any] = client.send_message(command, **properties)
+        except CallError:
+            return {}
+        finally:
+            client.stop()
+        return answer
+
+    def ctl(self, *words: str, seconds: float = PATIENCE) -> Outcome:
+        """Run circusctl."""
+        return self._run([f"{BIN}/circusctl", "--endpoint", self.endpoint, *words], seconds)
+
+    def unicorn(self, *words: str) -> Outcome:
+        """Run the command `circus_unicorn`."""
+        return self._run([f"{BIN}/circus_unicorn", "--endpoint", self.endpoint, *words], 30)
+
+    def _run(self, words: Sequence[str], seconds: float) -> Outcome:
+        began = time.monotonic()
+        done = subprocess.run(
+            words,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+        )
+        return Outcome(done.stdout, done.returncode, time.monotonic() - began)
+
+    def pid(self) -> int:
+        return self._found.pid if self._found and alive(self._found) else 0
+
+    def shutdown(self) -> None:
+        self.ctl("quit")
+        self.wait_for_end()
+
+    def wait_for_end(self, seconds: float = 40) -> None:
+        """Wait until circusd has ended."""
+        assert self._process
+        self._process.wait(seconds)
+
+    def output(self) -> str:
+        """What circusd wrote on its standard output and error."""
+        return (self.folder / "circusd.out").read_text()
+
+    def host_log(self) -> str:
+        return (self.folder / "circusd.log").read_text()
+
+    # -- programs --------------------------------------------------------------------------------
+
+    def restart(self, *names: str, wait: bool = True, seconds: float = PATIENCE) -> Outcome:
+        outcomes = [self._restart(name, wait, seconds) for name in names]
+        text = "".join(outcome.text for outcome in outcomes)
+        status = max(outcome.status for outcome in outcomes)
+        return Outcome(text, status, sum(outcome.seconds for outcome in outcomes))
+
+    def _restart(self, name: str, wait: bool, seconds: float) -> Outcome:
+        """Run circusctl, and tell in supervisorctl's words what it told."""
+        words = ["--timeout", f"{seconds:g}", "restart", name, *(["--waiting"] if wait else [])]
+        outcome = self.ctl(*words, seconds=seconds + 5)
+        if outcome.ok:
+            pid = f" (pid {self.master(name)})" if wait else ""
+            return outcome._replace(text=f"{name}: started{pid}\n")
+        why, newline, rest = outcome.text.partition("\n")
+        return outcome._replace(text=f"{name}: ERROR ({why}){newline}{rest}\n")
+
+    def state(self, name: str) -> str:
+        status = str(self.call("status", name=name).get("status", ""))
+        return {"active": "running", "error": ""}.get(status, status)
+
+    def master(self, name: str) -> int:
+        pids = self.call("list", name=name).get("pids", [])
+        return int(pids[0]) if pids else 0
+
+    def family(self, name: str) -> list[Found]:
+        # Circus puts the plugin's options, and so maybe a program's folder, on its command line.
+        return [found for found in super().family(name) if found.pid != self.driver()]
+
+    def stop(self, name: str) -> Outcome:
+        return self.ctl("--timeout", "60", "stop", name, "--waiting")
+
+    def begin(self, name: str) -> Outcome:
+        return self.ctl("--timeout", "60", "start", name, "--waiting")
+
+    def signal(self, name: str, number: str) -> Outcome:
+        return self.ctl("signal", name, number)
+
+    def log(self, name: str) -> str:
+        paths = [self.folder / f"{name}.{kind}" for kind in ("out", "err")]
+        return "".join(path.read_text() for path in paths if path.exists())
+
+    # -- handovers -------------------------------------------------------------------------------
+
+    def status(self, name: str) -> dict[str, Any]:
+        """The plugin's status of a watcher."""
+        answer = self.call("unicorn", do="status", name=name)
+        watchers: list[dict[str, Any]] = answer.get("watchers", [])
+        return watchers[0] if watchers else {}
+
+    def phase(self, name: str) -> str:
+        return str(self.status(name).get("phase"))
+
+    def ended(self, name: str) -> list[dict[str, object]]:
+        return list(self.status(name)["ended"])
+
+    def rollback(self, name: str) -> Outcome:
+        return self.unicorn("rollback", name)
+
+    def promote(self, name: str) -> Outcome:
+        return self.unicorn("promote", name)
+
+    def following(self, name: str) -> int:
+        return int(self.status(name)["following"])
+
+    def driver(self) -> int:
+        return self.master(DRIVER)
+
+    def driver_is_there(self) -> bool:
+        return self.call("unicorn", do="status").get("driver") == self.driver() != 0
+
+    def stop_driver(self) -> None:
+        self.ctl("stop", DRIVER, "--waiting")
+
+    def begin_driver(self) -> None:
+        self.ctl("start", DRIVER, "--waiting")
+        wait_until(self.driver_is_there, "the driver is there", 20)
+
+
+def _lines(keys: Mapping[str, str]) -> str:
+    return "\n".join(f"{key} = {value}" for key, value in keys.items())
