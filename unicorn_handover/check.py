@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import threading
@@ -35,8 +36,8 @@ class Check:
     not followed.
 
     `rivals` tells the workers of both releases where both serve. Then a connection that an old
-    worker accepts is closed and another one is made, so that the answer is the new release's. If
-    neither accepts it, a proxy stands between, and the answer counts as it is.
+    worker accepts is not used and another one is made, so that the answer is the new release's. If
+    nobody does, a proxy stands between, and the answer counts as it is.
     """
 
     def __init__(self, address: str, rivals: Callable[[], Rivals] | None = None) -> None:
@@ -93,18 +94,28 @@ class _Question:
 
     def _status(self) -> int:
         """Return the status of one GET. Raises OSError or http.client.HTTPException."""
-        connection, target = _connection(self.address)
+        connection, target = self._connect()
         try:
-            connection.connect()
-            while self._rivals and _accepted_by_old(connection.sock, self._rivals):
-                connection.close()
-                if time.monotonic() >= self.deadline:
-                    raise TimeoutError("only old workers accepted it")
-                connection.connect()
             connection.request("GET", target, headers={"Connection": "close"})
             return connection.getresponse().status
         finally:
             connection.close()
+
+    def _connect(self) -> tuple[http.client.HTTPConnection, str]:
+        """A connection that no old worker has accepted, and the target to ask for.
+
+        Those that one has are kept until then: an idle server's connections go to the same worker
+        time and again, and a worker that serves one at a time is kept from the next one so.
+        """
+        with contextlib.ExitStack() as kept:
+            while True:
+                connection, target = _connection(self.address)
+                connection.connect()
+                if not (self._rivals and _accepted_by_old(connection.sock, self._rivals)):
+                    return connection, target
+                kept.callback(connection.close)
+                if time.monotonic() >= self.deadline - ATTRIBUTION:
+                    raise TimeoutError("only old workers accept connections")
 
 
 def _accepted_by_old(connection: socket.socket, rivals: Rivals) -> bool:
