@@ -9,16 +9,16 @@ import contextlib
 import signal
 import socket
 import time
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
 from circus import logger
 from circus.arbiter import Arbiter
 from circus.commands.errors import COMMAND_ERROR
+from circus.config import get_config
 from circus.exc import MessageError
 from circus.sighandler import SysHandler
-from circus.util import check_future_exception_and_log
+from circus.util import check_future_exception_and_log, parse_env_dict
 from circus.watcher import Watcher
 from tornado.concurrent import Future
 
@@ -26,7 +26,7 @@ from unicorn_handover.channel import HostEnd
 from unicorn_handover.driver import Order, Orders
 from unicorn_handover.errors import ConfigError, printable
 from unicorn_handover.ledger import DRIVER_GRACE, TOLD_TO_QUIT, Ledger
-from unicorn_handover.options import Settings, parse
+from unicorn_handover.options import Settings, names_in, parse
 from unicorn_handover.progress import struct
 from unicorn_handover.record import MasterId, Record
 from unicorn_handover.servers import SERVERS, recognise
@@ -42,16 +42,19 @@ PLUGIN = "circus_unicorn.UnicornPlugin"
 NOT_OURS = ("active", "__name__")  # what Circus itself puts among a plugin's options
 WORTH_A_WARNING = (Phase.FAILED, Phase.FORCING, Phase.KILLING_OLD, Phase.KILLING_NEW)
 
-_hosts: weakref.WeakKeyDictionary[Arbiter, Host] = weakref.WeakKeyDictionary()
+_host: Host | None = None  # of this process; it outlives the arbiters, of which a restart makes one
 
 
 def enter_circusd() -> None:
     """Make a host side for circusd's arbiter, if this process is circusd. May be called again."""
+    global _host
     arbiter = _arbiter()
-    if arbiter is not None and arbiter not in _hosts:
-        host = _hosts[arbiter] = Host(arbiter, System())
-        # The arbiter is being made right now: its watchers are all there when its loop runs.
-        arbiter.loop.add_callback(host.take_over)
+    if arbiter is None or (_host and _host.arbiter is arbiter):
+        return
+    _host = _host or Host(System())
+    _host.arbiter = arbiter
+    # The arbiter is being made right now: its watchers are all there when its loop runs.
+    arbiter.loop.add_callback(_host.take_over)
 
 
 def _arbiter() -> Arbiter | None:
@@ -66,14 +69,15 @@ def _arbiter() -> Arbiter | None:
 class Host:
     """Knows the managed watchers and the driver of one circusd."""
 
-    def __init__(self, arbiter: Arbiter, system: System) -> None:
+    arbiter: Arbiter
+
+    def __init__(self, system: System) -> None:
         self.system = system
         self.settings = Settings({})
         self.watchers: dict[str, ManagedWatcher] = {}
         self.ledger = Ledger(system.clock, self._master, self._changed)
         self.driver = 0  # its pid
         self.restarting = False  # while Circus begins to stop watchers, to start them again
-        self._arbiter = arbiter
         self._plugin: Watcher | None = None
         self._raw: dict[str, str] | None = None
         self._channel: HostEnd | None = None
@@ -85,7 +89,7 @@ class Host:
     @property
     def check_delay(self) -> float:
         """Seconds between two of Circus's own looks at its processes."""
-        return float(self._arbiter.check_delay)
+        return float(self.arbiter.check_delay)
 
     # -- which watchers --------------------------------------------------------------------------
 
@@ -98,17 +102,42 @@ class Host:
                 f"circusd cannot become a subreaper ({error}), so it will lose a master at its "
                 "restart; run it where prctl is allowed"
             )
-        commands = self._arbiter.ctrl.commands
+        commands = self.arbiter.ctrl.commands
         commands[UnicornCommand.name] = UnicornCommand(self)
         for name in ("restart", "reload"):
             commands[name] = RestartCommand(commands[name], self)
-        self._arbiter.loop.call_later(DRIVER_GRACE, self._tick)
+        self.arbiter.loop.call_later(DRIVER_GRACE, self._tick)
+        left, self.watchers = self.watchers, {}
         self.look()
+        for name, watcher in left.items():
+            self._find_a_place(name, watcher)
+
+    def _find_a_place(self, name: str, left: ManagedWatcher) -> None:
+        """Put a program that outlived circusd's restart under the watcher of the same name."""
+        same = self.watchers.get(name)
+        if left.processes and same is not None and same.autostart:
+            same.inherit(left)
+        elif left.processes:
+            self.arbiter.loop.add_callback(left.end)
+
+    def outlives_circusd(self, watcher: ManagedWatcher) -> bool:
+        """True if circusd is about to start anew, and will have this same watcher again."""
+        if not self.arbiter._restarting or not watcher.can_be_handed_over:
+            return False
+        try:
+            config = get_config(self.arbiter.config_file)
+            new = next(c for c in config["watchers"] if c["name"] == watcher.name)
+            new["env"] = parse_env_dict(new["env"])
+            plugin = next(c for c in config["plugins"] if c.get("use") == PLUGIN)
+        except (Exception, SystemExit):  # of a file that may be anything by now
+            return False
+        names = names_in(plugin.get("watchers", "").lower())
+        return bool(new == watcher._cfg and watcher.program in names)
 
     def look(self) -> None:
         """Take in the watchers and settings that are new, let go of those that are gone."""
         self._read_settings()
-        there = {str(w.name.lower()): w for w in self._arbiter.watchers}
+        there = {str(w.name.lower()): w for w in self.arbiter.watchers}
         for name, managed in list(self.watchers.items()):
             if there.get(name) is not managed or name not in self.settings.programs:
                 self._let_go(name)
@@ -120,7 +149,7 @@ class Host:
                 self.watchers[name].handover_options = options
 
     def _read_settings(self) -> None:
-        plugins = [w for w in self._arbiter.watchers if w.cmd.split()[-1:] == [PLUGIN]]
+        plugins = [w for w in self.arbiter.watchers if w.cmd.split()[-1:] == [PLUGIN]]
         self._plugin = plugins[0] if plugins else None
         if self._plugin is None:
             self.settings, self._raw = Settings({}), None
@@ -153,7 +182,7 @@ class Host:
 
     def _unknown(self, plugins: list[Watcher]) -> list[ConfigError]:
         assert self._plugin is not None
-        there = {str(w.name.lower()) for w in self._arbiter.watchers}
+        there = {str(w.name.lower()) for w in self.arbiter.watchers}
         section = self._plugin.name
         errors = [
             ConfigError(
@@ -196,7 +225,7 @@ class Host:
 
     def known_pids(self) -> set[int]:
         """The pids of all processes that are some watcher's."""
-        return {pid for watcher in self._arbiter.watchers for pid in list(watcher.processes)}
+        return {pid for watcher in self.arbiter.watchers for pid in list(watcher.processes)}
 
     # -- restarts --------------------------------------------------------------------------------
 
@@ -218,7 +247,7 @@ class Host:
         self._begun.append(restart)
         if restart.look():
             self._restarts.append(restart)
-            self._arbiter.loop.call_later(ACCEPTING, restart.accept)
+            self.arbiter.loop.call_later(ACCEPTING, restart.accept)
         elif "error" in restart.ended.result():
             logger.warning(f"{watcher.name}: no handover: {restart.ended.result()['error']}")
         return restart.ended
@@ -273,7 +302,7 @@ class Host:
 
     def _master(self, program: str) -> MasterId | None:
         watcher = self.watchers.get(program)
-        return watcher.master if watcher else None
+        return None if watcher is None else watcher.master
 
     # -- the driver ------------------------------------------------------------------------------
 
@@ -293,7 +322,7 @@ class Host:
         self._disconnect()
         self.driver = pid
         self._channel = HostEnd(channel, self._hear, logger.error)
-        self._arbiter.loop.add_handler(channel, self._on_channel, self._arbiter.loop.READ)
+        self.arbiter.loop.add_handler(channel, self._on_channel, self.arbiter.loop.READ)
         self.ledger.driver_came()
         self._send_orders()
 
@@ -302,21 +331,21 @@ class Host:
             return
         if not self._channel.read():
             self._disconnect()
-            self._arbiter.loop.call_later(DRIVER_GRACE, self._tick)
+            self.arbiter.loop.call_later(DRIVER_GRACE, self._tick)
             return
         self._channel.flush()
         self._wait_for_channel()
 
     def _wait_for_channel(self) -> None:
         if self._channel:
-            loop = self._arbiter.loop
+            loop = self.arbiter.loop
             events = loop.READ | (loop.WRITE if self._channel.has_more else 0)
             loop.update_handler(self._channel.fileno(), events)
 
     def _disconnect(self) -> None:
         channel, self._channel, self._ordered, self.driver = self._channel, None, None, 0
         if channel:
-            self._arbiter.loop.remove_handler(channel.fileno())
+            self.arbiter.loop.remove_handler(channel.fileno())
             channel.close()
             self.ledger.driver_went()
 
@@ -324,11 +353,11 @@ class Host:
         """Take a record from the driver."""
         record = Record.from_json(message["record"])
         watcher = self.watchers.get(record.program)
-        if watcher and record.phase is Phase.RE_EXECUTING:
+        if watcher is not None and record.phase is Phase.RE_EXECUTING:
             watcher.output.mark()
-        if watcher and record.phase is Phase.FAILED and record.signalled:
+        if watcher is not None and record.phase is Phase.FAILED and record.signalled:
             record = record.but(output=watcher.output.excerpt(record.old.pid))
-        if watcher and record.phase is Phase.DONE and watcher.process:
+        if watcher is not None and record.phase is Phase.DONE and watcher.process:
             watcher.process.settle()  # adopt before anybody is told
         self.ledger.report(record)
 
@@ -367,7 +396,7 @@ class Host:
 
     def _publish(self, record: Record) -> None:
         watcher = self.watchers.get(record.program)
-        if watcher:
+        if watcher is not None:
             now = self.system.clock()
             watcher.notify_event("handover", {**struct(record, now), "time": time.time()})
 

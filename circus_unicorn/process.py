@@ -39,6 +39,13 @@ class AdoptedWorker(psutil.Process):
         return self.returncode
 
 
+def _group_of(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return pid  # Circus makes each process the leader of a session
+
+
 class ManagedProcess(Process):  # type: ignore[misc]
     """A process that becomes its successor when its master dies.
 
@@ -59,10 +66,8 @@ class ManagedProcess(Process):  # type: ignore[misc]
     def take_over(self) -> None:
         """Watch over the master that runs."""
         self.heirs = []
-        try:
-            self.group = os.getpgid(self.pid)
-        except ProcessLookupError:
-            self.group = self.pid  # circus makes each process the leader of a session
+        if not self.group:
+            self.group = _group_of(self.pid)
         self._watch(self.watcher.system.hold(self.pid))
 
     def _watch(self, master: system.Process | None) -> None:

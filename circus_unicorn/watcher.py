@@ -46,6 +46,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     processes: dict[int, ManagedProcess]
     _output: Output
     _expired_at = 0.0
+    _inherited: ManagedProcess | None = None
 
     @classmethod
     def take_over(cls, watcher: Watcher, host: Host, options: Options) -> ManagedWatcher:
@@ -179,6 +180,9 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         if self._host.restarting and self.can_be_handed_over:
             self._host.begin(self)
             return
+        if self._host.outlives_circusd(self):
+            self._leave(close_output_streams)
+            return
         self._host.ending(self.program, "the watcher was stopped")
         yield super()._stop(close_output_streams)
         yield self._see_orphans_off()
@@ -209,6 +213,60 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         for worker in workers:
             worker.signal(signal.Signals(signum))
             worker.close()
+
+    # -- when circusd itself restarts ------------------------------------------------------------
+
+    def _leave(self, close_output_streams: bool) -> None:
+        """Let go of all that belongs to circusd's loop; the program runs on."""
+        self._guarded(self._output.drain)
+        for process in self.processes.values():
+            process.unwatch()
+        if self.stream_redirector:
+            self.stream_redirector.stop()
+        for stream in (self.stdout_stream, self.stderr_stream):
+            if close_output_streams and hasattr(stream, "close"):
+                stream.close()
+
+    def inherit(self, old: ManagedWatcher) -> None:
+        """Take the process that the same watcher left before circusd's restart."""
+        self._inherited = next(iter(old.processes.values()))
+        old.processes = {}
+        if self.is_stopped():
+            return  # it is about to be started, with this process
+        # Circus has started it already, this very moment: it cannot have come to listening yet.
+        for process in self.processes.values():
+            process.unwatch()
+            if self.stream_redirector:
+                self.stream_redirector.remove_redirections(process)
+            process.send_signal(signal.SIGKILL)
+        self.processes = {}
+        self._take_inherited(self._inherited)
+
+    def spawn_process(self, recovery_wid: int | None = None) -> Any:
+        """Start a process, or go on with the one that was left."""
+        if self._inherited is None:
+            return super().spawn_process(recovery_wid)
+        return self._take_inherited(self._inherited)
+
+    def _take_inherited(self, process: ManagedProcess) -> float:
+        self._inherited = None
+        process.watcher = self
+        process.take_over()
+        self.processes = {process.pid: process}
+        if self.stream_redirector:
+            self.stream_redirector.start()
+            self.stream_redirector.add_redirections(process)
+        # It was a restart that was asked for.
+        self.loop.add_callback(self._guarded, self._host.begin, self)
+        return process.started
+
+    @coroutine
+    def end(self) -> Steps:
+        """Stop a program whose watcher is not there any more after circusd's restart."""
+        for process in self.processes.values():
+            process.take_over()
+        yield super()._stop()
+        yield self._see_orphans_off()
 
     # -- the end of a master ---------------------------------------------------------------------
 
