@@ -54,22 +54,34 @@ def report_restarts(host: type[Host], server: type[App], boot: float) -> None:
         outcomes[way] = restarts.measure(way, host, server, boot)
         end_leftovers()
     print(f"\n{host.name}, {server.server}, 4 workers, loads for {boot:g} s; 8 clients\n")
-    row = "{:<28}{:>10}{:>9}{:>14}{:>11}   {}"
-    print(row.format("", "requests", "failed", "longest gap", "command", "host knows the master"))
-    for outcome in outcomes.values():
-        gap, seconds = f"{outcome.gap:.2f} s", f"{outcome.seconds:.1f} s"
-        known = "yes" if outcome.known else "no"
-        print(row.format(outcome.way, outcome.requests, outcome.failed, gap, seconds, known))
+    row = "{:<26}{:>9}{:>10}{:>13}{:>12}{:>10}   {}"
+    headings = (
+        "requests",
+        "failed",
+        "longest gap",
+        "new serves",
+        "command",
+        "host knows the master",
+    )
+    print(row.format("", *headings))
+    for one in outcomes.values():
+        times = (f"{one.gap:.2f} s", f"{one.serving:.1f} s", f"{one.seconds:.1f} s")
+        known = "yes" if one.known else "no"
+        print(row.format(one.way, one.requests, one.failed, *times, known))
     ours = outcomes.pop("handover")
     for other in outcomes.values():
         print(row.format(f"{other.way} / handover", "", *ratios(other, ours), ""))
     sys.stdout.flush()
 
 
-def ratios(other: Outcome, ours: Outcome) -> tuple[str, str, str]:
-    """Failed requests, longest gap and seconds of one way, as multiples of ours."""
-    failed = f"{other.failed} : {ours.failed}"
-    return failed, f"x {other.gap / ours.gap:.1f}", f"x {other.seconds / ours.seconds:.1f}"
+def ratios(other: Outcome, ours: Outcome) -> list[str]:
+    """Failed requests, and the times of one way as multiples of ours."""
+    pairs = (
+        (other.gap, ours.gap),
+        (other.serving, ours.serving),
+        (other.seconds, ours.seconds),
+    )
+    return [f"{other.failed} : {ours.failed}", *(f"x {a / b:.1f}" for a, b in pairs)]
 
 
 def report_idle(host: type[Host], server: type[App], seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from examples.demo.load import Answer, Load, longest_gap, within
 from examples.demo.servers import App
 
 BY_HAND = Path(__file__).with_name("by_hand.sh")
+OLD, NEW = "1", "2"
 AROUND = 2.0  # seconds of requests before and after
 PAUSE = 0.01  # seconds between a client's requests; a refused client asks again as soon
 SETTLING = 60.0  # seconds until the new release must answer
@@ -28,6 +30,7 @@ class Outcome:
 
     way: str
     answers: list[Answer]
+    began: float
     seconds: float  # of the command
     known: bool  # whether the host names a living master afterwards
 
@@ -40,6 +43,12 @@ class Outcome:
     def failed(self) -> int:
         """How many were refused, reset, cut or answered with an error."""
         return sum(bool(answer.fault) for answer in self.answers)
+
+    @property
+    def serving(self) -> float:
+        """Seconds from the command until the new release first answered."""
+        news = (a.ended for a in self.answers if a.release == NEW)
+        return min(news, default=math.nan) - self.began
 
     @property
     def gap(self) -> float:
@@ -70,18 +79,19 @@ def measure(way: str, host_kind: type[Host], app_kind: type[App], boot: float) -
     """Restart a fresh program one way, from a release to one that loads for `boot` seconds."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         app = app_kind(Path(name))
-        app.publish("1", boot)
+        app.publish(OLD, boot)
         host = host_kind(Path(name), app, managed=way == "handover")
         with host, Load(app.port, slow=0, pause=PAUSE) as load:
             time.sleep(AROUND)
-            app.publish("2", boot)
+            app.publish(NEW, boot)
             began = time.monotonic()
             WAYS[way](host)
             ended = time.monotonic()
-            _wait_for_release(load, "2")
+            _wait_for_release(load, NEW)
             time.sleep(AROUND)
             answers = within(load.answers, began - AROUND, time.monotonic())
-            return Outcome(way, answers, ended - began, psutil.pid_exists(host.master() or -1))
+            seconds = ended - began
+            return Outcome(way, answers, began, seconds, psutil.pid_exists(host.master() or -1))
 
 
 def _wait_for_release(load: Load, release: str) -> None:
