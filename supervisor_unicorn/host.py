@@ -19,7 +19,7 @@ from supervisor.supervisord import Supervisor
 
 from unicorn_handover.driver import Order, Orders
 from unicorn_handover.errors import ConfigError, printable
-from unicorn_handover.ledger import TOLD_TO_QUIT, Ledger
+from unicorn_handover.ledger import Ledger
 from unicorn_handover.options import Options, Settings, parse
 from unicorn_handover.record import MasterId, Record
 from unicorn_handover.servers import SERVERS, recognise
@@ -205,10 +205,9 @@ class Host:
                 "a restart; run it where prctl is allowed"
             )
 
-    def told_to_quit(self, program: str) -> bool:
-        """True if a handover has told this program's old master to quit."""
-        running = self.ledger.page(program).running
-        return running is not None and running.phase in TOLD_TO_QUIT
+    def told_to_quit(self, program: str, pid: int) -> bool:
+        """True if a handover has told this master to quit."""
+        return self.ledger.was_told_to_quit(program, pid)
 
     def adopted(self, program: str, new: MasterId) -> None:
         """Take note of a program's new master."""

@@ -79,7 +79,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._guarded(self._collect_orphans)
         if self.killing:  # a shutdown would leave them: supervisord ends now
             self._guarded(self._kill_orphans)
-        told_to_quit = self._guarded(self._host.told_to_quit, self.namespec)
+        told_to_quit = self._guarded(self._host.told_to_quit, self.namespec, pid)
         Subprocess.finish(self, pid, sts)
         self._guarded(self._host.lost, self.namespec)
         # It was the handover that told this master to quit, and then the new one died: it was asked

@@ -28,6 +28,7 @@ class Page:
     ended: list[Record]
     changes: int = 0  # counts the changes of this page, for those who watch it
     wish: str = ""
+    told_to_quit: MasterId | None = None  # the master that a handover has told to quit
 
 
 class Ledger:
@@ -90,6 +91,8 @@ class Ledger:
         if running is None or running.key != record.key:
             return
         page.running = record
+        if record.phase in TOLD_TO_QUIT:
+            page.told_to_quit = record.old
         if record.phase.final:
             self._end(page, record)
         else:
@@ -117,6 +120,11 @@ class Ledger:
                 self._fail(page, page.running, "rolled back by command before it began")
         return ""
 
+    def was_told_to_quit(self, program: str, pid: int) -> bool:
+        """True if a handover, though it may have failed since, told this master to quit."""
+        told = self.page(program).told_to_quit
+        return told is not None and told.pid == pid
+
     def adopted(self, program: str, new: MasterId) -> None:
         """Note that the host took `new` for the program's master.
 
@@ -124,6 +132,7 @@ class Ledger:
         there to say so.
         """
         page = self.page(program)
+        page.told_to_quit = None
         record = page.running
         if record and record.phase in (Phase.REQUESTED, Phase.QUEUED):
             page.running = record.but(old=new)  # somebody sent USR2 by hand before it began
@@ -133,6 +142,7 @@ class Ledger:
     def lost(self, program: str, reason: str) -> None:
         """Note that the program's master died and nothing took its place."""
         page = self.page(program)
+        page.told_to_quit = None
         if page.running:
             self._fail(page, page.running, reason)
 

@@ -288,3 +288,22 @@ def test_gunicorn_that_sets_its_title(make_host: MakeHost, folder: Path) -> None
 
 def _title(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+
+
+def test_the_new_master_dies_while_the_old_drains(
+    make_host: MakeHost, folder: Path, server: str
+) -> None:
+    """With the old master told to quit already, the program is started again when it has ended."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    old = host.master("web")
+    request = reach(host, "draining")
+    kill(next(found for found in host.masters("web") if found.pid != old))
+    wait_until(lambda: host.phase("web") != "draining", "the loss is noticed")
+    web.open_gate()
+    assert request.answer().outcome == "ok"
+    wait_until(lambda: host.master("web") not in (0, old), "it was started again")
+    host.wait_for_rest("web")
+    assert web.answers("v2") and host.ended("web")[-1]["phase"] == "failed"
+    hand_over(host, release="v3")
