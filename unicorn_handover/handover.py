@@ -181,6 +181,8 @@ class Handover:
         late = self._system.clock() >= self._deadline()
         if self._restoration.complete or (late and self._restoration.ready()):
             yield Event.OLD_READY
+        elif late and (self._new is None or not self._new.alive()):
+            yield Event.STRANDED
 
     def _count(self) -> None:
         """Look at the new master's workers: who is ready, and who died before."""

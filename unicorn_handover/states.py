@@ -57,6 +57,7 @@ class Event(enum.Enum):
     DYING = enum.auto()  # new workers die again and again before they are ready
     CHECK_FAILED = enum.auto()
     OLD_READY = enum.auto()  # the old master's workers are back and ready
+    STRANDED = enum.auto()  # they are not back in time, and the new master is gone
     TIMEOUT = enum.auto()  # of the phase
 
 
@@ -114,6 +115,8 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
     Phase.RESTORING: {
         Event.OLD_READY: Move(Phase.REMOVING),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} while its workers were brought back"),
+        # Nobody serves, but the old master goes on starting workers.
+        Event.STRANDED: Move(Phase.FAILED, "the old workers did not come back"),
         # The old master cannot serve any more: what serves is the new one, sick or not.
         Event.TIMEOUT: Move(Phase.DRAINING, "the old workers did not come back, so the new stay"),
     },

@@ -1,0 +1,268 @@
+"""A kernel made of dictionaries: replaces `unicorn_handover.system.System` whole."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from signal import SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, Signals
+from types import SimpleNamespace
+
+from unicorn_handover.system import PF_FORKNOEXEC, SignalMasks, Stat
+
+TICKS = 100  # a second
+
+
+@dataclass
+class Fake:
+    """One process. `obey` is called with each signal but SIGKILL; what it does is the server's."""
+
+    pid: int
+    start: int
+    ppid: int
+    forked: bool
+    words: list[str]
+    environ: dict[str, str] = field(default_factory=dict)
+    sockets: set[int] = field(default_factory=set)
+    catches: set[Signals] = field(default_factory=set)
+    times: list[float] = field(default_factory=list)  # of the wgunicorn files it holds
+    pgrp: int = 0
+    alive: bool = True
+    obey: Callable[[Signals], None] = lambda number: None
+    cwd: str = "/"
+    executable: str = "/bin/sh"
+
+
+class FakeHandle:
+    """What `System.hold` returns."""
+
+    def __init__(self, system: FakeSystem, fake: Fake) -> None:
+        self.pid, self.start = fake.pid, fake.start
+        self._system, self._fake = system, fake
+        self._open = True
+        system.open_handles += 1
+
+    def fileno(self) -> int:
+        return self.pid if self._open else -1
+
+    def alive(self) -> bool:
+        return self._open and self._fake.alive
+
+    def signal(self, number: Signals) -> bool:
+        if not self.alive():
+            return False
+        self._system.signals.append((number.name[3:], self.pid))
+        if number == SIGKILL:
+            self._system.end(self._fake)
+        elif number != SIGSTOP:
+            self._fake.obey(number)
+        return True
+
+    def close(self) -> None:
+        self._system.open_handles -= self._open
+        self._open = False
+
+
+class FakeSystem:
+    """The clock moves only in `advance_to`, and what was planned happens then."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.processes: dict[int, Fake] = {}
+        self.signals: list[tuple[str, int]] = []
+        self.open_handles = 0
+        self._pids = itertools.count(100)
+        self._order = itertools.count()
+        self._plan: list[tuple[float, int, Callable[[], None]]] = []
+
+    # -- what a history is made of ---------------------------------------------------------------
+
+    def add(self, **fields: object) -> Fake:
+        """Start a process."""
+        fake = Fake(pid=next(self._pids), start=self.ticks(self.now), **fields)  # type: ignore[arg-type]
+        self.processes[fake.pid] = fake
+        return fake
+
+    def end(self, fake: Fake) -> None:
+        """End a process; it is reaped at once, and its children go to pid 1."""
+        fake.alive = False
+        self.processes.pop(fake.pid, None)
+        for other in self.processes.values():
+            other.ppid = 1 if other.ppid == fake.pid else other.ppid
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Plan something."""
+        heapq.heappush(self._plan, (self.now + seconds, next(self._order), act))
+
+    def next_at(self) -> float:
+        """When the next planned thing happens."""
+        return self._plan[0][0] if self._plan else float("inf")
+
+    def advance_to(self, moment: float) -> None:
+        """Let the time pass."""
+        while self._plan and self._plan[0][0] <= moment:
+            at, _, act = heapq.heappop(self._plan)
+            self.now = max(self.now, at)
+            act()
+        self.now = max(self.now, moment)
+
+    # -- what the kernel gives -------------------------------------------------------------------
+
+    def clock(self) -> float:
+        return self.now
+
+    def ticks(self, at: float) -> int:
+        return int(at * TICKS)
+
+    def hold(self, pid: int, start: int | None = None) -> FakeHandle | None:
+        fake = self.processes.get(pid)
+        if fake is None or (start is not None and fake.start != start):
+            return None
+        return FakeHandle(self, fake)
+
+    def stat(self, pid: int) -> Stat | None:
+        fake = self.processes.get(pid)
+        if fake is None:
+            return None
+        return Stat("S", fake.ppid, fake.pgrp, PF_FORKNOEXEC if fake.forked else 0, fake.start)
+
+    def children(self, pid: int) -> list[int]:
+        return [fake.pid for fake in self.processes.values() if fake.ppid == pid]
+
+    def signal_masks(self, pid: int) -> SignalMasks | None:
+        fake = self.processes.get(pid)
+        if fake is None:
+            return None
+        return SignalMasks(0, 0, sum(1 << (number - 1) for number in fake.catches))
+
+    def command_line(self, pid: int) -> list[str]:
+        fake = self.processes.get(pid)
+        return list(fake.words) if fake else [""]
+
+    def environ(self, pid: int) -> dict[str, str]:
+        fake = self.processes.get(pid)
+        return dict(fake.environ) if fake else {}
+
+    def executable(self, pid: int) -> str:
+        fake = self.processes.get(pid)
+        return fake.executable if fake else ""
+
+    def working_directory(self, pid: int) -> str:
+        fake = self.processes.get(pid)
+        return fake.cwd if fake else ""
+
+    def is_socket(self, pid: int, descriptor: int) -> bool:
+        fake = self.processes.get(pid)
+        return fake is not None and descriptor in fake.sockets
+
+    def open_files(self, pid: int, name_part: str) -> Iterable[SimpleNamespace]:
+        fake = self.processes.get(pid)
+        if fake and name_part == "/wgunicorn-":
+            yield from (SimpleNamespace(st_mtime=at) for at in fake.times)
+
+
+MASTER_CATCHES = {SIGUSR1, SIGUSR2, SIGWINCH, SIGTTIN, SIGTTOU}
+
+
+class Unicorn:
+    """Makes unicorn masters in a fake system, which behave as unicorn 6 does.
+
+    boots: seconds until a new master's workers are ready, None if never. dies: seconds until a new
+    master dies by itself. drains: seconds that ending gracefully takes, None if for ever.
+    """
+
+    def __init__(self, system: FakeSystem, workers: int = 2) -> None:
+        self.system = system
+        self.strength = workers
+        self.boots: float | None = 0.5
+        self.dies: float | None = None
+        self.drains: float | None = 0.1
+        self.crashes = False  # each worker dies after 0.2 s, before it is ready
+        self.exec_fails = False
+        self.obeys_quick = True
+        self.masters: list[Fake] = []
+        self._children: dict[int, Fake] = {}  # by the pid of the master that re-executed
+
+    def start(self) -> Fake:
+        """The first master, with its workers ready."""
+        master = self._become_master(self.system.add(ppid=1, forked=False, words=[]), {})
+        for _ in range(self.strength):
+            self._worker(master, 0)
+        self.system.advance_to(self.system.now + 1)
+        return master
+
+    def workers(self, master: Fake) -> list[Fake]:
+        """The workers of a master."""
+        return [p for p in self.system.processes.values() if p.ppid == master.pid and p.forked]
+
+    def _become_master(self, process: Fake, environ: dict[str, str]) -> Fake:
+        process.forked = False
+        process.words = ["unicorn master -c u.rb"]
+        process.environ = {"PATH": "/bin", **environ}
+        process.sockets = {7}
+        process.catches = set(MASTER_CATCHES)
+        process.obey = lambda number: self._obey(process, number)
+        self.masters.append(process)
+        return process
+
+    def _worker(self, master: Fake, boots: float | None) -> None:
+        worker = self.system.add(
+            ppid=master.pid, forked=True, words=["unicorn worker[0] -c u.rb"], catches=set()
+        )
+        if boots is not None:
+            self.system.later(boots, lambda: worker.catches.add(SIGUSR1))
+
+    def _obey(self, master: Fake, number: Signals) -> None:
+        if number == SIGUSR2:
+            self._re_exec(master)
+        elif number == SIGWINCH:
+            for worker in self.workers(master):
+                self.system.later(0.05, lambda w=worker: self.system.end(w))
+        elif number == SIGTTIN:
+            self._worker(master, 0.3)
+        elif number == SIGTTOU:
+            self.system.end(self.workers(master)[-1])
+        elif number.name == "SIGQUIT" and self.drains is not None:
+            self.system.later(self.drains, lambda: self._end(master))
+        elif number.name == "SIGTERM" and self.obeys_quick:
+            self._end(master)
+
+    def _end(self, master: Fake) -> None:
+        for worker in self.workers(master):
+            self.system.end(worker)
+        self.system.end(master)
+
+    def _re_exec(self, old: Fake) -> None:
+        child = self._children.get(old.pid)
+        if child and child.alive:
+            return
+        child = self._children[old.pid] = self.system.add(
+            ppid=old.pid, forked=True, words=old.words, catches=set(MASTER_CATCHES)
+        )
+        self.system.later(0.03, lambda: self._exec(old, child))
+
+    def _exec(self, old: Fake, child: Fake) -> None:
+        if self.exec_fails or not child.alive:
+            self.system.end(child)
+            return
+        new = self._become_master(child, {"UNICORN_FD": "7"})
+        if self.dies is not None:
+            self.system.later(self.dies, lambda: self._end(new))
+        else:
+            self.system.later(0.1, lambda: self._fork_workers(new))
+
+    def _fork_workers(self, master: Fake) -> None:
+        for _ in range(self.strength):
+            if self.crashes:
+                self._crashing_worker(master)
+            else:
+                self._worker(master, self.boots)
+
+    def _crashing_worker(self, master: Fake) -> None:
+        if not master.alive:
+            return
+        self._worker(master, None)
+        worker = self.workers(master)[-1]
+        self.system.later(0.2, lambda: self.system.end(worker))
+        self.system.later(0.21, lambda: self._crashing_worker(master))

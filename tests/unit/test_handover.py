@@ -1,0 +1,383 @@
+"""Histories of events, driven through a `Handover` on a kernel that is made up whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from signal import SIGUSR2
+
+import pytest
+
+from unicorn_handover.handover import Handover
+from unicorn_handover.options import Options
+from unicorn_handover.record import MasterId, Record
+from unicorn_handover.states import Event, Phase
+
+from .fake_system import Fake, FakeSystem, Unicorn
+
+
+class History:
+    """One handover of one program, and all that it reported."""
+
+    def __init__(self, **options: object) -> None:
+        self.system = FakeSystem()
+        self.unicorn = Unicorn(self.system)
+        self.old = self.unicorn.start()
+        self.options = Options(**options)  # type: ignore[arg-type]
+        self.reports: list[Record] = []
+        self.handover: Handover | None = None
+        self.at_phase: dict[Phase, Callable[[], None]] = {}
+
+    @property
+    def new(self) -> Fake:
+        """The new master."""
+        return self.unicorn.masters[1]
+
+    @property
+    def phases(self) -> list[str]:
+        """The phases it went through."""
+        return list(dict.fromkeys(record.phase.value for record in self.reports))
+
+    @property
+    def signals(self) -> list[str]:
+        """The signals that the masters got, as "QUIT old"."""
+        names = {self.old.pid: "old", **{m.pid: "new" for m in self.unicorn.masters[1:]}}
+        return [f"{number} {names[pid]}" for number, pid in self.system.signals if pid in names]
+
+    def begin(self, record: Record | None = None) -> None:
+        """Let a driver begin, or go on with what another one left."""
+        first = MasterId(self.old.pid, self.old.start)
+        now = self.system.now
+        record = record or Record("web", 1, Phase.REQUESTED, first, now, now)
+        self.handover = Handover(self.system, self.options, record, self._report)  # type: ignore[arg-type]
+
+    def lose_driver(self) -> Record:
+        """Kill the driver; return what the host knows."""
+        assert self.handover
+        self.handover.close()
+        assert self.system.open_handles == 0
+        return self.reports[-1]
+
+    def _report(self, record: Record) -> None:
+        self.reports.append(Record.from_json(record.to_json()))
+        act = self.at_phase.pop(record.phase, None)
+        if act:
+            act()
+
+    def run(self, until: Phase | None = None, seconds: float = 500) -> Record:
+        """Let time pass until the handover ends, or is in a phase."""
+        if self.handover is None:
+            self.begin()
+        handover = self.handover
+        assert handover
+        limit = self.system.now + seconds
+        while not handover.finished and handover.record.phase is not until:
+            handover.step()
+            if handover.finished or handover.record.phase is until:
+                break
+            moment = min(handover.wake_at(), self.system.next_at())
+            assert moment <= limit, f"stays {handover.record.phase} for ever"
+            self.system.advance_to(max(moment, self.system.now + 0.001))
+        return handover.record
+
+
+def test_a_good_release_takes_over() -> None:
+    """USR2, readiness, QUIT: each phase once, and no other signal to anybody."""
+    history = History()
+    record = history.run()
+    assert record.phase is Phase.DONE and record.succeeded and record.reason == ""
+    assert history.phases == ["checking", "re-executing", "booting", "draining", "done"]
+    assert history.signals == ["USR2 old", "QUIT old"]
+    assert history.system.signals == [("USR2", history.old.pid), ("QUIT", history.old.pid)]
+    assert record.new == (history.new.pid, history.new.start) and record.server == "unicorn"
+    assert (record.strength, record.ready, record.total) == (2, 2, 2)
+    assert record.began <= record.signalled <= record.ended == record.since
+
+
+def test_a_record_is_given_away_before_it_is_acted_upon() -> None:
+    """When USR2 and QUIT are sent, the host knows of the phase that sends them."""
+    history = History()
+    seen: list[tuple[str, str]] = []
+    obey = history.old.obey
+    history.old.obey = lambda number: (
+        seen.append((number.name, history.reports[-1].phase.value)),
+        obey(number),
+    )[1]
+    history.run()
+    assert seen == [("SIGUSR2", "re-executing"), ("SIGQUIT", "draining")]
+
+
+def test_the_new_master_dies_at_load() -> None:
+    """It is told as the reason, and the old master hears nothing more."""
+    history = History()
+    history.unicorn.dies = 0.4
+    record = history.run()
+    assert record.phase is Phase.FAILED
+    assert (
+        record.reason
+        == f"the new master (pid {record.new.pid}) ended before its workers were ready"
+    )
+    assert history.signals == ["USR2 old"] and history.old.alive
+
+
+def test_a_release_that_hangs_is_removed() -> None:
+    """After boot_timeout the new master is told to quit, with the old one untouched."""
+    history = History(boot_timeout=7.0)
+    history.unicorn.boots = None
+    record = history.run()
+    assert record.phase is Phase.FAILED and history.signals == ["USR2 old", "QUIT new"]
+    assert "not ready in time (boot_timeout = 7 s; 0 of 2 ready)" in record.reason
+    assert 7 <= record.ended - record.signalled < 9 and history.old.alive
+
+
+def test_a_release_that_does_not_even_quit_is_killed() -> None:
+    """A master that ignores QUIT is stopped and killed, and so are its workers."""
+    history = History(boot_timeout=2.0)
+    history.unicorn.boots = history.unicorn.drains = None
+    record = history.run()
+    workers = {pid for _, pid in history.system.signals} - {history.old.pid, history.new.pid}
+    assert record.phase is Phase.FAILED and len(workers) == 2
+    assert history.signals == ["USR2 old", "QUIT new", "STOP new", "KILL new"]
+    assert len(history.system.processes) == 3  # the old master and its workers
+
+
+def test_workers_that_die_again_and_again_are_told_within_seconds() -> None:
+    """A crash loop does not wait for boot_timeout."""
+    history = History(boot_timeout=100.0)
+    history.unicorn.crashes = True
+    record = history.run()
+    assert record.phase is Phase.FAILED and "again and again" in record.reason
+    assert record.ended - record.signalled < 5
+    assert history.signals == ["USR2 old", "QUIT new"] and history.old.alive
+
+
+def test_a_re_exec_that_fails_is_told_at_once() -> None:
+    """A child that is forked and ends before its exec ends the handover."""
+    history = History()
+    history.unicorn.exec_fails = True
+    record = history.run()
+    assert record.phase is Phase.FAILED and "could not re-execute itself" in record.reason
+    assert record.ended - record.signalled < 1 and history.signals == ["USR2 old"]
+
+
+def test_the_old_master_dies_while_the_new_boots() -> None:
+    """There is no way back, but the new one is followed to its end, without any signal."""
+    history = History()
+    history.at_phase[Phase.BOOTING] = lambda: history.system.end(history.old)
+    record = history.run()
+    assert record.succeeded and history.phases[-2:] == ["alone", "done"]
+    assert history.signals == ["USR2 old"]
+
+
+def test_both_masters_die() -> None:
+    """With no master left the handover has failed, and nobody is signalled."""
+    history = History()
+    history.unicorn.boots = None
+    history.run(Phase.BOOTING)
+    history.system.end(history.old)
+    history.run(Phase.ALONE)
+    history.system.end(history.new)
+    record = history.run()
+    assert record.phase is Phase.FAILED and "after the old one had" in record.reason
+    assert history.signals == ["USR2 old"]
+
+
+def test_a_new_master_alone_that_hangs_is_left_alone() -> None:
+    """With the old one gone, what is left is not killed, though it is not ready in time."""
+    history = History(boot_timeout=3.0)
+    history.unicorn.boots = None
+    history.run(Phase.BOOTING)
+    history.system.end(history.old)
+    record = history.run()
+    assert record.phase is Phase.FAILED and "the old master was gone" in record.reason
+    assert history.new.alive and history.signals == ["USR2 old"]
+
+
+def test_an_old_master_that_does_not_drain_is_told_harder() -> None:
+    """After drain_timeout it is told to cut its requests."""
+    history = History(drain_timeout=5.0)
+    history.unicorn.drains = None
+    record = history.run()
+    assert record.succeeded and history.signals == ["USR2 old", "QUIT old", "TERM old"]
+    assert history.phases[-3:] == ["draining", "forcing", "done"]
+
+
+def test_an_old_master_that_obeys_nothing_is_killed() -> None:
+    """It is killed with its workers in the end, and the release has succeeded."""
+    history = History(drain_timeout=5.0)
+    history.unicorn.drains, history.unicorn.obeys_quick = None, False
+    record = history.run()
+    assert record.succeeded
+    assert history.signals == ["USR2 old", "QUIT old", "TERM old", "STOP old", "KILL old"]
+    assert len(history.system.processes) == 3
+
+
+def test_the_new_master_dies_while_the_old_drains() -> None:
+    """That is a failure, told as one; nothing is killed for it."""
+    history = History()
+    history.unicorn.drains = None
+    history.run(Phase.DRAINING)
+    history.system.end(history.new)
+    record = history.run()
+    assert record.phase is Phase.FAILED and "after the old one was told to quit" in record.reason
+    assert history.signals == ["USR2 old", "QUIT old"]
+
+
+def test_soak_keeps_the_old_master_without_workers() -> None:
+    """The old workers are told to end, and after the soak so is the old master."""
+    history = History(soak=10.0)
+    history.run(Phase.SOAKING)
+    soaking = history.system.now
+    record = history.run()
+    assert record.succeeded and record.ended - soaking >= 10
+    assert history.signals == ["USR2 old", "WINCH old", "QUIT old"]
+
+
+def test_promote_ends_the_soak() -> None:
+    """The operator may end the soak before its time."""
+    history = History(soak=1000.0)
+    history.run(Phase.SOAKING)
+    assert history.handover
+    history.handover.wish(Event.PROMOTE)
+    assert history.run(seconds=5).succeeded
+
+
+def test_promote_waits_for_the_soak() -> None:
+    """Asked for while the new master boots, it is kept until the workers are ready."""
+    history = History(soak=1000.0)
+    history.run(Phase.BOOTING)
+    assert history.handover
+    history.handover.wish(Event.PROMOTE)
+    assert history.run(seconds=5).succeeded and "soaking" in history.phases
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["same driver", "next driver"])
+def test_rollback_brings_the_old_workers_back_first(lost: bool) -> None:
+    """The old master gets its workers back, never too many, and then the new one quits."""
+    history = History(soak=1000.0)
+    history.run(Phase.SOAKING)
+    history.system.advance_to(history.system.now + 1)
+    assert history.handover and history.unicorn.workers(history.old) == []
+    history.handover.wish(Event.ROLLBACK)
+    if lost:
+        history.run(Phase.RESTORING)
+        history.begin(history.lose_driver())
+    record = history.run()
+    assert record.phase is Phase.FAILED and record.reason == "rolled back by command"
+    assert len(history.unicorn.workers(history.old)) == 2 and not history.new.alive
+    assert history.signals == ["USR2 old", "WINCH old", "TTIN old", "TTIN old", "QUIT new"]
+
+
+def test_rollback_while_booting() -> None:
+    """Before the soak the old workers were never gone: the new master quits."""
+    history = History()
+    history.unicorn.boots = None
+    history.run(Phase.BOOTING)
+    assert history.handover
+    history.handover.wish(Event.ROLLBACK)
+    record = history.run()
+    assert record.reason == "rolled back by command" and history.signals == ["USR2 old", "QUIT new"]
+
+
+def test_the_new_master_dies_in_the_soak() -> None:
+    """The old master gets its workers back at once."""
+    history = History(soak=1000.0)
+    history.run(Phase.SOAKING)
+    history.system.advance_to(history.system.now + 1)
+    history.system.end(history.new)
+    record = history.run(seconds=5)
+    assert record.phase is Phase.FAILED and "ended in the soak" in record.reason
+    assert history.signals == ["USR2 old", "WINCH old", "TTIN old", "TTIN old"]
+
+
+def test_old_workers_that_do_not_come_back_leave_the_new_release_serving() -> None:
+    """A way back that is not one ends in the new release, and with a reason."""
+    history = History(soak=1000.0, boot_timeout=5.0)
+    history.run(Phase.SOAKING)
+    history.system.advance_to(history.system.now + 1)
+    history.unicorn._worker = lambda master, boots: None  # type: ignore[method-assign]
+    assert history.handover
+    history.handover.wish(Event.ROLLBACK)
+    record = history.run()
+    assert record.phase is Phase.DONE and not record.succeeded and history.new.alive
+    assert record.reason.startswith("rolled back by command")
+
+
+def test_nothing_to_serve_in_the_soak_and_no_way_back() -> None:
+    """If neither release has workers, the old master is not told to quit as well."""
+    history = History(soak=1000.0, boot_timeout=5.0)
+    history.run(Phase.SOAKING)
+    history.system.advance_to(history.system.now + 1)
+    history.unicorn._worker = lambda master, boots: None  # type: ignore[method-assign]
+    history.system.end(history.new)
+    record = history.run()
+    assert record.phase is Phase.FAILED and "QUIT old" not in history.signals
+
+
+PHASES = [Phase.CHECKING, Phase.RE_EXECUTING, Phase.BOOTING, Phase.SOAKING, Phase.DRAINING]
+
+
+@pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.value)
+@pytest.mark.parametrize("away", [0.0, 2.0])
+def test_the_next_driver_goes_on(phase: Phase, away: float) -> None:
+    """In whatever phase a driver is lost, the next one ends the handover, with one new master."""
+    history = History(soak=3.0)
+    history.run(phase)
+    record = history.lose_driver()
+    assert record.phase is phase
+    history.system.advance_to(history.system.now + away)
+    history.begin(record)
+    assert history.run().succeeded
+    # Before its exec a child cannot be seen to be the new master; a server refuses a second one.
+    most = 2 if phase is Phase.RE_EXECUTING and not away else 1
+    assert history.signals.count("USR2 old") <= most and "QUIT new" not in history.signals
+    assert len(history.unicorn.masters) == 2
+    assert not history.old.alive and history.new.alive
+
+
+def test_the_next_driver_finds_a_stranger_with_the_old_number() -> None:
+    """A process that has the old master's number but not its start time gets no signal."""
+    history = History()
+    history.unicorn.boots = None
+    history.run(Phase.BOOTING)
+    record = history.lose_driver()
+    history.old.start += 1
+    history.new.start += 1
+    history.begin(record)
+    sent = len(history.system.signals)
+    assert history.run().phase is Phase.FAILED
+    assert len(history.system.signals) == sent
+
+
+def test_handles_are_given_back() -> None:
+    """After the end no pidfd is left open."""
+    for soak in (0.0, 2.0):
+        history = History(soak=soak)
+        history.run()
+        assert history.handover
+        history.handover.close()
+        assert history.system.open_handles == 0
+
+
+REFUSALS: dict[str, tuple[Callable[[History], object], str]] = {
+    "no handler": (lambda h: h.old.catches.clear(), "does not handle USR2"),
+    "not a server": (lambda h: setattr(h.old, "words", ["/bin/sh", "-c", "x"]), "is neither"),
+    "no directory": (lambda h: setattr(h.old, "cwd", "/nosuch"), "the working directory"),
+    "no executable": (lambda h: setattr(h.old, "executable", "/nosuch"), "the executable"),
+    "no script": (
+        lambda h: setattr(h.old, "words", ["ruby", "/nosuch/unicorn", "-c", "u"]),
+        "the script",
+    ),
+    "two masters": (lambda h: h.old.obey(SIGUSR2), "already has a new"),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_refused_before_the_first_signal(fault: str) -> None:
+    """What cannot be re-executed is told what it lacks, and gets no signal."""
+    history = History()
+    harm, reason = REFUSALS[fault]
+    harm(history)
+    history.system.advance_to(history.system.now + 0.1)
+    record = history.run()
+    assert record.phase is Phase.FAILED and reason in record.reason, record.reason
+    assert history.system.signals == [] and history.phases == ["checking", "failed"]

@@ -1,0 +1,80 @@
+"""The table of the state machine, cell by cell, against expectations written out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from unicorn_handover.states import TABLE, Event, Phase, matters
+
+# Each row: a phase, then for each event that ends it, the phase that follows and whether this is
+# where the handover goes wrong, "!". All other cells must name their own phase.
+EXPECTED = """
+requested
+queued
+checking      PASSED:re-executing REFUSED:failed! OLD_GONE:failed! ROLLBACK:failed!
+re-executing  NEW_FOUND:booting RE_EXEC_FAILED:failed! OLD_GONE:failed! TIMEOUT:failed!
+booting       PROVEN:draining READY:soaking NEW_GONE:failed! OLD_GONE:alone DYING:removing!
+booting       TIMEOUT:removing! ROLLBACK:removing!
+alone         PROVEN:done READY:done NEW_GONE:failed! TIMEOUT:failed!
+soaking       PROVEN:draining PROMOTE:draining OLD_GONE:done NEW_GONE:restoring! DYING:restoring!
+soaking       CHECK_FAILED:restoring! ROLLBACK:restoring!
+restoring     OLD_READY:removing OLD_GONE:failed! STRANDED:failed! TIMEOUT:draining!
+removing      NEW_GONE:failed OLD_GONE:failed! TIMEOUT:killing-new
+killing-new   NEW_GONE:failed OLD_GONE:failed!
+draining      OLD_GONE:done NEW_GONE:failed! TIMEOUT:forcing
+forcing       OLD_GONE:done NEW_GONE:failed! TIMEOUT:killing-old
+killing-old   OLD_GONE:done NEW_GONE:failed!
+done
+failed
+"""
+
+
+def _expected() -> dict[tuple[Phase, Event], tuple[Phase, bool]]:
+    cells = {}
+    for line in EXPECTED.strip().splitlines():
+        phase, *words = line.split()
+        for word in words:
+            event, _, target = word.partition(":")
+            cells[Phase(phase), Event[event]] = (Phase(target.rstrip("!")), target.endswith("!"))
+    return cells
+
+
+CELLS = _expected()
+
+
+@pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.value)
+@pytest.mark.parametrize("event", Event, ids=lambda event: event.name)
+def test_cell(phase: Phase, event: Event) -> None:
+    """Each cell leads where it should, and has a reason exactly where something goes wrong."""
+    target, wrong = CELLS.get((phase, event), (phase, False))
+    move = TABLE[phase][event]
+    assert move.phase is target and bool(move.reason) == wrong
+    assert matters(phase, event) == (target is not phase)
+
+
+def test_every_row_is_expected() -> None:
+    """The expectations name every phase, so that a new one is not forgotten here."""
+    assert {line.split()[0] for line in EXPECTED.strip().splitlines()} == {p.value for p in Phase}
+
+
+def test_an_end_can_be_reached_from_everywhere() -> None:
+    """From each phase that the driver handles some events lead to an end."""
+    for phase in set(Phase) - {Phase.REQUESTED, Phase.QUEUED}:
+        reached = {phase}
+        for _ in Phase:
+            reached |= {move.phase for p in reached for move in TABLE[p].values()}
+        assert any(p.final for p in reached)
+
+
+def test_only_the_ends_are_final() -> None:
+    """done and failed, and nothing leads out of them."""
+    assert {phase for phase in Phase if phase.final} == {Phase.DONE, Phase.FAILED}
+    for phase in (Phase.DONE, Phase.FAILED):
+        assert {move.phase for move in TABLE[phase].values()} == {phase}
+
+
+def test_once_the_old_master_is_told_to_quit_there_is_no_way_back() -> None:
+    """No event leads from draining to a phase that removes the new master."""
+    for phase in (Phase.DRAINING, Phase.FORCING, Phase.KILLING_OLD):
+        targets = {move.phase for move in TABLE[phase].values()}
+        assert not targets & {Phase.REMOVING, Phase.KILLING_NEW, Phase.RESTORING, Phase.SOAKING}
