@@ -52,7 +52,7 @@ def parse(section: str, raw: Mapping[str, str], listing: str = "programs") -> Se
 
 def names_in(value: str) -> list[str]:
     """Split a list of names at spaces and commas, keeping the first of doubles."""
-    return list(dict.fromkeys(re.split(r"[\s,]+", value.strip()))) if value.strip() else []
+    return [name for name in dict.fromkeys(re.split(r"[\s,]+", value)) if name]
 
 
 class _Parser:

@@ -1,0 +1,156 @@
+"""The options: defaults, what is one program's own, and each line that an operator may be shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from unicorn_handover.options import Options, names_in, parse
+
+SECTION = "rpcinterface:unicorn"
+
+
+def lines(raw: dict[str, str]) -> list[str]:
+    """The error lines of a section that manages web and api."""
+    return [str(error) for error in parse(SECTION, {"programs": "web api", **raw}).errors]
+
+
+def test_defaults() -> None:
+    """Without any option each program has the documented defaults."""
+    settings = parse(SECTION, {"programs": "web"})
+    assert settings.programs == {"web": Options("auto", 120.0, 0.0, "", 60.0, "")}
+    assert settings.max_handovers == 0 and settings.errors == [] and settings.refusals == {}
+
+
+def test_one_program_s_own_options() -> None:
+    """`web.soak` is for web alone, and goes before `soak`, wherever it stands."""
+    raw = {"web.soak": "5", "soak": " 2 ", "programs": "web, api x:y", "x:y.server": "gunicorn"}
+    programs = parse(SECTION, raw).programs
+    assert [(name, o.soak) for name, o in programs.items()] == [("web", 5), ("api", 2), ("x:y", 2)]
+    assert programs["x:y"].server == "gunicorn" and programs["web"].server == "auto"
+
+
+def test_a_program_with_a_dot_in_its_name() -> None:
+    """The option is what follows the last dot."""
+    settings = parse(SECTION, {"programs": "a.b", "a.b.soak": "1"})
+    assert settings.programs["a.b"].soak == 1 and settings.errors == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "attribute", "read"),
+    [
+        ("boot_timeout", "1", "boot_timeout", 1.0),
+        ("boot_timeout", "86400", "boot_timeout", 86400.0),
+        ("soak", "0", "soak", 0.0),
+        ("soak", "0.5", "soak", 0.5),
+        ("drain_timeout", "1e2", "drain_timeout", 100.0),
+        ("server", "unicorn", "server", "unicorn"),
+        ("pidfile", "/run/a b.pid", "pidfile", "/run/a b.pid"),
+        ("pidfile", "", "pidfile", ""),
+        ("check", "", "check", ""),
+        ("check", "http://127.0.0.1:80/up?x=1", "check", "http://127.0.0.1:80/up?x=1"),
+        ("check", "http://[::1]:80", "check", "http://[::1]:80"),
+        ("check", "unix:/run/web.sock:/up", "check", "unix:/run/web.sock:/up"),
+    ],
+)
+def test_good_values(key: str, value: str, attribute: str, read: object) -> None:
+    """Values at the edges of what is allowed are taken."""
+    settings = parse(SECTION, {"programs": "web", key: value})
+    assert settings.errors == [] and getattr(settings.programs["web"], attribute) == read
+
+
+SECONDS = "write it without a unit"
+ADDRESS = "write http://host:port/path or unix:/path.sock:/path"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("boot_timeout", "0", f"must be a number of seconds from 1 to 86400, not '0'; {SECONDS}"),
+        ("boot_timeout", "5s", f"must be a number of seconds from 1 to 86400, not '5s'; {SECONDS}"),
+        ("web.soak", "-1", f"must be a number of seconds from 0 to 86400, not '-1'; {SECONDS}"),
+        ("soak", "nan", f"must be a number of seconds from 0 to 86400, not 'nan'; {SECONDS}"),
+        ("soak", "inf", f"must be a number of seconds from 0 to 86400, not 'inf'; {SECONDS}"),
+        ("soak", "", f"must be a number of seconds from 0 to 86400, not ''; {SECONDS}"),
+        (
+            "drain_timeout",
+            "86401",
+            f"must be a number of seconds from 1 to 86400, not '86401'; {SECONDS}",
+        ),
+        (
+            "server",
+            "nginx",
+            "must be auto, unicorn or gunicorn, not 'nginx'; nginx is not supported yet",
+        ),
+        (
+            "server",
+            "puma",
+            "must be auto, unicorn or gunicorn, not 'puma'; auto reads the running master",
+        ),
+        ("check", "https://x/", f"must be an address to ask, not 'https://x/'; {ADDRESS}"),
+        ("check", "unix:sock:/up", f"must be an address to ask, not 'unix:sock:/up'; {ADDRESS}"),
+        ("check", "http://x/a b", f"must be an address to ask, not 'http://x/a b'; {ADDRESS}"),
+        ("pidfile", "web.pid", "must be an absolute path, not 'web.pid'; start it with /"),
+        ("max_handovers", "-1", "must be a whole number, not '-1'; 0 means no limit"),
+        ("max_handovers", "٣", "must be a whole number, not '\\u0663'; 0 means no limit"),
+        ("other.soak", "1", "other is not in `programs`; add it there"),
+    ],
+)
+def test_each_bad_value_is_one_line(key: str, value: str, line: str) -> None:
+    """The line names the section, the key as it is spelt, what is wrong and the fix."""
+    found = lines({key: value})
+    assert len(found) == 1 and found[0].startswith(f"[{SECTION}] {key}: ")
+    assert found[0].replace("\\\\", "\\") == f"[{SECTION}] {key}: {line}"
+
+
+@pytest.mark.parametrize("key", ["sock", "web.sock", "boot-timeout", "programs.soak2"])
+def test_an_unknown_option_is_told_all_that_there_are(key: str) -> None:
+    """A typing error in a name is an error, not ignored."""
+    (line,) = lines({key: "1"})
+    assert line.startswith(f"[{SECTION}] {key}: ")
+    if not key.startswith("programs."):
+        known = "server, boot_timeout, soak, check, drain_timeout, pidfile"
+        assert line.endswith(f"unknown option; the options are {known}")
+
+
+def test_a_shared_pid_file() -> None:
+    """Two programs with one pid file are both refused, a third one is not."""
+    raw = {"programs": "a b c", "a.pidfile": "/p", "b.pidfile": "/p", "c.pidfile": "/q"}
+    settings = parse(SECTION, raw)
+    assert [str(error) for error in settings.errors] == [
+        f"[{SECTION}] pidfile: a and b share /p; give each program a pid file of its own"
+    ]
+    assert set(settings.refusals) == {"a", "b"}
+
+
+def test_no_programs() -> None:
+    """An empty list is an error that names the host's word for it."""
+    for raw in ({}, {"watchers": ""}, {"watchers": " , "}):
+        settings = parse("plugin:unicorn", raw, "watchers")
+        assert [str(error) for error in settings.errors] == [
+            "[plugin:unicorn] watchers: names nothing; list the programs to manage"
+        ]
+        assert settings.programs == {}
+
+
+def test_an_error_refuses_the_programs_that_it_concerns() -> None:
+    """A typing error does not turn a handover into a plain restart, nor concern other programs."""
+    settings = parse(SECTION, {"programs": "web api", "web.soak": "x", "drain_timeout": "9"})
+    assert set(settings.refusals) == {"web"} and settings.programs["web"].soak == 0
+    assert set(parse(SECTION, {"programs": "web api", "soak": "x"}).refusals) == {"web", "api"}
+    assert set(parse(SECTION, {"programs": "web api", "max_handovers": "x"}).refusals) == {
+        "web",
+        "api",
+    }
+
+
+def test_hostile_values_are_shown_harmlessly() -> None:
+    """Escapes and long values are escaped and cut, on one line."""
+    (line,) = lines({"web.server": "\x1b[2J\n" + "x" * 500})
+    assert "\x1b" not in line and "\n" not in line and len(line) < 300
+
+
+def test_names() -> None:
+    """Names are split at spaces, commas and line ends; doubles count once."""
+    assert names_in(" a,b\n c a ") == ["a", "b", "c"]
+    assert names_in("web, api,") == ["web", "api"]
+    assert names_in("") == names_in(",") == names_in("  \n") == []

@@ -1,0 +1,244 @@
+"""Who is a master, a new master or a worker, and which worker is ready: proof by proof."""
+
+from __future__ import annotations
+
+from signal import SIGUSR1, SIGWINCH, Signals
+
+import pytest
+
+from unicorn_handover import family
+from unicorn_handover.servers import SERVERS, Readiness, is_forked, recognise
+
+from .fake_system import Fake, FakeSystem
+
+UNICORN, GUNICORN = SERVERS["unicorn"], SERVERS["gunicorn"]
+
+
+@pytest.fixture
+def system() -> FakeSystem:
+    """A kernel with no process."""
+    return FakeSystem()
+
+
+def add(system: FakeSystem, words: str = "x y", forked: bool = False, **fields: object) -> Fake:
+    """One process, whose parent is pid 50."""
+    fields.setdefault("environ", {"PATH": "/bin"})
+    return system.add(ppid=50, forked=forked, words=words.split("|"), **fields)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("ruby|/usr/bin/unicorn|-c|u.rb", "unicorn"),
+        ("/usr/bin/ruby3.1|bin/unicorn_rails|-E|x", "unicorn"),
+        ("unicorn master -D -c /srv/u.rb", "unicorn"),
+        ("unicorn_rails master (old) -c u.rb", "unicorn"),
+        ("python3|/venv/bin/gunicorn|app:a", "gunicorn"),
+        ("python3|-m|gunicorn|app:a", "gunicorn"),
+        ("gunicorn: master [app:a]", "gunicorn"),
+        ("nginx: master process nginx", None),
+        ("/bin/sh|-c|cd x; unicorn -c u.rb", None),
+        ("ruby|/usr/bin/puma", None),
+        ("vi|/etc/unicorn.rb", None),
+        ("", None),
+    ],
+)
+def test_recognise(words: str, name: str | None) -> None:
+    """A server is known by its command line, before and after it writes its title."""
+    server = recognise(words.split("|"))
+    assert (server.name if server else None) == name
+
+
+def test_signals() -> None:
+    """What is graceful for one server cuts requests on the other."""
+    assert (UNICORN.graceful, UNICORN.quick) == (Signals.SIGQUIT, Signals.SIGTERM)
+    assert (GUNICORN.graceful, GUNICORN.quick) == (Signals.SIGTERM, Signals.SIGQUIT)
+    assert UNICORN.quiesce is SIGWINCH and GUNICORN.quiesce is None
+
+
+class TestUnicornSuccessor:
+    """A new master of unicorn was exec'd, and holds the listeners that UNICORN_FD names."""
+
+    def test_it_is(self, system: FakeSystem) -> None:
+        """Both sockets are open."""
+        new = add(system, environ={"UNICORN_FD": "7,8"}, sockets={7, 8})
+        assert UNICORN.is_successor(system, new.pid, 50)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"environ": {"UNICORN_FD": "7,8"}, "sockets": {7}},
+            {"environ": {"UNICORN_FD": ""}, "sockets": {7}},
+            {"environ": {"A": "b"}, "sockets": {7}},
+            {"environ": {"UNICORN_FD": "7"}, "sockets": {7}, "forked": True},
+            {"environ": {"UNICORN_FD": "7", "UNICORN_WORKER": "0,9"}, "sockets": {7}},
+        ],
+        ids=["helper of a worker", "empty", "other program", "worker", "exec'd worker"],
+    )
+    def test_it_is_not(self, system: FakeSystem, fields: dict[str, object]) -> None:
+        """What only looks like one."""
+        assert not UNICORN.is_successor(system, add(system, **fields).pid, 50)
+
+    @pytest.mark.parametrize(
+        ("words", "proven"),
+        [
+            ("unicorn master -c u", True),
+            ("unicorn worker[0] -c u", False),
+            ("ruby|unicorn|-c|u", False),
+            ("sleep|5", False),
+        ],
+    )
+    def test_its_title_counts_if_it_is_over_the_environment(
+        self, system: FakeSystem, words: str, proven: bool
+    ) -> None:
+        """With nothing left of the environment its own title tells what it is."""
+        new = add(system, words, environ={})
+        assert UNICORN.is_successor(system, new.pid, 50) is proven
+
+    def test_gone(self, system: FakeSystem) -> None:
+        """No process is no master."""
+        assert not UNICORN.is_successor(system, 4711, 50)
+
+
+class TestGunicornSuccessor:
+    """A new master of gunicorn was exec'd by the master that GUNICORN_PID names."""
+
+    @pytest.mark.parametrize(
+        ("environ", "proven"),
+        [
+            ({"GUNICORN_PID": "50", "GUNICORN_FD": "5"}, True),
+            ({"GUNICORN_PID": "51", "GUNICORN_FD": "5"}, False),
+            ({"GUNICORN_PID": "50"}, False),
+            ({"GUNICORN_FD": "5"}, False),
+            ({"A": "b"}, False),
+        ],
+    )
+    def test_environment(self, system: FakeSystem, environ: dict[str, str], proven: bool) -> None:
+        """The number must be that of this very master."""
+        new = add(system, "python3|gunicorn|app", environ=environ)
+        assert GUNICORN.is_successor(system, new.pid, 50) is proven
+
+    def test_socket_activation(self, system: FakeSystem) -> None:
+        """Under systemd's protocol LISTEN_PID is the new master itself."""
+        new = add(system, "python3|gunicorn|app")
+        new.environ = {"GUNICORN_PID": "50", "LISTEN_PID": str(new.pid)}
+        assert GUNICORN.is_successor(system, new.pid, 50)
+        new.environ["LISTEN_PID"] = "50"
+        assert not GUNICORN.is_successor(system, new.pid, 50)
+
+    def test_its_title_counts_if_it_is_over_the_environment(self, system: FakeSystem) -> None:
+        """As setproctitle leaves it."""
+        for words, proven in (("gunicorn: master [app]", True), ("gunicorn: worker [app]", False)):
+            new = add(system, words, environ={})
+            assert GUNICORN.is_successor(system, new.pid, 50) is proven
+
+
+class TestUnicornReadiness:
+    """A worker is ready when it traps USR1, and not WINCH, which only masters do."""
+
+    @pytest.mark.parametrize(
+        ("catches", "readiness"),
+        [
+            ({SIGUSR1, SIGWINCH}, Readiness.BOOTING),
+            (set(), Readiness.BOOTING),
+            ({SIGUSR1}, Readiness.READY),
+        ],
+        ids=["just forked", "loads its app", "accepts"],
+    )
+    def test_forked(self, system: FakeSystem, catches: set[Signals], readiness: Readiness) -> None:
+        """Fork, load, accept."""
+        worker = add(system, "unicorn worker[0]", forked=True, catches=catches)
+        assert UNICORN.readiness(system, worker.pid) is readiness
+
+    @pytest.mark.parametrize(
+        ("words", "environ", "catches", "readiness"),
+        [
+            ("ruby|unicorn|-c|u", {"UNICORN_WORKER": "0"}, {SIGUSR1}, Readiness.BOOTING),
+            ("ruby|unicorn|-c|u", {"UNICORN_WORKER": "0"}, {SIGUSR1, SIGWINCH}, Readiness.BOOTING),
+            ("unicorn worker[0] -c u", {"UNICORN_WORKER": "0"}, set(), Readiness.BOOTING),
+            ("unicorn worker[0] -c u", {"UNICORN_WORKER": "0"}, {SIGUSR1}, Readiness.READY),
+            ("unicorn worker[0] -c u", {}, set(), Readiness.BOOTING),
+            ("unicorn worker[0] -c u", {}, {SIGUSR1}, Readiness.READY),
+        ],
+        ids=["ruby starts", "unicorn starts", "loads", "accepts", "loads, wiped", "accepts, wiped"],
+    )
+    def test_execd(
+        self,
+        system: FakeSystem,
+        words: str,
+        environ: dict[str, str],
+        catches: set[Signals],
+        readiness: Readiness,
+    ) -> None:
+        """With worker_exec a starting ruby traps USR1 as well: the title must be written."""
+        worker = add(system, words, catches=catches, environ=environ)
+        assert UNICORN.readiness(system, worker.pid) is readiness
+
+    def test_not_a_worker(self, system: FakeSystem) -> None:
+        """A new master and a helper are none, though they are children of the master."""
+        for words in ("unicorn master -c u", "sleep|5"):
+            other = add(system, words, catches={SIGUSR1})
+            assert UNICORN.readiness(system, other.pid) is Readiness.NOT_A_WORKER
+
+
+class TestGunicornReadiness:
+    """A worker is ready when the file it shares with the master has a monotonic time."""
+
+    @pytest.mark.parametrize(
+        ("times", "readiness"),
+        [
+            ([], Readiness.NOT_A_WORKER),
+            ([1_700_000_000.0], Readiness.BOOTING),
+            ([999.0], Readiness.READY),
+            ([999.0, 1_700_000_000.0], Readiness.BOOTING),
+            ([998.0, 999.0], Readiness.READY),
+        ],
+        ids=["helper", "loads", "accepts", "has a sibling's file", "has a ready sibling's file"],
+    )
+    def test_times(self, system: FakeSystem, times: list[float], readiness: Readiness) -> None:
+        """1000 s after boot a time of the wall clock is far ahead."""
+        worker = add(system, forked=True, times=times)
+        assert GUNICORN.readiness(system, worker.pid) is readiness
+
+    def test_an_execd_helper(self, system: FakeSystem) -> None:
+        """What was exec'd is no worker, whatever it holds."""
+        helper = add(system, times=[999.0])
+        assert GUNICORN.readiness(system, helper.pid) is Readiness.NOT_A_WORKER
+
+
+def test_is_forked(system: FakeSystem) -> None:
+    """A forked process, or an exec'd one that unicorn made a worker."""
+    assert is_forked(system, add(system, forked=True).pid)
+    assert is_forked(system, add(system, environ={"UNICORN_WORKER": "0"}).pid)
+    assert not is_forked(system, add(system).pid) and not is_forked(system, 4711)
+
+
+def test_all_forked(system: FakeSystem) -> None:
+    """unicorn writes its title when it has forked all workers; gunicorn shows nothing."""
+    starting = add(system, "/usr/bin/ruby|/usr/bin/unicorn|-c|u")
+    serving = add(system, "unicorn master -c u")
+    assert UNICORN.all_forked(system, starting.pid) is False
+    assert UNICORN.all_forked(system, serving.pid) is True
+    assert GUNICORN.all_forked(system, serving.pid) is None
+
+
+def test_successors_after_the_old_master_s_death_are_of_its_group(system: FakeSystem) -> None:
+    """Parentage is lost then; the process group is not, and a stranger's master is not taken."""
+    environ = {"UNICORN_FD": "7"}
+    own = add(system, environ=environ, sockets={7}, pgrp=50)
+    stranger = add(system, environ=environ, sockets={7}, pgrp=60)
+    found = family.successors_among(system, [own.pid, stranger.pid, 4711], 50, 50)
+    assert [held.pid for held in found] == [own.pid] and system.open_handles == 1
+    found[0].close()
+
+
+def test_a_successor_is_not_older_than_its_master(system: FakeSystem) -> None:
+    """A process that began before the master cannot be its new one."""
+    early = add(system, environ={"UNICORN_FD": "7"}, sockets={7})
+    system.advance_to(system.now + 5)
+    master = system.add(ppid=1, forked=False, words=["unicorn master"])
+    early.ppid = master.pid
+    held = system.hold(master.pid)
+    assert held and family.successor(system, held, UNICORN) is None
+    held.close()
+    assert system.open_handles == 0
