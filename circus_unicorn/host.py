@@ -40,6 +40,7 @@ from .watcher import ManagedWatcher, PluginWatcher
 
 PLUGIN = "circus_unicorn.UnicornPlugin"
 NOT_OURS = ("active", "__name__")  # what Circus itself puts among a plugin's options
+PLUGIN_LOOKS, PLUGIN_PAUSE = 100, 0.1  # seconds
 WORTH_A_WARNING = (Phase.FAILED, Phase.FORCING, Phase.KILLING_OLD, Phase.KILLING_NEW)
 
 _host: Host | None = None  # of this process; it outlives the arbiters, of which a restart makes one
@@ -108,9 +109,15 @@ class Host:
             commands[name] = RestartCommand(commands[name], self)
         self.arbiter.loop.call_later(DRIVER_GRACE, self._tick)
         left, self.watchers = self.watchers, {}
-        self.look()
+        self._look_for_plugin(PLUGIN_LOOKS)
         for name, watcher in left.items():
             self._find_a_place(name, watcher)
+
+    def _look_for_plugin(self, times: int) -> None:
+        """Look until the plugin is there: `reloadconfig` adds its watcher after it was started."""
+        self.look()
+        if self._plugin is None and times:
+            self.arbiter.loop.call_later(PLUGIN_PAUSE, self._look_for_plugin, times - 1)
 
     def _find_a_place(self, name: str, left: ManagedWatcher) -> None:
         """Put a program that outlived circusd's restart under the watcher of the same name."""
@@ -136,6 +143,8 @@ class Host:
 
     def look(self) -> None:
         """Take in the watchers and settings that are new, let go of those that are gone."""
+        if self.arbiter._exclusive_running_command == "arbiter_reload_config":
+            return  # the plugin or a watcher may be gone for a moment
         self._read_settings()
         there = {str(w.name.lower()): w for w in self.arbiter.watchers}
         for name, managed in list(self.watchers.items()):
@@ -316,6 +325,7 @@ class Host:
         except (OSError, ValueError) as error:
             channel.close()
             raise MessageError(f"cannot connect to the driver: {error}") from None
+        self.look()
         if self._plugin is None or pid not in self._plugin.processes:
             channel.close()
             raise MessageError(f"pid {pid} is not the plugin that circusd started")
@@ -351,6 +361,8 @@ class Host:
 
     def _hear(self, message: dict[str, Any]) -> None:
         """Take a record from the driver."""
+        if "record" not in message:  # its greeting
+            return
         record = Record.from_json(message["record"])
         watcher = self.watchers.get(record.program)
         if watcher is not None and record.phase is Phase.RE_EXECUTING:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import socket
-from collections.abc import Callable
-from typing import Any
-
 from supervisor.dispatchers import PDispatcher
 from supervisor.process import Subprocess
+
+from unicorn_handover.channel import HostEnd
 
 
 class ExitDispatcher(PDispatcher):  # type: ignore[misc]
@@ -36,21 +32,11 @@ class ExitDispatcher(PDispatcher):  # type: ignore[misc]
 
 
 class ChannelDispatcher(PDispatcher):  # type: ignore[misc]
-    """The host's end of the socket to the driver. Neither end ever waits for the other.
+    """The host's end of the channel to the driver, in the poll loop."""
 
-    What is to be said is the whole state, so an older message that was not sent yet is replaced.
-    """
-
-    def __init__(
-        self,
-        process: Subprocess,
-        channel: socket.socket,
-        hear: Callable[[dict[str, Any]], None],
-    ) -> None:
+    def __init__(self, process: Subprocess, channel: HostEnd) -> None:
         PDispatcher.__init__(self, process, "channel", channel.fileno())
         self._channel = channel
-        self._hear = hear
-        self._unsent: bytes | None = None
 
     def readable(self) -> bool:
         """True while the driver may say something."""
@@ -58,50 +44,13 @@ class ChannelDispatcher(PDispatcher):  # type: ignore[misc]
 
     def writable(self) -> bool:
         """True while there is something to say."""
-        return not self.closed and self._unsent is not None
-
-    def say(self, message: dict[str, Any]) -> None:
-        """Send a message as soon as the socket takes it, in place of one not sent yet."""
-        self._unsent = json.dumps(message).encode()
+        return not self.closed and self._channel.has_more
 
     def handle_read_event(self) -> None:
-        """Take what the driver said, a bounded number of messages at a time."""
-        for _ in range(100):
-            try:
-                packet = self._channel.recv(1 << 20)
-            except BlockingIOError:
-                return
-            except OSError:
-                packet = b""
-            if not packet:
-                self.close()
-                return
-            self._take(packet)
+        """Take what the driver said."""
+        if not self._channel.read():
+            self.close()
 
     def handle_write_event(self) -> None:
-        """Send what is to be said."""
-        if self._unsent is None:
-            return
-        try:
-            self._channel.send(self._unsent)
-        except BlockingIOError:
-            return
-        except OSError as error:  # the driver is gone; supervisord reaps it in a moment
-            self._log(f"cannot speak to the driver: {error}")
-            self.close()
-        self._unsent = None
-
-    def _take(self, packet: bytes) -> None:
-        try:
-            self._hear(json.loads(packet))
-        except Exception as error:  # whatever the driver says, supervisord must stay up
-            self._log(f"cannot use what the driver said: {type(error).__name__}: {error}")
-
-    def _log(self, text: str) -> None:
-        self.process.config.options.logger.error(f"{self.process.config.name}: {text}")
-
-    def shut(self) -> None:
-        """Close the socket."""
-        self.close()
-        with contextlib.suppress(OSError):
-            self._channel.close()
+        """Say what the socket did not take before."""
+        self._channel.flush()

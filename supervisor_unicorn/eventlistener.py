@@ -8,23 +8,19 @@ next one goes on with what it was doing.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
-import selectors
 import socket
 import stat
 import sys
 from collections.abc import Sequence
 
 from unicorn_handover import __version__
-from unicorn_handover.driver import Driver, Orders
-from unicorn_handover.record import Record
-from unicorn_handover.system import System
+from unicorn_handover.channel import DriverEnd
 
 from .confecho import conf
+from .process import CHANNEL_FD
 
-CHANNEL_FD = 3
 READY = b"READY\n"
 RESULT = b"RESULT 2\nOK"
 
@@ -56,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     with channel:
-        Listener(channel).run()
+        DriverEnd(channel, {0: Events().acknowledge}).run()
     return 0
 
 
@@ -70,63 +66,24 @@ def _channel() -> socket.socket | None:
         return None
 
 
-class Listener:
-    """The driver between its two connections to supervisord."""
+class Events:
+    """The event listener protocol on standard input and output (Supervisor's manual, "Events").
 
-    def __init__(self, channel: socket.socket) -> None:
-        self._channel = channel
-        self._driver = Driver(System(), self._report)
-        self._events = b""
-        self._ended = False
+    The driver's own event is never sent; an operator may have subscribed it to others.
+    """
 
-    def run(self) -> None:
-        """Drive handovers until supervisord closes the channel or standard input."""
-        self._say({"driver": __version__})
+    def __init__(self) -> None:
+        self._waiting = b""
         os.write(1, READY)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._channel, selectors.EVENT_READ)
-            selector.register(0, selectors.EVENT_READ)
-            while not self._ended:
-                self._driver.wait(selector)
-                for key, _ in selector.select(0):
-                    if key.fd == 0:
-                        self._acknowledge_events()
-                    else:
-                        self._take_orders()
-                self._driver.step()
-        self._driver.close()
 
-    def _report(self, record: Record) -> None:
-        self._say({"record": record.to_json()})
-
-    def _say(self, message: dict[str, object]) -> None:
-        try:
-            self._channel.send(json.dumps(message).encode())
-        except OSError:  # supervisord is gone
-            self._ended = True
-
-    def _take_orders(self) -> None:
-        """Follow the newest orders. Older ones are dropped: they may hold what was cancelled."""
-        newest = b""
-        while not self._ended:
-            try:
-                packet = self._channel.recv(1 << 20, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                break
-            newest = packet or newest
-            self._ended = not packet
-        if newest and not self._ended:
-            self._driver.take(Orders.from_json(json.loads(newest)))
-
-    def _acknowledge_events(self) -> None:
-        """Answer whatever event an operator has subscribed this listener to besides its own."""
+    def acknowledge(self) -> bool:
+        """Read what is there and answer every whole event; False at the end of the input."""
         data = os.read(0, 1 << 16)
-        self._ended = self._ended or not data
-        self._events += data
+        self._waiting += data
         while True:
-            header, newline, rest = self._events.partition(b"\n")
+            header, newline, rest = self._waiting.partition(b"\n")
             length = re.search(rb"\blen:(\d+)", header)
             if not newline or not length or len(rest) < int(length[1]):
-                return
-            self._events = rest[int(length[1]) :]
+                return bool(data)
+            self._waiting = rest[int(length[1]) :]
             os.write(1, RESULT + READY)

@@ -9,13 +9,15 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
-from supervisor.dispatchers import PDispatcher, POutputDispatcher
+from supervisor.dispatchers import POutputDispatcher
 from supervisor.options import ProcessConfig, decode_wait_status, make_namespec, readFile
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
 
 from unicorn_handover import family
+from unicorn_handover.channel import HostEnd
 from unicorn_handover.options import Options
+from unicorn_handover.orphans import Orphans
 from unicorn_handover.output import excerpt
 from unicorn_handover.record import MasterId
 from unicorn_handover.system import Process
@@ -40,8 +42,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._master: Process | None = None
         self._process_group = 0
         self._heirs: list[Process] = []
-        self._orphans: list[Process] = []
-        self._orphans_deadline = 0.0
+        self._orphans = Orphans(host.system, lambda text: host.log.warn(f"{config.name}: {text}"))
         self._output_marks: dict[str, int] = {}
 
     @property
@@ -77,8 +78,6 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             self._adopt(successor, pid, sts)
             return
         self._guarded(self._collect_orphans)
-        if self.killing:  # a shutdown would leave them: supervisord ends now
-            self._guarded(self._kill_orphans)
         told_to_quit = self._guarded(self._host.told_to_quit, self.namespec, pid)
         Subprocess.finish(self, pid, sts)
         self._guarded(self._host.lost, self.namespec)
@@ -181,63 +180,21 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
 
     def transition(self) -> None:
         """Look after what a dead master left behind, then do as Supervisor does."""
-        if self._orphans:
-            self._guarded(self._mind_orphans)
+        self._guarded(self._orphans.mind)
         Subprocess.transition(self)
 
     def _collect_orphans(self) -> None:
-        """Hold the workers that a master left behind when it died without a successor.
-
-        One of them may be a new master between its fork and its exec.
-        """
-        self.release_orphans()
-        system = self._host.system
-        for pid in system.children(os.getpid()):
-            stat = system.stat(pid)
-            if not stat or stat.pgrp != self._process_group or not stat.forked_only:
-                continue
-            held = None if pid in self.config.options.pidhistory else system.hold(pid, stat.start)
-            if held:
-                self._orphans.append(held)
-        self._orphans_deadline = system.clock() + self.handover_options.drain_timeout
-
-    def _mind_orphans(self) -> None:
-        """End orphans that outstay their requests, or that have turned into a second family."""
-        system = self._host.system
-        late = system.clock() >= self._orphans_deadline
-        for orphan in self._orphans:
-            stat = system.stat(orphan.pid)
-            second_family = stat is not None and not stat.forked_only
-            if late or second_family:
-                self._kill_orphan(orphan)
-        living = [orphan for orphan in self._orphans if orphan.alive()]
-        for orphan in self._orphans:
-            if orphan not in living:
-                orphan.close()
-        self._orphans = living
-
-    def _kill_orphans(self) -> None:
-        """End what a stopped master left: it has waited for its workers, so what is left is new."""
-        for orphan in self._orphans:
-            self._kill_orphan(orphan)
-        self.release_orphans()
-
-    def _kill_orphan(self, orphan: Process) -> None:
-        if not orphan.alive():
-            return
-        self._host.log.warn(
-            f"{self.namespec}: killing pid {orphan.pid}, left behind by a dead master"
-        )
-        for worker in family.forked_by(self._host.system, orphan.pid):
-            worker.signal(signal.SIGKILL)
-            worker.close()
-        orphan.signal(signal.SIGKILL)
+        known = self.config.options.pidhistory
+        pids = [pid for pid in self._host.system.children(os.getpid()) if pid not in known]
+        self._orphans.collect(pids, self._process_group, self.handover_options.drain_timeout)
+        # A stopped master has waited for its workers, so what is left of it is new, and a shutdown
+        # would leave it: supervisord ends now.
+        if self.killing:
+            self._orphans.kill()
 
     def release_orphans(self) -> None:
         """Give the descriptors of the orphans back."""
-        for orphan in self._orphans:
-            orphan.close()
-        self._orphans = []
+        self._orphans.release()
 
     def _watch(self, pid: int) -> None:
         self._master = self._host.system.hold(pid)
@@ -307,28 +264,26 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
     def __init__(self, config: ProcessConfig, host: Host) -> None:
         Subprocess.__init__(self, config)
         self._host = host
-        self._near: socket.socket | None = None
         self._far: socket.socket | None = None
-        self.channel: ChannelDispatcher | None = None
+        self.channel: HostEnd | None = None
 
     def spawn(self) -> int | None:
         """Start the driver with its end of a new channel."""
-        try:
-            self._near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            self._near.setblocking(False)
-            self._near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        except OSError as error:
-            self._host.log.critical(f"{self.config.name}: no channel for the driver: {error}")
+        near = guarded(self._host.log, self._make_channel)
         pid: int | None = Subprocess.spawn(self)
         if self._far:
             self._far.close()
             self._far = None
-        if pid and self._near:
-            self.channel = ChannelDispatcher(self, self._near, self._hear)
-            self.dispatchers[self._near.fileno()] = self.channel
-        elif self._near:
-            self._near.close()
+        if near and pid:
+            self.channel = HostEnd(near, self._hear, self._host.log.error)
+            self.dispatchers[near.fileno()] = ChannelDispatcher(self, self.channel)
+        elif near:
+            near.close()
         return pid
+
+    def _make_channel(self) -> socket.socket:
+        near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        return near
 
     def _prepare_child_fds(self) -> None:
         """Do as Supervisor does, and keep the channel open as well."""
@@ -350,15 +305,12 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
     def finish(self, pid: int, sts: int) -> None:
         """The driver ended: hear its last words, then do as Supervisor does."""
         Subprocess.finish(self, pid, sts)
-        channel, self.channel, self._near = self.channel, None, None
+        channel, self.channel = self.channel, None
         if channel:
-            self._unregister(channel)
-            channel.shut()
+            with contextlib.suppress(Exception):
+                self.config.options.poller.unregister_readable(channel.fileno())
+            channel.close()
         guarded(self._host.log, self._host.driver_went, self)
         # The loop would let up to a second pass before it looks at this process again, and a soak
         # whose new master dies now has nobody to bring the old workers back.
         self.transition()
-
-    def _unregister(self, channel: PDispatcher) -> None:
-        with contextlib.suppress(Exception):
-            self.config.options.poller.unregister_readable(channel.fd)

@@ -4,13 +4,12 @@ The host packages `supervisor_unicorn` and `circus_unicorn` build on the names b
 knows of either.
 """
 
+from ._version import __version__
 from .errors import ConfigError, HandoverError, Refused
 from .ledger import Ledger
 from .options import Options, Settings, parse
 from .record import MasterId, Record
 from .states import Phase
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ConfigError",
@@ -22,5 +21,6 @@ __all__ = [
     "Record",
     "Refused",
     "Settings",
+    "__version__",
     "parse",
 ]

@@ -11,9 +11,10 @@ import contextlib
 import json
 import selectors
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ._version import __version__
 from .driver import Driver, Orders
 from .record import Record
 from .system import System
@@ -93,35 +94,57 @@ class HostEnd:
 
 
 class DriverEnd:
-    """The end in the driver's process, and its loop."""
+    """The end in the driver's process, and its loop.
 
-    def __init__(self, channel: socket.socket) -> None:
+    `inputs` are further descriptors that the loop is to mind, each with what to call when it can be
+    read; a call that returns False ends the loop.
+    """
+
+    def __init__(
+        self, channel: socket.socket, inputs: Mapping[int, Callable[[], bool]] | None = None
+    ) -> None:
         self._channel = channel
+        self._readers = {**(inputs or {}), channel.fileno(): self._take_orders}
         self._driver = Driver(System(), self._report)
         self._ended = False
 
     def run(self) -> None:
         """Drive handovers until the host closes the channel."""
+        self._say({"driver": __version__})
         with selectors.DefaultSelector() as selector:
-            selector.register(self._channel, selectors.EVENT_READ)
+            for descriptor in self._readers:
+                selector.register(descriptor, selectors.EVENT_READ)
             while not self._ended:
                 self._driver.wait(selector)
-                if selector.select(0):
-                    self._take_orders()
+                for key, _ in selector.select(0):
+                    self._ended |= not self._readers[key.fd]()
                 self._driver.step()
         self._driver.close()
 
     def _report(self, record: Record) -> None:
+        self._say({"record": record.to_json()})
+
+    def _say(self, message: dict[str, Any]) -> None:
         try:
-            self._channel.send(json.dumps({"record": record.to_json()}).encode())
+            self._channel.send(json.dumps(message).encode())
         except OSError:  # the host is gone
             self._ended = True
 
-    def _take_orders(self) -> None:
-        packet = b""
-        with contextlib.suppress(ConnectionError):
-            packet = self._channel.recv(LARGEST)
-        if packet:
-            self._driver.take(Orders.from_json(json.loads(packet)))
-        else:
-            self._ended = True
+    def _take_orders(self) -> bool:
+        """Follow the newest orders. Older ones are dropped: they may hold what was cancelled."""
+        newest = b""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packet = self._receive()
+                if not packet:
+                    return False
+                newest = packet
+        if newest:
+            self._driver.take(Orders.from_json(json.loads(newest)))
+        return True
+
+    def _receive(self) -> bytes:
+        try:
+            return self._channel.recv(LARGEST, socket.MSG_DONTWAIT)
+        except ConnectionError:
+            return b""
