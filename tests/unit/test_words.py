@@ -1,0 +1,122 @@
+"""The words that operators and other programs read: progress, status lines, excerpts, errors."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from unicorn_handover.errors import ConfigError, printable
+from unicorn_handover.output import LINES, excerpt
+from unicorn_handover.progress import Progress, status_line, struct
+from unicorn_handover.record import MasterId, Record
+from unicorn_handover.states import Phase
+
+RUNNING = Record("web", 3, Phase.BOOTING, MasterId(10, 1), 100.0, 101.0, ready=1, total=4)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def status(**fields: object) -> dict[str, object]:
+    """A status as the host gives it."""
+    plain = {"name": "web", "pid": 10, "running": {}, "ended": [], "following": 0}
+    return {**plain, **fields}
+
+
+def test_struct_has_only_plain_types() -> None:
+    """XML-RPC knows no None and no tuples."""
+    told = struct(RUNNING, 105.0)
+    assert told["new_pid"] == 0 and told["seconds"] == 5.0 and told["seconds_in_phase"] == 4.0
+    assert all(type(value) in (str, int, float, bool, list) for value in told.values())
+    ended = RUNNING.but(phase=Phase.DONE, ended=103.0)
+    assert struct(ended, 500.0)["seconds"] == 3.0
+
+
+def test_status_lines() -> None:
+    """Name, phase, pids, workers, time, and how the last one ended."""
+    running = struct(RUNNING.but(new=MasterId(20, 2)), 105.0)
+    failed = struct(RUNNING.but(phase=Phase.FAILED, reason="broken", ended=102.0), 105.0)
+    assert status_line(status()).split() == ["web", "idle,", "pid", "10"]
+    line = status_line(status(running=running, ended=[failed], following=4))
+    assert line.split("  ")[-1].strip() == (
+        "booting, 1 of 4 workers ready, pid 10 -> 20, 4.0 s in this phase, another one follows; "
+        "last: failed, pid 10 -> ? in 2.0 s: broken"
+    )
+
+
+def test_progress_without_a_terminal_is_a_line_a_phase() -> None:
+    """A log gets each phase once, and no control characters."""
+    out = io.StringIO()
+    progress = Progress("web", out)
+    for phase in (Phase.BOOTING, Phase.BOOTING, Phase.DRAINING):
+        progress.update(struct(RUNNING.but(phase=phase), 105.0), 3)
+    progress.close()
+    assert out.getvalue() == "web: booting\nweb: draining\n"
+
+
+def test_progress_on_a_terminal_is_one_line_that_is_erased_in_the_end() -> None:
+    """It shows workers and seconds."""
+    out = Terminal()
+    progress = Progress("web", out)
+    progress.update(struct(RUNNING, 105.0), 3)
+    assert out.getvalue() == "\r\x1b[Kweb: booting, 1 of 4 workers ready (5 s)"
+    progress.close()
+    assert out.getvalue().endswith("\r\x1b[K") and "\n" not in out.getvalue()
+
+
+def test_progress_of_one_that_follows() -> None:
+    """Who waits for the next one is told of the one before it."""
+    out = io.StringIO()
+    Progress("web", out).update(struct(RUNNING, 105.0), 4)
+    assert out.getvalue() == "web: waiting for handover 3, booting\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "shown"),
+    [
+        ("plain", 200, "plain"),
+        ("\x1b[31mé\n", 200, "\\x1b[31m\\xe9\\n"),
+        ("x" * 10, 8, "xxxxx..."),
+        ("", 5, ""),
+    ],
+)
+def test_printable(text: str, limit: int, shown: str) -> None:
+    """Text from outside cannot steer a terminal, nor fill a log."""
+    assert printable(text, limit) == shown
+
+
+def test_a_configuration_error_is_one_line() -> None:
+    """Section, key, problem, fix."""
+    error = ConfigError("s", "k", "is bad", "make it good")
+    assert str(error) == "[s] k: is bad; make it good"
+    assert (error.section, error.key) == ("s", "k")
+
+
+def test_excerpt_leaves_out_the_old_master_and_back_traces() -> None:
+    """What the new master says is shown, not what the old one says nor where in the code."""
+    text = """\
+I, [2026-01-01T00:00:00 #10]  INFO -- : old
+I, [2026-01-01T00:00:00 #20]  INFO -- : new
+[2026-01-01 00:00:00 +0000] [10] [INFO] old
+Traceback (most recent call last):
+  File "x.py", line 1, in f
+    raise E
+OSError: broken
+/srv/app.rb:3:in `load': it is broken (RuntimeError)
+	from /srv/app.rb:1:in `<main>'
+
+"""
+    assert excerpt(text, 10) == (
+        "I, [2026-01-01T00:00:00 #20]  INFO -- : new",
+        "OSError: broken",
+        "/srv/app.rb:3:in `load': it is broken (RuntimeError)",
+    )
+
+
+def test_excerpt_is_bounded_and_safe() -> None:
+    """The last lines only, escaped."""
+    lines = excerpt("\n".join(f"{n} \x1b[2J" for n in range(50)), 10)
+    assert len(lines) == LINES and lines[-1] == "49 \\x1b[2J"
