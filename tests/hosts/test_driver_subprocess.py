@@ -1,0 +1,123 @@
+"""The driver's process and its channel, inside Supervisor's loop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from supervisor.states import ProcessStates
+
+from supervisor_unicorn.process import DriverSubprocess
+
+from .conftest import Site
+
+MakeSite = Callable[..., Site]
+
+# Says what it is told to, then echoes the numbers of the handovers that it is ordered to drive.
+SCRIPT = """\
+import json, socket, sys
+channel = socket.socket(fileno=3)
+for line in sys.argv[1:]:
+    channel.send(line.encode())
+print("READY", flush=True)
+while True:
+    packet = channel.recv(1 << 20)
+    if not packet:
+        break
+    orders = json.loads(packet)["orders"]
+    print("ORDERED", [o["record"]["number"] for o in orders], file=sys.stderr, flush=True)
+"""
+
+
+def site_with(make_site: MakeSite, folder: Path, *said: str) -> Site:
+    """A site whose driver says some messages."""
+    script = folder / "driver.py"
+    script.write_text(SCRIPT)
+    words = " ".join("'" + word.replace("%", "%%") + "'" for word in said)
+    return make_site(
+        driver=f"{sys.executable} {script} {words}\nstderr_logfile = {folder}/driver.err"
+    )
+
+
+def driver(site: Site) -> DriverSubprocess:
+    """The driver's process."""
+    return site.supervisord.process_groups["unicorn"].processes["unicorn"]
+
+
+def test_it_comes_and_gets_its_orders(make_site: MakeSite, tmp_path: Path) -> None:
+    """Its first word makes it known, and it is given all that is to be driven."""
+    site = site_with(make_site, tmp_path, json.dumps({"driver": "0"}))
+    host = site.manage()
+    site.turn_until(lambda: host.ledger.driver_is_there, "the driver is there")
+    site.turn_until(lambda: site.web.pid, "web runs")
+    host.ledger.request("web")
+    errors = tmp_path / "driver.err"
+    site.turn_until(lambda: "ORDERED [1]" in errors.read_text(), "it has its order")
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["hello", "[]", "{}", '{"record": 1}', '{"record": {"phase": "nosuch"}}', '{"record": {}}'],
+)
+def test_nonsense_is_logged_and_nothing_else(
+    make_site: MakeSite, tmp_path: Path, said: str
+) -> None:
+    """Whatever the driver says, supervisord goes on and hears the next message."""
+    site = site_with(make_site, tmp_path, said, json.dumps({"driver": "0"}))
+    host = site.manage()
+    site.turn_until(lambda: host.ledger.driver_is_there, "the driver is there")
+    if said not in ("{}", "[]"):
+        assert "cannot use what the driver said" in site.log
+
+
+def test_a_driver_that_dies_is_started_again_with_a_new_channel(
+    make_site: MakeSite, tmp_path: Path
+) -> None:
+    """Its absence is noted, no descriptor is lost, and the next one gets the same orders."""
+    site = site_with(make_site, tmp_path, json.dumps({"driver": "0"}))
+    host = site.manage()
+    site.turn_until(lambda: host.ledger.driver_is_there and site.web.pid, "all is there")
+    host.ledger.request("web")
+    errors = tmp_path / "driver.err"
+    before = None
+    for times in (1, 2, 3):
+        site.turn_until(
+            lambda n=times: errors.read_text().count("ORDERED [1]") == n, "it has its order"
+        )
+        now = len(os.listdir("/proc/self/fd"))
+        assert before in (None, now)
+        before, pid = now, driver(site).pid
+        os.kill(pid, signal.SIGKILL)
+        site.turn_until(lambda p=pid: driver(site).pid != p, "its death is noticed")
+        site.turn_until(lambda: host.ledger.driver_is_there, "the next one is there")
+
+
+def test_a_stopped_driver_will_not_come(make_site: MakeSite, tmp_path: Path) -> None:
+    """A driver that an operator has stopped is not waited for."""
+    site = site_with(make_site, tmp_path, json.dumps({"driver": "0"}))
+    host = site.manage()
+    site.turn_until(lambda: host.ledger.driver_is_there, "the driver is there")
+    assert host.driver_will_come
+    driver(site).stop()
+    site.turn_until(lambda: driver(site).state == ProcessStates.STOPPED, "it is stopped")
+    assert not host.driver_will_come and not host.ledger.driver_is_there
+    assert "supervisorctl start unicorn" in host.absence()
+
+
+def test_without_the_plugin_s_factory_the_channel_is_missing(
+    make_site: MakeSite, tmp_path: Path
+) -> None:
+    """The listener of a supervisord that has not loaded the plugin has no socket as fd 3."""
+    site = make_site(
+        driver=f"{Path(sys.executable).parent}/supervisor_unicorn\n"
+        f"stderr_logfile = {tmp_path}/driver.err\nstartretries = 0"
+    )
+    errors = tmp_path / "driver.err"
+    site.turn_until(
+        lambda: errors.exists() and "--echo-conf" in errors.read_text(), "it says what is missing"
+    )

@@ -1,0 +1,130 @@
+"""How Supervisor's own machinery sees the plugin: its RPC methods, its controller, its events."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from supervisor import events
+from supervisor.options import ClientOptions
+from supervisor.supervisorctl import Controller, DefaultControllerPlugin
+from supervisor.xmlrpc import SystemNamespaceRPCInterface
+
+from supervisor_unicorn import make_ctlplugin, make_rpcinterface
+from unicorn_handover.record import MasterId, Record
+from unicorn_handover.states import Phase
+
+from .conftest import Site
+
+MakeSite = Callable[..., Site]
+
+METHODS = ["unicorn.promote", "unicorn.restart", "unicorn.rollback", "unicorn.status"]
+
+
+def test_the_methods_that_clients_may_call(make_site: MakeSite) -> None:
+    """They are few, and Supervisor can list, describe and type each of them."""
+    site = make_site()
+    interface = make_rpcinterface(site.supervisord, programs="web")
+    system = SystemNamespaceRPCInterface([("unicorn", interface)])
+    methods = [name for name in system.listMethods() if name.startswith("unicorn.")]
+    assert sorted(methods) == METHODS
+    for name in METHODS:
+        assert system.methodHelp(name).strip()
+        assert system.methodSignature(name)[0] in ("boolean", "struct")
+
+
+def test_each_http_server_gets_the_same_host(make_site: MakeSite) -> None:
+    """The factory is called once for each of supervisord's HTTP servers, and takes over once."""
+    site = make_site()
+    make_rpcinterface(site.supervisord, programs="web")
+    web, callbacks = site.web, len(events.callbacks)
+    make_rpcinterface(site.supervisord, programs="web")
+    assert site.web is web and len(events.callbacks) == callbacks
+
+
+def test_a_running_process_is_not_replaced(make_site: MakeSite) -> None:
+    """What was started before the plugin was loaded stays what it is."""
+    site = make_site()
+    site.turn_until(lambda: site.web.pid, "web runs")
+    before = site.web
+    site.manage()
+    assert site.web is before
+
+
+def test_errors_at_start(make_site: MakeSite, capfd: pytest.CaptureFixture[str]) -> None:
+    """Bad options are told in the log and on standard error, and raise nothing."""
+    site = make_site()
+    site.manage(programs="web nosuch", soak="x")
+    for text in (site.log, capfd.readouterr().err):
+        assert "[rpcinterface:unicorn] soak: must be a number of seconds" in text
+        assert "[rpcinterface:unicorn] programs: there is no [program:nosuch]" in text
+
+
+def test_handover_events_have_supervisor_s_form(make_site: MakeSite) -> None:
+    """The payload is key:value words, then the reason, and no control characters."""
+    site = make_site()
+    host = site.manage()
+    heard: list[str] = []
+    events.subscribe(
+        events.EventTypes.UNICORN_HANDOVER, lambda event: heard.append(event.payload())
+    )
+    record = Record("web", 4, Phase.FAILED, MasterId(10, 1), 1.0, 2.0, reason="why\x1b\n")
+    host._changed(record.but(new=MasterId(20, 2)))
+    assert heard == ["processname:web number:4 phase:failed old_pid:10 new_pid:20\nwhy\\x1b\\n"]
+
+
+@pytest.fixture
+def controller() -> Controller:
+    """supervisorctl, with the plugin after its own, as ClientOptions loads them."""
+    options = ClientOptions()
+    options.serverurl = "unix:///nosuch/socket"
+    options.interactive = False
+    options.plugin_factories = [
+        ("default", DefaultControllerPlugin, {}),
+        ("unicorn", make_ctlplugin, {}),
+    ]
+    return Controller(options, stdout=io.StringIO())
+
+
+def say(controller: Controller, command: str) -> str:
+    """What supervisorctl prints at a command."""
+    controller.stdout.seek(0)
+    controller.stdout.truncate()
+    controller.onecmd(command)
+    return controller.stdout.getvalue()
+
+
+def test_restart_is_found_before_supervisor_s_own(controller: Controller) -> None:
+    """The controller itself has it, so the order of the plugins does not matter."""
+    assert controller.do_restart.__self__ is controller.options.plugins[1]
+
+
+def test_restart_without_a_name_is_supervisor_s_error(controller: Controller) -> None:
+    """The usage is Supervisor's, and the status says that it failed."""
+    assert "Error: restart requires a process name" in say(controller, "restart")
+    assert controller.exitstatus != 0
+
+
+def test_help(controller: Controller) -> None:
+    """help names the commands, and tells what is different."""
+    assert "restart all" in say(controller, "help restart")
+    assert "--wait" in say(controller, "help restart")
+    assert "rollback NAME" in say(controller, "help unicorn")
+    assert "unicorn" in say(controller, "help")
+
+
+@pytest.mark.parametrize("words", ["", "nosuch", "rollback", "promote", "rollback --json"])
+def test_wrong_words(controller: Controller, words: str) -> None:
+    """An unknown word, or a missing name, is an error with the usage."""
+    text = say(controller, f"unicorn {words}")
+    assert text.startswith("Error: unicorn") and "rollback NAME" in text
+    assert controller.exitstatus != 0
+
+
+def test_no_supervisord(controller: Controller) -> None:
+    """Without a supervisord each command says so in Supervisor's words."""
+    for command in ("restart web", "restart --wait all", "unicorn status", "unicorn rollback web"):
+        controller.exitstatus = 0
+        assert "unix:///nosuch/socket no such file" in say(controller, command)
+        assert controller.exitstatus != 0
