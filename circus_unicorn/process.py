@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -12,7 +12,7 @@ from circus.process import Process
 
 from unicorn_handover import family, system
 
-Exited = Callable[["ManagedProcess"], None]
+INFO_TRIES = 10
 
 
 class AdoptedWorker(psutil.Process):
@@ -68,6 +68,11 @@ class ManagedProcess(Process):  # type: ignore[misc]
         self.heirs = []
         if not self.group:
             self.group = _group_of(self.pid)
+        for pipe in (self.stdout, self.stderr):
+            if pipe is not None and not pipe.closed:
+                # Circus reads when its loop says so, and would wait for ever if `Output.drain` had
+                # read it all in the same turn of that loop.
+                os.set_blocking(pipe.fileno(), False)
         self._watch(self.watcher.system.hold(self.pid))
 
     def _watch(self, master: system.Process | None) -> None:
@@ -167,7 +172,11 @@ class ManagedProcess(Process):  # type: ignore[misc]
 
     def info(self) -> Any:
         """Return what `circusctl stats` shows."""
-        self.settle()
+        for _ in range(INFO_TRIES):
+            self.settle()
+            # Circus gives up if one of many children ends while it looks at them.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                return Process.info(self)
         return Process.info(self)
 
     def send_signal(self, sig: int) -> Any:

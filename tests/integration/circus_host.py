@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import zmq
 from circus.client import CircusClient
 from circus.exc import CallError
 
@@ -34,8 +38,16 @@ pubsub_endpoint = ipc://{folder}/pubsub
 PLUGIN = f"""\
 [{DRIVER}]
 use = circus_unicorn.UnicornPlugin
+graceful_timeout = 2
 {{options}}
 """
+
+
+class Event(NamedTuple):
+    """What circusd published."""
+
+    topic: str
+    message: dict[str, Any]
 
 
 class CircusHost(Host):
@@ -165,6 +177,32 @@ class CircusHost(Host):
     def host_log(self) -> str:
         return (self.folder / "circusd.log").read_text()
 
+    @contextlib.contextmanager
+    def events(self, topic: str) -> Iterator[list[Event]]:
+        """Collect the events whose topic begins with this, while the `with` block runs."""
+        found: list[Event] = []
+        with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
+            subscriber.setsockopt(zmq.SUBSCRIBE, topic.encode())
+            monitor = subscriber.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+            subscriber.connect(f"ipc://{self.folder}/pubsub")
+            assert monitor.poll(10000), "not connected to the pub/sub endpoint"
+            ended = threading.Event()
+
+            def collect() -> None:
+                while not ended.is_set():
+                    while subscriber.poll(50):
+                        name, text = subscriber.recv_multipart()
+                        found.append(Event(name.decode(), json.loads(text)))
+
+            collector = threading.Thread(target=collect)
+            collector.start()
+            try:
+                yield found
+            finally:
+                ended.set()
+                collector.join()
+                subscriber.disable_monitor()
+
     # -- programs --------------------------------------------------------------------------------
 
     def restart(self, *names: str, wait: bool = True, seconds: float = PATIENCE) -> Outcome:
@@ -238,10 +276,10 @@ class CircusHost(Host):
         return self.call("unicorn", do="status").get("driver") == self.driver() != 0
 
     def stop_driver(self) -> None:
-        self.ctl("stop", DRIVER, "--waiting")
+        self.ctl("--timeout", "20", "stop", DRIVER, "--waiting")
 
     def begin_driver(self) -> None:
-        self.ctl("start", DRIVER, "--waiting")
+        self.ctl("--timeout", "20", "start", DRIVER, "--waiting")
         wait_until(self.driver_is_there, "the driver is there", 20)
 
 

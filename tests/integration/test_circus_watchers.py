@@ -1,0 +1,316 @@
+"""A managed watcher is in all else what Circus says a watcher is."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..waiting import Watch, wait_until
+from .circus_host import CircusHost
+from .load import Load
+from .processes import alive, kill, look
+from .programs import Program
+
+FLAPPING = """
+[plugin:flapping]
+use = circus.plugins.flapping.Flapping
+attempts = 2
+window = 10
+retry_in = 1
+max_retry = 1
+"""
+
+HOOKS = """
+def hook(watcher, arbiter, hook_name, **kwargs):
+    with open({path!r}, "a") as file:
+        file.write(hook_name + " " + str(kwargs.get("pid", kwargs.get("process_pid", ""))) + "\\n")
+    return True
+"""
+
+
+@pytest.fixture
+def web(folder: Path) -> Program:
+    """The managed program."""
+    return Program(folder)
+
+
+@pytest.fixture
+def host(folder: Path, web: Program) -> Iterator[CircusHost]:
+    """A circusd that has it; not started."""
+    host = CircusHost(folder, [web], {})
+    yield host
+    if host.pid():
+        web.open_gate()
+        host.shutdown()
+
+
+def hand_over(host: CircusHost) -> int:
+    """Hand web over, and return its new master."""
+    outcome = host.restart("web")
+    assert outcome.ok, outcome.text
+    return host.wait_for_rest("web")
+
+
+def test_no_poll_finds_it_without_its_master(host: CircusHost, web: Program) -> None:
+    """list, status, stats and options name one living master at every moment of handovers."""
+    host.start()
+    lies: list[Any] = []
+
+    def poll() -> None:
+        pids = host.call("list", name="web").get("pids", [])
+        answer = host.call("stats", name="web")
+        stats = answer.get("info", {})
+        if len(pids) != 1 or len(stats) != 1 or "No such" in str(stats):
+            lies.append((pids, answer))
+        if host.state("web") != "running" or host.call("numprocesses")["numprocesses"] != 2:
+            lies.append(host.call("status"))
+        if dict(host.call("options", name="web")["options"])["numprocesses"] != 1:
+            lies.append(host.call("options", name="web"))
+
+    with Watch(poll):
+        for release in ("v2", "v3", "v4"):
+            web.write(release)
+            hand_over(host)
+    assert lies == []
+
+
+def test_events(host: CircusHost) -> None:
+    """Every phase is published, with the pids; the old master's end is no crash."""
+    host.start()
+    old = host.master("web")
+    with host.events("watcher.web.") as events:
+        new = hand_over(host)
+        wait_until(lambda: events and events[-1].topic.endswith(".spawn"), "the last event")
+    phases = [e.message["phase"] for e in events if e.topic == "watcher.web.handover"]
+    assert list(dict.fromkeys(phases)) == [
+        "requested", "checking", "re-executing", "booting", "draining", "done",
+    ]  # fmt: skip
+    done = next(e.message for e in events if e.message.get("phase") == "done")
+    assert (done["old_pid"], done["new_pid"], done["reason"]) == (old, new, "")
+    others = [(e.topic, e.message["process_pid"]) for e in events if "process_pid" in e.message]
+    assert others == [("watcher.web.kill", old), ("watcher.web.spawn", new)]
+
+
+def test_the_reason_of_a_failure_is_published(host: CircusHost, web: Program) -> None:
+    """The `failed` event says why."""
+    host.start()
+    web.write("v2", "raises")
+    with host.events("watcher.web.handover") as events:
+        assert not host.restart("web").ok
+        wait_until(lambda: events and events[-1].message["phase"] == "failed", "failed")
+    assert "new" in events[-1].message["reason"] and events[-1].message["seconds"] > 0
+
+
+def test_a_crash_is_told_at_once_and_truly(host: CircusHost) -> None:
+    """`reap` has the adopted master's own exit code, at once, and one master takes its place."""
+    host.circus = "check_delay = 3"
+    host.start()
+    new = hand_over(host)
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 3.2, "the master is no newcomer")
+    with host.events("watcher.web.") as events:
+        killed = time.monotonic()
+        kill(look(new), signal.SIGKILL)
+        wait_until(lambda: any(e.topic.endswith(".spawn") for e in events), "another one", 10)
+        assert time.monotonic() - killed < 1
+        last = host.wait_for_rest("web", 30)
+    told = [(e.topic, e.message.get("process_pid"), e.message.get("exit_code")) for e in events]
+    assert told == [("watcher.web.reap", new, -9), ("watcher.web.spawn", last, None)]
+
+
+def test_flapping_does_not_fight_it(host: CircusHost, web: Program) -> None:
+    """With Circus's flapping plugin, many handovers in a row are no crashes in a row."""
+    host.more = FLAPPING
+    host.start()
+    wait_until(lambda: host.master("plugin:flapping"), "the flapping plugin is there")
+    with Load(web.address) as load:
+        masters = {hand_over(host) for _ in range(4)}
+    assert len(masters) == 4 and load.failures == [] and host.state("web") == "running"
+
+
+def test_workers_come_and_go(host: CircusHost) -> None:
+    """incr, decr and set numprocesses change the workers, one master stays, and tell how many."""
+    host.start()
+    master = host.master("web")
+
+    def workers() -> int:
+        return len(host.workers("web"))
+
+    assert host.ctl("incr", "web", "--waiting").text == "3\n" and workers() == 3
+    assert host.ctl("--timeout", "20", "incr", "web", "7", "--waiting").text == "10\n"
+    assert workers() == 10
+    assert host.ctl("--timeout", "20", "decr", "web", "6", "--waiting").text == "4\n"
+    wait_until(lambda: workers() == 4, "4 workers")
+    assert host.ctl("decr", "web").ok
+    wait_until(lambda: workers() == 3, "3 workers")
+    assert host.ctl("set", "web", "numprocesses", "5").ok
+    wait_until(lambda: workers() == 5, "5 workers")
+    assert host.master("web") == master and host.call("list", name="web")["pids"] == [master]
+
+
+def test_hooks_of_the_users_own(host: CircusHost, web: Program) -> None:
+    """They are called for each master that ends and each that comes, with its pid."""
+    path = host.folder / "hooked"
+    (host.folder / "hooks.py").write_text(HOOKS.format(path=str(path)))
+    names = ("before_start", "after_start", "before_spawn", "after_spawn", "before_stop")
+    names += ("after_stop", "before_reap", "after_reap", "before_signal")
+    web.host_options.update({f"hooks.{name}": "hooks.hook" for name in names})
+    web.host_options["copy_path"] = "True"
+    host.mark["PYTHONPATH"] = str(host.folder)
+    host.start()
+    old = host.master("web")
+    new = hand_over(host)
+    wait_until(lambda: f"after_spawn {new}" in path.read_text(), "the last hook")
+    assert path.read_text().splitlines() == [
+        "before_start ", "before_spawn ", f"after_spawn {old}", "after_start ",
+        f"before_reap {old}", f"after_reap {old}", f"after_spawn {new}",
+    ]  # fmt: skip
+    assert host.stop("web").ok
+    assert f"before_signal {new}" in path.read_text().splitlines()
+
+
+@pytest.mark.parametrize("children", ["True", "False"])
+@pytest.mark.parametrize("how", ["stop", "kill", "rm", "quit", "signal"])
+def test_an_end_in_mid_handover(host: CircusHost, web: Program, how: str, children: str) -> None:
+    """Both masters end: by the stop signal or, where it is not heeded, by SIGKILL."""
+    web.host_options.update({"stop_children": children, "graceful_timeout": "2"})
+    host.start()
+    old = host.master("web")
+    web.write("v2", "gated")
+    assert host.restart("web", wait=False).ok
+    host.wait_for_phase("web", "booting")
+    first = host.family("web")
+    if how == "quit":
+        host.shutdown()
+    elif how == "signal":
+        assert host.signal("web", "TERM").ok
+    else:
+        assert host.ctl("--timeout", "30", how, "web", "--waiting").ok
+    wait_until(lambda: not any(alive(found) for found in first), "the family has ended", 15)
+    web.open_gate()
+    if how in ("signal", "kill"):
+        assert host.wait_for_rest("web", 30) != old  # it was not stopped, so Circus starts it again
+    else:
+        wait_until(lambda: not host.family("web"), "nothing is left", 10)
+
+
+def test_stuck_masters_are_killed_in_mid_handover(host: CircusHost, web: Program) -> None:
+    """After graceful_timeout the whole of both families is killed."""
+    web.host_options["graceful_timeout"] = "1"
+    host.start()
+    web.write("v2", "gated")
+    assert host.restart("web", wait=False).ok
+    host.wait_for_phase("web", "booting")
+    for found in host.family("web"):
+        kill(found, signal.SIGSTOP)
+    assert host.ctl("--timeout", "30", "stop", "web", "--waiting").ok
+    wait_until(lambda: not host.family("web"), "nothing is left", 10)
+    assert host.state("web") == "stopped"
+
+
+def test_added_removed_and_added_again(host: CircusHost, web: Program) -> None:
+    """A watcher that comes at run time is managed as soon as Circus has it."""
+    host.start()
+    web.write("v2")
+    hand_over(host)
+    assert host.ctl("--timeout", "30", "rm", "web", "--waiting").ok
+    wait_until(lambda: not host.family("web"), "nothing is left")
+    for release in ("v3", "v4"):
+        options = {"working_dir": str(web.folder), "stop_signal": 3, "copy_env": True}
+        added = {"cmd": web.command_line, "start": True, "options": options}
+        # While Circus is still removing it, it refuses.
+        wait_until(lambda a=added: host.call("add", name="web", **a)["status"] == "ok", "added")
+        wait_until(web.answers, "it serves")
+        wait_until(lambda: host.at_rest("web"), "all workers")
+        web.write(release)
+        with Load(web.address) as load:
+            hand_over(host)
+        assert load.failures == [] and web.answers(release)
+        assert host.ctl("--timeout", "30", "rm", "web", "--waiting").ok
+        wait_until(lambda: not host.family("web"), "nothing is left")
+
+
+def test_reloadconfig_brings_and_takes_the_plugin(host: CircusHost, web: Program) -> None:
+    """The plugin may come to a circusd that runs, without touching the master, and go again."""
+    plugin, host.plugin = host.plugin, ""
+    host.launch()
+    wait_until(web.answers, "web answers", 30)
+    wait_until(lambda: host.at_rest("web"), "web has all its workers", 30)
+    old = host.master("web")
+    host.plugin = plugin
+    host.write_conf()
+    assert host.ctl("--timeout", "30", "reloadconfig", "--waiting").ok
+    wait_until(host.driver_is_there, "the driver is there", 20)
+    assert host.master("web") == old
+    with Load(web.address) as load:
+        new = hand_over(host)
+    assert load.failures == []
+    host.plugin = ""
+    host.write_conf()
+    assert host.ctl("--timeout", "30", "reloadconfig", "--waiting").ok
+    assert host.master("web") == new
+    assert host.ctl("--timeout", "30", "restart", "web", "--waiting").ok
+    assert host.master("web") not in (0, new)
+
+
+MISTAKES = {
+    "unknown watcher": ({"watchers": "web,api"}, {}, "[plugin:unicorn] watchers: there is no"),
+    "space": ({"watchers": "web, web"}, {}, "[plugin:unicorn] watchers: 'web, web' has a space"),
+    "unknown option": ({"sok": "1"}, {}, "[plugin:unicorn] sok: unknown option"),
+    "bad value": ({"web.soak": "long"}, {}, "[plugin:unicorn] web.soak: must be a number of"),
+    "numprocesses": ({}, {"numprocesses": "2"}, "[watcher:web] numprocesses: must be 1"),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_is_one_clear_line(host: CircusHost, web: Program, kind: str) -> None:
+    """It is in circusd's log, once, and circusd serves on."""
+    host.options, web.host_options, line = MISTAKES[kind]
+    web.settings, web.pidfile = f"listen '127.0.0.1:{web.port}', reuseport: true", False
+    web.write("v1")
+    plugin, host.plugin = host.plugin, ""
+    host.launch()
+    host.plugin = plugin
+    host.write_conf()
+    host.ctl("--timeout", "30", "reloadconfig", "--waiting")
+    wait_until(lambda: line in host.host_log(), "the line is in the log", 20)
+    wait_until(web.answers, "web answers", 20)
+    errors = [text for text in host.host_log().splitlines() if re.search(r"\[ERROR\] \[", text)]
+    assert len(errors) == 1, errors
+    if kind == "numprocesses":
+        masters = host.call("list", name="web")["pids"]
+        outcome = host.ctl("restart", "web")
+        assert not outcome.ok and "numprocesses: must be 1" in outcome.text
+        assert host.call("list", name="web")["pids"] == masters
+
+
+def test_the_command(host: CircusHost) -> None:
+    """`circus_unicorn status` tells of handovers, to people and scripts; it refuses strangers."""
+    host.start()
+    old = host.master("web")
+    new = hand_over(host)
+    assert f"done, pid {old} -> {new} in" in host.unicorn("status").text
+    assert f'"pid": {new}' in host.unicorn("status", "web", "--json").text
+    outcome = host.unicorn("status", "nobody")
+    assert not outcome.ok and "nobody is not managed" in outcome.text
+
+
+def test_no_descriptor_leaks(host: CircusHost, web: Program) -> None:
+    """After many handovers, good and bad, circusd has as many open files as after the first."""
+    host.start()
+    hand_over(host)
+    opened = Path(f"/proc/{host.pid()}/fd")
+    before = len(list(opened.iterdir()))
+    for release, kind in (("v2", "good"), ("v3", "raises"), ("v4", "good")):
+        web.write(release, kind)
+        host.restart("web")
+        host.wait_for_rest("web")
+    kill(look(host.driver()))
+    wait_until(host.driver_is_there, "the next driver is there", 20)
+    wait_until(lambda: len(list(opened.iterdir())) <= before, "no descriptor was kept")
