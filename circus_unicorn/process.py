@@ -9,10 +9,9 @@ from typing import Any
 
 import psutil
 from circus.process import Process
+from circus.util import get_info
 
 from unicorn_handover import family, system
-
-INFO_TRIES = 10
 
 
 class AdoptedWorker(psutil.Process):
@@ -171,13 +170,21 @@ class ManagedProcess(Process):  # type: ignore[misc]
         return code
 
     def info(self) -> Any:
-        """Return what `circusctl stats` shows."""
-        for _ in range(INFO_TRIES):
-            self.settle()
-            # Circus gives up if one of many children ends while it looks at them.
+        """Return what `circusctl stats` shows, in Circus's words.
+
+        Circus's own gives up, and the whole command with it, if one child has just ended: in a
+        handover many do.
+        """
+        self.settle()
+        try:
+            info = get_info(self._worker)
+        except psutil.NoSuchProcess:
+            return "No such process (stopped?)"
+        info.update(age=self.age(), started=self.started, wid=self.wid, children=[])
+        for child in self._worker.children():
             with contextlib.suppress(psutil.NoSuchProcess):
-                return Process.info(self)
-        return Process.info(self)
+                info["children"].append(get_info(child))
+        return info
 
     def send_signal(self, sig: int) -> Any:
         """Signal the master of this moment."""
