@@ -79,7 +79,7 @@ def controller() -> Controller:
     """supervisorctl, with the plugin after its own, as ClientOptions loads them."""
     options = ClientOptions()
     options.serverurl = "unix:///nosuch/socket"
-    options.interactive = False
+    options.prompt, options.interactive = "supervisor", False
     options.plugin_factories = [
         ("default", DefaultControllerPlugin, {}),
         ("unicorn", make_ctlplugin, {}),
@@ -98,12 +98,6 @@ def say(controller: Controller, command: str) -> str:
 def test_restart_is_found_before_supervisor_s_own(controller: Controller) -> None:
     """The controller itself has it, so the order of the plugins does not matter."""
     assert controller.do_restart.__self__ is controller.options.plugins[1]
-
-
-def test_restart_without_a_name_is_supervisor_s_error(controller: Controller) -> None:
-    """The usage is Supervisor's, and the status says that it failed."""
-    assert "Error: restart requires a process name" in say(controller, "restart")
-    assert controller.exitstatus != 0
 
 
 def test_help(controller: Controller) -> None:

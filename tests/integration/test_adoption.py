@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -307,3 +308,51 @@ def test_the_new_master_dies_while_the_old_drains(
     host.wait_for_rest("web")
     assert web.answers("v2") and host.ended("web")[-1]["phase"] == "failed"
     hand_over(host, release="v3")
+
+
+def test_a_new_master_that_is_stuck_is_killed(
+    make_host: MakeHost, folder: Path, server: str
+) -> None:
+    """A new master that obeys nothing is killed with its workers when its time is over."""
+    web = Program(folder, server=server)
+    host = make_host(web, options={"boot_timeout": "3"})
+    host.start()
+    old = host.master("web")
+    reach(host, "booting")
+    new = next(found for found in host.masters("web") if found.pid != old)
+    kill(new, signal.SIGSTOP)
+    with Load(web.address) as load:
+        assert host.wait_for_rest("web", 30) == old
+        assert host.ended("web")[-1]["phase"] == "failed"
+        hand_over(host, release="v3")
+    assert load.failures == []
+
+
+def test_a_left_behind_oldbin_that_names_a_stranger(make_host: MakeHost, folder: Path) -> None:
+    """unicorn refuses to re-execute then: the caller is told, and shown unicorn's own words."""
+    web = Program(folder)
+    host = make_host(web, options={"boot_timeout": "3"})
+    host.start()
+    old = host.master("web")
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        oldbin = Path(f"{web.pid_path}.oldbin")
+        oldbin.write_text(f"{stranger.pid}\n")
+        outcome = host.restart("web")
+        assert not outcome.ok and "no new master appeared in time" in outcome.text
+        assert host.wait_for_rest("web") == old and stranger.poll() is None
+        stranger.kill()
+    oldbin.unlink()
+    hand_over(host)
+
+
+def test_gunicorn_with_threads(make_host: MakeHost, folder: Path) -> None:
+    """Other kinds of gunicorn workers prove their readiness in the same way."""
+    web = Program(folder, server="gunicorn", settings="worker_class = 'gthread'\nthreads = 4")
+    host = make_host(web)
+    host.start()
+    first = host.master("web")
+    with Load(web.address) as load:
+        web.write("v2", "raises")
+        assert not host.restart("web").ok and host.wait_for_rest("web") == first
+        masters = {first, hand_over(host, release="v3"), hand_over(host, release="v4")}
+    assert len(masters) == 3 and load.failures == []
