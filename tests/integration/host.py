@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..waiting import wait_until
-from .processes import MARK, Found, children, living_in
+from .processes import MARK, Found, children, living_in, look
 from .programs import Program
 
 
@@ -153,13 +153,12 @@ class Host(abc.ABC):
 
     def at_rest(self, name: str) -> bool:
         """True if the family is one master, known to the host and its child, and its workers."""
-        family, workers = self.family(name), self.workers(name)
-        master = self.master(name)
-        return (
-            len(workers) == self.programs[name].workers
-            and {found.pid for found in family} == {master, *(w.pid for w in workers)}
-            and next(f.ppid for f in family if f.pid == master) == self.pid()
-        )
+        master = look(self.master(name))
+        workers = self.workers(name) if master else []
+        if not master or master.ppid != self.pid() or len(workers) != self.programs[name].workers:
+            return False
+        family = {found.pid for found in self.family(name)}
+        return family == {master.pid, *(worker.pid for worker in workers)}
 
     def wait_for_rest(self, name: str, seconds: float = 20) -> int:
         """Wait until one full family is left, and return its master."""

@@ -12,7 +12,7 @@ from typing import Union
 
 Address = Union[str, tuple[str, int]]  # the path of a unix socket, or host and port
 
-PAUSE = 0.01  # seconds between a client's requests
+PAUSE = 0.02  # seconds between a client's requests
 
 
 @dataclass(frozen=True)

@@ -69,9 +69,12 @@ def living_in(folder: Path) -> list[Found]:
 
 def children(pid: int) -> list[Found]:
     """The living children of a process."""
-    with contextlib.suppress(psutil.Error):
-        return [f for f in (look(c.pid) for c in psutil.Process(pid).children()) if f]
-    return []
+    found: list[Found | None] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += [look(int(word)) for word in file.read().split()]
+    return [process for process in found if process]
 
 
 def kill(found: Found, number: int = signal.SIGKILL) -> None:

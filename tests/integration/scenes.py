@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ..waiting import wait_until
+from ..waiting import Later, wait_until
 from .host import Host
 from .load import Request
 from .processes import kill, look
@@ -77,16 +77,27 @@ def reach(host: Host, phase: str, name: str = "web") -> Request | None:
     """Begin a handover and bring it to a phase, in which it stays until the gate is opened.
 
     With two exceptions: requested lasts until the driver, which is stopped, goes on or dies;
-    removing lasts for a second, and is reached if boot_timeout is short. re-executing needs a
-    program made by `holding_exec`. draining returns the request that holds it up.
+    removing lasts for a second, until the new master, which is stopped, is killed. re-executing
+    needs a program made by `holding_exec`. draining returns the request that holds it up.
     """
     program = host.programs[name]
     request = held_request(program) if phase == "draining" else None
-    kinds = {"booting": "gated", "removing": "hangs"}
-    program.write("v2", kinds.get(phase, "good"))
+    program.write("v2", "gated" if phase in ("booting", "removing") else "good")
     if phase == "requested":
         kill(look(host.driver()), signal.SIGSTOP)
     outcome = host.restart(name, wait=False)
     assert outcome.ok, outcome.text
-    host.wait_for_phase(name, phase)
+    if phase == "removing":
+        _roll_back_a_stopped_master(host, name)
+    else:
+        host.wait_for_phase(name, phase)
     return request
+
+
+def _roll_back_a_stopped_master(host: Host, name: str) -> None:
+    host.wait_for_phase(name, "booting")
+    new = next(found for found in host.masters(name) if found.pid != host.master(name))
+    kill(new, signal.SIGSTOP)
+    with Later(lambda: host.rollback(name)) as rollback:
+        host.wait_for_phase(name, "removing")
+    assert rollback.result().ok

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 from pathlib import Path
@@ -14,6 +15,8 @@ from .load import Load
 from .processes import kill, look
 from .programs import UNICORN, Program
 from .scenes import hand_over, held_request, holding_exec, re_execute_by_hand, reach
+
+WAYS = ["stop", "shutdown"]
 
 # As many apps have it: the first new worker ends the old master.
 QUIT_OLDBIN = """\
@@ -83,7 +86,7 @@ def test_the_old_master_is_killed_while_the_new_boots(
     assert host.restart("web", wait=False).ok
     host.wait_for_phase("web", "booting")
     kill(look(old))
-    wait_until(lambda: host.master("web") != old, "the new master is adopted", 1)
+    wait_until(lambda: host.master("web") != old, "the new master is adopted", 3)
     assert host.state("web") == "running"
     web.open_gate()
     host.wait_for_rest("web")
@@ -165,8 +168,14 @@ def test_shutdown_ends_an_adopted_master(make_host: MakeHost, folder: Path, serv
     assert host.family("web") == []
 
 
-@pytest.mark.parametrize("way", ["stop", "shutdown"])
-@pytest.mark.parametrize("phase", ["re-executing", "booting", "draining"])
+@pytest.mark.parametrize(
+    ("server", "phase", "way"),
+    [
+        *itertools.product(["unicorn"], ["re-executing", "booting", "draining"], WAYS),
+        *itertools.product(["gunicorn"], ["booting", "draining"], ["stop"]),
+        ("gunicorn", "draining", "shutdown"),
+    ],
+)
 def test_an_end_in_the_middle_ends_both_masters(
     make_host: MakeHost, folder: Path, server: str, phase: str, way: str
 ) -> None:
@@ -192,7 +201,7 @@ def test_an_end_in_the_middle_ends_both_masters(
         wait_until(lambda: web.answers("v3"), "it serves again")
 
 
-@pytest.mark.parametrize("way", ["stop", "shutdown"])
+@pytest.mark.parametrize("way", WAYS)
 def test_an_end_before_the_exec(make_host: MakeHost, folder: Path, server: str, way: str) -> None:
     """A child that was forked for a new master, but not exec'd yet, is not left by an end."""
     web = holding_exec(Program(folder, server=server))
@@ -315,7 +324,7 @@ def test_a_new_master_that_is_stuck_is_killed(
 ) -> None:
     """A new master that obeys nothing is killed with its workers when its time is over."""
     web = Program(folder, server=server)
-    host = make_host(web, options={"boot_timeout": "3"})
+    host = make_host(web, options={"boot_timeout": "6"})
     host.start()
     old = host.master("web")
     reach(host, "booting")
@@ -331,7 +340,7 @@ def test_a_new_master_that_is_stuck_is_killed(
 def test_a_left_behind_oldbin_that_names_a_stranger(make_host: MakeHost, folder: Path) -> None:
     """unicorn refuses to re-execute then: the caller is told, and shown unicorn's own words."""
     web = Program(folder)
-    host = make_host(web, options={"boot_timeout": "3"})
+    host = make_host(web, options={"boot_timeout": "6"})
     host.start()
     old = host.master("web")
     with subprocess.Popen(["sleep", "60"]) as stranger:
