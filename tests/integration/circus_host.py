@@ -162,7 +162,8 @@ class CircusHost(Host):
         return self._found.pid if self._found and alive(self._found) else 0
 
     def shutdown(self) -> None:
-        self.ctl("quit")
+        # Circus refuses it while it is busy with another command or its own look at the watchers.
+        wait_until(lambda: self.ctl("quit").ok or not self.pid(), "quit is accepted", 40)
         self.wait_for_end()
 
     def wait_for_end(self, seconds: float = 40) -> None:
