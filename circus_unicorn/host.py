@@ -85,7 +85,7 @@ class Host:
         self._ordered: object = None
         self._told: dict[str, str] = {}
         self._restarts: list[Restart] = []
-        self._begun: list[Restart] = []
+        self._begun: list[Restart] | None = None
 
     @property
     def check_delay(self) -> float:
@@ -172,7 +172,10 @@ class Host:
         # Circus finds watchers by their names in lower case, and reads keys in lower case.
         lowered = {k: v.lower() if k == "watchers" else v for k, v in raw.items()}
         self.settings = parse(self._plugin.name, lowered, "watchers")
-        for error in [*self.settings.errors, *self._unusable(raw), *self._unknown(plugins)]:
+        unusable = self._unusable(raw)
+        for name in self.settings.programs if unusable else ():
+            self.settings.refusals.setdefault(name, unusable[0])
+        for error in [*self.settings.errors, *unusable, *self._unknown(plugins)]:
             logger.error(str(error))
 
     def _unusable(self, raw: dict[str, str]) -> list[ConfigError]:
@@ -244,16 +247,18 @@ class Host:
 
         `several` watchers are stopped and then started; that stop is no stop for a managed one.
         """
-        self._begun, self.restarting = [], several
+        begun: list[Restart] = []
+        self._begun, self.restarting = begun, several
         try:
-            yield self._begun
+            yield begun
         finally:
-            self._begun, self.restarting = [], False
+            self._begun, self.restarting = None, False
 
     def begin(self, watcher: ManagedWatcher) -> Any:
         """Ask for a handover; return the future of what became of it."""
         restart = Restart(self, watcher.program, self._refusal(watcher))
-        self._begun.append(restart)
+        if self._begun is not None:
+            self._begun.append(restart)
         if restart.look():
             self._restarts.append(restart)
             self.arbiter.loop.call_later(ACCEPTING, restart.accept)

@@ -67,6 +67,9 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         """Make this an ordinary watcher again: it is not managed any more."""
         for process in self.processes.values():
             process.unwatch()
+            heir = process.take_heir()
+            if heir:
+                heir.close()
         self._orphans.release()
         self.__class__ = Watcher
 

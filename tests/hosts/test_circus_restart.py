@@ -30,7 +30,7 @@ class FakeHost(Host):
         self.ledger = Ledger(lambda: self.now, lambda program: OLD, lambda record: None)
         self.ledger.driver_came()
         self.restarting = False
-        self._begun: list[Restart] = []
+        self._begun = None
         self._plugin = None
 
     def look(self) -> None:
@@ -39,7 +39,8 @@ class FakeHost(Host):
     def ask(self, program: str = "web", refusal: str = "") -> Restart:
         """Ask for a restart as `begin` does."""
         restart = Restart(self, program, refusal)
-        self._begun.append(restart)
+        if self._begun is not None:
+            self._begun.append(restart)
         self.restarts.append(restart)
         restart.look()
         return restart

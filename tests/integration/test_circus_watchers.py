@@ -283,6 +283,9 @@ def test_a_mistake_is_one_clear_line(host: CircusHost, web: Program, kind: str) 
     wait_until(web.answers, "web answers", 20)
     errors = [text for text in host.host_log().splitlines() if re.search(r"\[ERROR\] \[", text)]
     assert len(errors) == 1, errors
+    if kind == "space":
+        outcome = host.ctl("restart", "web")
+        assert not outcome.ok and "has a space" in outcome.text
     if kind == "numprocesses":
         masters = host.call("list", name="web")["pids"]
         outcome = host.ctl("restart", "web")
