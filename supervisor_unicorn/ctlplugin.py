@@ -25,6 +25,7 @@ def make_ctlplugin(controller: Controller, **config: str) -> UnicornControllerPl
     # supervisorctl looks for a command in the controller itself, then in its plugins, and its own
     # plugin is the first of those.
     controller.do_restart = plugin.do_restart
+    controller.do_help = plugin.explain
     return plugin
 
 
@@ -102,9 +103,22 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         except Fault as fault:
             self._fail(name, _why(fault))
 
+    def explain(self, arg: str) -> None:
+        """supervisorctl's `help`, for which it asks all plugins, and each says what it lacks."""
+        if arg == "unicorn":
+            self.help_unicorn()
+        else:
+            Controller.do_help(self.ctl, arg)
+
+    def do_help(self, arg: str) -> None:
+        """Our part of the help on all commands, or on one."""
+        if arg == "restart":
+            self.help_restart()
+        elif not arg:
+            ControllerPluginBase.do_help(self, arg)
+
     def help_restart(self) -> None:
-        """Print the help of `restart`: Supervisor's, and what is different."""
-        self._stock().help_restart()
+        """Print what is different. Supervisor asks every plugin for help, its own first."""
         self.ctl.output(
             "A running program that [rpcinterface:unicorn] manages is handed over to a new master"
             " without\nlosing a request; with --wait, restart returns when that is done, or fails."

@@ -17,13 +17,11 @@ from supervisor.process import EventListenerPool, ProcessGroupBase, Subprocess
 from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
 
-from unicorn_handover.driver import Order, Orders
 from unicorn_handover.errors import ConfigError, printable
-from unicorn_handover.ledger import Ledger
+from unicorn_handover.hostside import HostSide
 from unicorn_handover.options import Options, Settings, parse
 from unicorn_handover.record import MasterId, Record
 from unicorn_handover.servers import SERVERS, recognise
-from unicorn_handover.states import Phase
 from unicorn_handover.system import System
 
 from .events import DriverEvent, HandoverEvent
@@ -31,7 +29,6 @@ from .guard import guarded_callback
 from .process import DriverSubprocess, ManagedSubprocess
 
 SECTION = "rpcinterface:unicorn"
-WORTH_A_WARNING = (Phase.FAILED, Phase.FORCING, Phase.KILLING_OLD, Phase.KILLING_NEW)
 
 _hosts: weakref.WeakKeyDictionary[Supervisor, Host] = weakref.WeakKeyDictionary()
 
@@ -48,20 +45,17 @@ def host_for(supervisord: Supervisor, config: dict[str, str]) -> Host:
     return host
 
 
-class Host:
+class Host(HostSide):
     """Knows the managed programs and the driver of one supervisord."""
 
     def __init__(self, supervisord: Supervisor, settings: Settings, system: System) -> None:
-        self.system = system
+        super().__init__(system)
         self.settings = settings
         self.log = supervisord.options.logger
         self.programs: dict[str, ManagedSubprocess] = {}
-        self.ledger = Ledger(system.clock, self._master, self._changed)
         self._supervisord = supervisord
         self._drivers: list[DriverSubprocess] = []
         self._driver: DriverSubprocess | None = None
-        self._ordered: object = None
-        self._told: dict[str, str] = {}
 
     # -- which programs --------------------------------------------------------------------------
 
@@ -193,7 +187,7 @@ class Host:
             )
 
     def _tick(self, event: events.Tick5Event) -> None:
-        self.ledger.tick(self.absence())
+        self.tick()
 
     def become_subreaper(self) -> None:
         """Make supervisord the parent of the masters that re-executed masters leave behind."""
@@ -205,59 +199,59 @@ class Host:
                 "a restart; run it where prctl is allowed"
             )
 
-    def told_to_quit(self, program: str, pid: int) -> bool:
-        """True if a handover has told this master to quit."""
-        return self.ledger.was_told_to_quit(program, pid)
-
-    def adopted(self, program: str, new: MasterId) -> None:
-        """Take note of a program's new master."""
-        self.ledger.adopted(program, new)
-        self._send_orders()
-
-    def lost(self, program: str) -> None:
-        """Take note that a program has no master any more."""
-        self.ledger.lost(program, "the program ended")
-
-    def ending(self, program: str, reason: str) -> None:
-        """Let the driver go: the program's masters are about to be ended."""
-        self.ledger.cancel(program, reason)
-
     def wall_clock(self) -> float:
         """Seconds since the epoch, as Supervisor keeps its times."""
         return time.time()
 
-    def _master(self, program: str) -> MasterId | None:
+    # -- what the host side asks -----------------------------------------------------------------
+
+    def master(self, program: str) -> MasterId | None:
+        """The program's living master, or None."""
         process = self.programs.get(program)
         return process.master if process else None
+
+    def options(self, program: str) -> Options | None:
+        """The program's options, None if it is not managed."""
+        process = self.programs.get(program)
+        return process.handover_options if process else None
+
+    def settle(self, program: str) -> None:
+        """Reap the dead now, among them the old master."""
+        self._supervisord.reap()
+
+    def mark_output(self, program: str) -> None:
+        """Remember where the program's logs end."""
+        self.programs[program].mark_output()
+
+    def output(self, program: str, old: int) -> tuple[str, ...]:
+        """The last lines written since then by others than the master `old`."""
+        return self.programs[program].output(old)
+
+    def tell(self, text: str, warning: bool) -> None:
+        """Write a line to supervisord's log."""
+        (self.log.warn if warning else self.log.info)(text)
+
+    def publish(self, record: Record) -> None:
+        """Notify the event listeners."""
+        events.notify(HandoverEvent(record))
 
     # -- the driver ------------------------------------------------------------------------------
 
     def driver_said(self, driver: DriverSubprocess, message: dict[str, Any]) -> None:
         """Take a message from the driver: that it is there, or a record."""
-        if "record" not in message:
-            if self._driver is not None and self._driver is not driver:
-                self.log.warn(f"{driver.config.name}: a second driver is not needed; numprocs = 1")
-                return
+        if "record" in message:
+            self.take(message["record"])
+        elif self._driver is not None and self._driver is not driver:
+            self.log.warn(f"{driver.config.name}: a second driver is not needed; numprocs = 1")
+        elif driver.channel:
             self._driver = driver
-            self.ledger.driver_came()
-            self._send_orders()
-            return
-        record = Record.from_json(message["record"])
-        process = self.programs.get(record.program)
-        if process and record.phase is Phase.RE_EXECUTING:
-            process.mark_output()
-        if process and record.phase is Phase.FAILED and record.signalled:
-            record = record.but(output=process.output(record.old.pid))
-        if record.phase is Phase.DONE:
-            self._supervisord.reap()  # the old master is dead: adopt before anybody is told
-        self.ledger.report(record)
+            self.driver_came(driver.channel)
 
-    def driver_went(self, driver: DriverSubprocess) -> None:
+    def driver_ended(self, driver: DriverSubprocess) -> None:
         """Take note that a driver ended."""
         if driver is self._driver:
             self._driver = None
-            self._ordered = None
-            self.ledger.driver_went()
+            self.driver_went()
 
     def absence(self) -> str:
         """Why there is no driver, and what to do."""
@@ -268,11 +262,6 @@ class Host:
         if self.ledger.driver_is_there:
             return f"the driver {name} does not answer; `supervisorctl restart {name}`"
         return f"the driver {name} is not running; look at its log and `supervisorctl start {name}`"
-
-    def stranded(self, record: Record | None) -> str:
-        """What to tell a caller whose handover has no driver."""
-        phase = record.phase if record else Phase.REQUESTED
-        return f"{self.absence()}; it will go on with the handover, which is {phase.value}"
 
     def is_driver(self, process: Subprocess) -> bool:
         """True for the event listener that drives the handovers."""
@@ -288,52 +277,3 @@ class Host:
     def _comes(self, driver: DriverSubprocess, coming: tuple[int, ...]) -> bool:
         exited = driver.state == ProcessStates.EXITED
         return driver.state in coming or (exited and bool(driver.config.autorestart))
-
-    def _changed(self, record: Record) -> None:
-        """A handover began, moved on or ended: log it, publish it, and keep the driver informed."""
-        text = describe(record)
-        if text == self._told.get(record.program):
-            return
-        self._told[record.program] = text
-        if record.phase in WORTH_A_WARNING:
-            self.log.warn(text)
-        else:
-            self.log.info(text)
-        self._send_orders()
-        events.notify(HandoverEvent(record))
-
-    def wish(self, program: str, wish: str) -> str:
-        """Pass the operator's wish ("rollback", "promote") on; return why it cannot be, or ""."""
-        refusal = self.ledger.wish(program, wish)
-        self._send_orders()
-        return refusal
-
-    def _send_orders(self) -> None:
-        """Give the driver the list of handovers, if it is not what it was given last."""
-        channel = self._driver.channel if self._driver else None
-        if channel is None:
-            return
-        orders = [
-            Order(
-                record,
-                self.programs[record.program].handover_options,
-                self.ledger.page(record.program).wish,
-            )
-            for record in self.ledger.running()
-            if record.program in self.programs
-        ]
-        ordered = [(o.record.key, o.wish) for o in orders]
-        if ordered != self._ordered:
-            self._ordered = ordered
-            channel.say(Orders(orders, self.settings.max_handovers).to_json())
-
-
-def describe(record: Record) -> str:
-    """One log line for a record's phase."""
-    new = f" -> {record.new.pid}" if record.new else ""
-    ready = f", {record.ready} of {record.total} workers ready" if record.total else ""
-    reason = f": {printable(record.reason, 400)}" if record.reason else ""
-    return (
-        f"handover {record.number} of {record.program}: {record.phase.value} "
-        f"(pid {record.old.pid}{new}{ready}){reason}"
-    )

@@ -10,7 +10,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from supervisor.dispatchers import POutputDispatcher
-from supervisor.options import ProcessConfig, decode_wait_status, make_namespec, readFile
+from supervisor.options import ProcessConfig, decode_wait_status, make_namespec
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
 
@@ -18,7 +18,7 @@ from unicorn_handover import family
 from unicorn_handover.channel import HostEnd
 from unicorn_handover.options import Options
 from unicorn_handover.orphans import Orphans
-from unicorn_handover.output import excerpt
+from unicorn_handover.output import Logs
 from unicorn_handover.record import MasterId
 from unicorn_handover.system import Process
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from .host import Host
 
 CHANNEL_FD = 3  # the driver's end of the channel
-OUTPUT_BYTES = 1 << 16  # of a log that are read for the operator, from its end
 
 
 class ManagedSubprocess(Subprocess):  # type: ignore[misc]
@@ -43,7 +42,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._process_group = 0
         self._heirs: list[Process] = []
         self._orphans = Orphans(host.system, lambda text: host.log.warn(f"{config.name}: {text}"))
-        self._output_marks: dict[str, int] = {}
+        self._logs = Logs()
 
     @property
     def namespec(self) -> str:
@@ -213,18 +212,12 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
 
     def mark_output(self) -> None:
         """Remember where the logs end now, so that `output` gives only what is written later."""
-        self._output_marks = {
-            path: os.path.getsize(path) for path in self._log_files() if os.path.isfile(path)
-        }
+        self._logs.mark(self._log_files())
 
     def output(self, old: int) -> tuple[str, ...]:
         """The last lines that others than the master `old` wrote since `mark_output`."""
         self._take_waiting_output()
-        for path in self._log_files():
-            lines = excerpt(self._text_since_mark(path), old)
-            if lines:
-                return lines
-        return ()
+        return self._logs.excerpt(self._log_files(), old)
 
     def _take_waiting_output(self) -> None:
         """Log what is in the pipes now.
@@ -243,16 +236,6 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         config = self.config
         stderr = config.stdout_logfile if config.redirect_stderr else config.stderr_logfile
         return [path for path in (stderr, config.stdout_logfile) if isinstance(path, str)]
-
-    def _text_since_mark(self, path: str) -> str:
-        try:
-            size = os.path.getsize(path)
-            mark = self._output_marks.get(path, 0)
-            start = max(size - OUTPUT_BYTES, mark if mark <= size else 0)  # smaller: it was rotated
-            data = readFile(path, start, OUTPUT_BYTES) if start < size else b""
-        except (OSError, ValueError):
-            return ""
-        return str(data.decode("utf-8", "replace"))
 
     def _guarded(self, act: Any, *arguments: Any) -> Any:
         return guarded(self._host.log, act, *arguments)
@@ -310,7 +293,7 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
             with contextlib.suppress(Exception):
                 self.config.options.poller.unregister_readable(channel.fileno())
             channel.close()
-        guarded(self._host.log, self._host.driver_went, self)
+        guarded(self._host.log, self._host.driver_ended, self)
         # The loop would let up to a second pass before it looks at this process again, and a soak
         # whose new master dies now has nobody to bring the old workers back.
         self.transition()

@@ -8,8 +8,8 @@ from supervisor.options import ProcessException
 from supervisor.states import RUNNING_STATES
 
 from unicorn_handover.errors import Refused, printable
+from unicorn_handover.hostside import ACCEPTING, looked_at
 from unicorn_handover.record import Record
-from unicorn_handover.states import Phase
 
 from .host import Host
 from .process import ManagedSubprocess
@@ -18,7 +18,6 @@ from .process import ManagedSubprocess
 # what changes an answer wakes it; a longer pause would let that wake-up pass, and the next one may
 # be a second later. With 0 the loop would spin (http.py, `deferring_http_channel.writable`).
 NOT_BEFORE = 0.001
-ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
 
 
 class Restart:
@@ -35,20 +34,13 @@ class Restart:
 
     def record(self) -> Record | None:
         """The handover, or None while it waits behind another. Raises Refused if it never comes."""
-        ledger = self._host.ledger
-        ledger.tick(self._host.absence())
-        record = ledger.find(self._program, self.number)
-        if record is None and ledger.page(self._program).following != self.number:
-            raise Refused("it was waiting behind a handover that was cancelled")
-        if ledger.driver_is_overdue and not (record and record.phase.final):
-            raise Refused(self._host.stranded(record))
-        return record
+        self._host.tick()
+        return self._host.handover(self._program, self.number)
 
     def accepted(self) -> bool:
         """True once the driver has looked at it, or it took longer than a caller is to be held."""
-        record = self.record()
-        looked_at = record is None or record.phase not in (Phase.REQUESTED, Phase.CHECKING)
-        return looked_at or self._host.system.clock() >= self._asked + ACCEPTING
+        late = self._host.system.clock() >= self._asked + ACCEPTING
+        return late or looked_at(self.record())
 
 
 def is_running(process: ManagedSubprocess) -> bool:

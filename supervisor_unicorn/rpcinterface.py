@@ -12,7 +12,6 @@ from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import Faults, RPCError
 
 from unicorn_handover.errors import Refused, printable
-from unicorn_handover.progress import struct
 
 from .host import Host, host_for
 from .process import ManagedSubprocess
@@ -113,20 +112,8 @@ class UnicornNamespaceRPCInterface:
         return process
 
     def _status(self, process: ManagedSubprocess) -> dict[str, Any]:
-        page = self._host.ledger.page(process.namespec)
-        running = page.running
-        now = self._host.system.clock()
-        return {
-            "name": process.namespec,
-            "phase": running.phase.value if running else "idle",
-            "pid": process.pid,
-            "state": process.state,
-            "running": struct(running, now) if running else {},
-            "following": page.following,
-            "ended": [struct(record, now) for record in page.ended],
-            "changes": page.changes,
-            "stranded": self._host.stranded(running) if self._host.ledger.driver_is_overdue else "",
-        }
+        program = {"name": process.namespec, "pid": process.pid, "state": process.state}
+        return {**program, **self._host.status(process.namespec)}
 
 
 def _deferred(interface: object, onwait: Callable[[], Any]) -> Callable[[], Any]:

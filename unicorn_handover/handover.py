@@ -44,7 +44,7 @@ class Handover:
         self._check: Check | None = None
         self._restoration: Restoration | None = None
         self._first_children: frozenset[int] = frozenset()
-        self._forked: set[int] = set()
+        self._about_to_exec: set[int] = set()
         self._usr2_at = 0.0
         self._seen: dict[tuple[int, int], Process] = {}
         self._workers = Workers(frozenset(), frozenset())
@@ -141,15 +141,20 @@ class Handover:
             yield Event.NEW_FOUND
             return
         now = set(self._system.children(self._old.pid))
-        missing = self._forked - now
-        self._forked |= now - self._first_children
+        vanished = self._about_to_exec - now
+        self._about_to_exec = {pid for pid in now if self._may_exec(pid)}
         # A child that came and went, while every child of before is still there, is no worker's.
-        if missing and self._first_children <= now:
+        if vanished and self._first_children <= now:
             yield Event.RE_EXEC_FAILED
         # gunicorn ignores USR2 until it has noticed, within 1 s, that the master before it is gone.
-        # Sending it again is safe: while the child lives, both servers refuse a second one.
-        elif self._system.clock() >= self._usr2_at + AGAIN_PAUSE:
+        # Not while a child may still exec: if that one fails, the second USR2 would start another.
+        elif not self._about_to_exec and self._system.clock() >= self._usr2_at + AGAIN_PAUSE:
             self._send_re_exec()
+
+    def _may_exec(self, pid: int) -> bool:
+        """True for a fork of the master that is still as the master was; workers drop its USR2."""
+        stat, masks = self._system.stat(pid), self._system.signal_masks(pid)
+        return bool(stat and stat.forked_only and masks and masks.catches(RE_EXEC))
 
     def _boot(self) -> Iterator[Event]:
         self._count()

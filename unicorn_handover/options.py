@@ -69,6 +69,8 @@ class _Parser:
             self._error(self.listing, "names nothing", "list the programs to manage", ())
         common: dict[str, object] = {}
         own: dict[str, dict[str, object]] = {name: {} for name in self.names}
+        # Both hosts' parsers make a key's letters small.
+        spelt = {name.lower(): name for name in self.names}
         limit = 0
         for key, value in self.raw.items():
             if key == self.listing:
@@ -77,6 +79,7 @@ class _Parser:
                 limit = self._limit(key, value)
             elif "." in key:
                 name, _, option = key.rpartition(".")
+                name = spelt.get(name.lower(), name)
                 self._read(key, option, value, own.get(name), (name,))
             else:
                 self._read(key, key, value, common, self.names)
@@ -104,8 +107,10 @@ class _Parser:
             return
         reader = _READERS.get(option)
         if reader is None:
-            known = ", ".join(f.name for f in fields(Options))
-            self._error(printable(key, 60), "unknown option", f"the options are {known}", concerned)
+            known = [f.name for f in fields(Options)]
+            known += ["max_handovers"] if option == key else []
+            fix = f"the options are {', '.join(known)}"
+            self._error(printable(key, 60), "unknown option", fix, concerned)
             return
         try:
             into[option] = reader(value.strip())

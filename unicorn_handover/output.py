@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 
 from .errors import printable
 
 LINES = 10
+TAIL_BYTES = 1 << 16  # of a log that are read, from its end
 FRAME = re.compile(  # a line of a Ruby or a Python back trace that does not hold its message
     r"\s*(from )?\S+:\d+:in [`'].*'"
     r"|Traceback \(most recent call last\):"
@@ -14,6 +17,31 @@ FRAME = re.compile(  # a line of a Ruby or a Python back trace that does not hol
     r"|  File .*"
     r"|    .*"
 )
+
+
+class Logs:
+    """The log files of one program, from a mark on."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, int] = {}
+
+    def mark(self, paths: Iterable[str]) -> None:
+        """Remember where the files end now."""
+        self._marks = {path: os.path.getsize(path) for path in paths if os.path.isfile(path)}
+
+    def excerpt(self, paths: Iterable[str], old: int) -> tuple[str, ...]:
+        """The excerpt of the first file that has one, of what was written since the mark."""
+        return next((lines for path in paths if (lines := excerpt(self._since(path), old))), ())
+
+    def _since(self, path: str) -> str:
+        try:
+            with open(path, "rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                mark = self._marks.get(path, 0)
+                file.seek(max(size - TAIL_BYTES, mark if mark <= size else 0))  # it was rotated
+                return file.read(TAIL_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return ""
 
 
 def excerpt(text: str, old: int) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def check(system: System, master: Process, server: Server) -> None:
             "starting, or this is not its master; try again when it serves"
         )
     _refuse_second_master(system, master)
-    _refuse_missing_paths(system, master)
+    _refuse_missing_paths(system, master, server)
 
 
 def _refuse_second_master(system: System, master: Process) -> None:
@@ -46,8 +46,8 @@ def _refuse_second_master(system: System, master: Process) -> None:
             )
 
 
-def _refuse_missing_paths(system: System, master: Process) -> None:
-    folder = system.working_directory(master.pid)
+def _refuse_missing_paths(system: System, master: Process, server: Server) -> None:
+    folder = server.folder(system, master.pid)
     if folder and not os.path.isdir(folder):
         raise Refused(
             f"the working directory of pid {master.pid}, {printable(folder)}, is gone, and "

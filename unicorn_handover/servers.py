@@ -38,6 +38,7 @@ class Server:
     is_successor(system, pid, old): whether an exec'd process is the new master that `old` started.
     readiness(system, pid): what a child of a master is.
     all_forked(system, pid): whether a master has started all its workers; None if unknowable.
+    folder(system, pid): the directory that a master re-executes itself in, "" if unknowable.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Server:
     is_successor: Callable[[System, int, int], bool]
     readiness: Callable[[System, int], Readiness]
     all_forked: Callable[[System, int], bool | None]
+    folder: Callable[[System, int], str]
 
 
 def recognise(words: Sequence[str]) -> Server | None:
@@ -138,6 +140,20 @@ def _unicorn_all_forked(system: System, pid: int) -> bool | None:
     return re.match(r"\S+ master", system.command_line(pid)[0]) is not None
 
 
+def _unicorn_folder(system: System, pid: int) -> str:
+    # `working_directory` takes the place of the directory that unicorn was started in (Configurator
+    # #working_directory), and is often a link to the newest release, whatever became of the first.
+    words = " ".join(system.command_line(pid)).split()
+    files = [path for option, path in zip(words, words[1:]) if option in ("-c", "--config-file")]
+    settings = system.text_of(files[-1]) if files and files[-1].startswith("/") else ""
+    named = re.findall(r"^\s*working_directory\b[\s(]*(?:([\"'])(.*?)\1)?", settings, re.MULTILINE)
+    return named[-1][1] if named else system.working_directory(pid)
+
+
+def _gunicorn_folder(system: System, pid: int) -> str:
+    return system.working_directory(pid)
+
+
 def _gunicorn_is_master(words: Sequence[str]) -> bool:
     if words[:1] and words[0].startswith("gunicorn: master"):  # with setproctitle installed
         return True
@@ -184,6 +200,7 @@ SERVERS = {
         is_successor=_unicorn_is_successor,
         readiness=_unicorn_readiness,
         all_forked=_unicorn_all_forked,
+        folder=_unicorn_folder,
     ),
     "gunicorn": Server(
         name="gunicorn",
@@ -194,5 +211,6 @@ SERVERS = {
         is_successor=_gunicorn_is_successor,
         readiness=_gunicorn_readiness,
         all_forked=_gunicorn_all_forked,
+        folder=_gunicorn_folder,
     ),
 }

@@ -173,6 +173,10 @@ class System:
             return psutil.Process(pid).cwd()
         return ""
 
+    def text_of(self, path: str) -> str:
+        """The text of a small file, "" if it cannot be read."""
+        return _read(path).decode("utf-8", "replace")
+
     def is_socket(self, pid: int, descriptor: int) -> bool:
         """True if this open descriptor of a process is a socket."""
         try:

@@ -70,6 +70,7 @@ class FakeSystem:
     def __init__(self) -> None:
         self.now = 1000.0
         self.processes: dict[int, Fake] = {}
+        self.files: dict[str, str] = {}
         self.signals: list[tuple[str, int]] = []
         self.open_handles = 0
         self._pids = itertools.count(100)
@@ -151,6 +152,9 @@ class FakeSystem:
     def working_directory(self, pid: int) -> str:
         fake = self.processes.get(pid)
         return fake.cwd if fake else ""
+
+    def text_of(self, path: str) -> str:
+        return self.files.get(path, "")
 
     def is_socket(self, pid: int, descriptor: int) -> bool:
         fake = self.processes.get(pid)

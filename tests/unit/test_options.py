@@ -109,6 +109,7 @@ def test_an_unknown_option_is_told_all_that_there_are(key: str) -> None:
     assert line.startswith(f"[{SECTION}] {key}: ")
     if not key.startswith("programs."):
         known = "server, boot_timeout, soak, check, drain_timeout, pidfile"
+        known += "" if "." in key else ", max_handovers"
         assert line.endswith(f"unknown option; the options are {known}")
 
 

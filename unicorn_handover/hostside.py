@@ -1,0 +1,208 @@
+"""The host side: what supervisord and circusd do in the same way, within their own loops.
+
+Nothing here blocks or polls. What differs - the programs, the log, the events - each host adds.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+from .channel import HostEnd
+from .driver import Order, Orders
+from .errors import Refused, printable
+from .ledger import Ledger
+from .options import Options, Settings
+from .progress import struct
+from .record import MasterId, Record
+from .states import Phase
+from .system import System
+
+ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
+WORTH_A_WARNING = (Phase.FAILED, Phase.FORCING, Phase.KILLING_OLD, Phase.KILLING_NEW)
+
+
+class HostSide(abc.ABC):
+    """Keeps the ledger of one host's programs, and speaks with the driver.
+
+    Programs go by the names that the host's own commands know them by.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.settings = Settings({})
+        self.ledger = Ledger(system.clock, self.master, self._changed)
+        self._channel: HostEnd | None = None
+        self._ordered: object = None
+        self._told: dict[str, str] = {}
+
+    # -- what each host adds ---------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def master(self, program: str) -> MasterId | None:
+        """The program's living master, or None."""
+
+    @abc.abstractmethod
+    def options(self, program: str) -> Options | None:
+        """The program's options, None if it is not managed."""
+
+    @abc.abstractmethod
+    def settle(self, program: str) -> None:
+        """Adopt the program's new master now, if the old one is dead."""
+
+    @abc.abstractmethod
+    def mark_output(self, program: str) -> None:
+        """Remember where the program's output ends."""
+
+    @abc.abstractmethod
+    def output(self, program: str, old: int) -> tuple[str, ...]:
+        """The last lines written since then by others than the master `old`."""
+
+    @abc.abstractmethod
+    def tell(self, text: str, warning: bool) -> None:
+        """Write a line to the host's log."""
+
+    @abc.abstractmethod
+    def publish(self, record: Record) -> None:
+        """Send the host's event for a handover that entered a phase."""
+
+    @abc.abstractmethod
+    def absence(self) -> str:
+        """Why there is no driver, and what to do."""
+
+    # -- the driver ------------------------------------------------------------------------------
+
+    def driver_came(self, channel: HostEnd) -> None:
+        """Take note that a driver is there, and give it what is to be driven."""
+        self._channel, self._ordered = channel, None
+        self.ledger.driver_came()
+        self._send_orders()
+
+    def driver_went(self) -> None:
+        """Take note that the driver has gone."""
+        if self._channel:
+            self._channel, self._ordered = None, None
+            self.ledger.driver_went()
+
+    def take(self, fields: dict[str, Any]) -> None:
+        """Take a record from the driver. Raises KeyError, TypeError or ValueError if it is none."""
+        record = Record.from_json(fields)
+        if self.options(record.program) is None:
+            return
+        if record.phase is Phase.RE_EXECUTING:
+            self.mark_output(record.program)
+        if record.phase is Phase.DONE:  # the old master is dead: adopt before anybody is told
+            self.settle(record.program)
+        self.ledger.report(record.but(output=self._output(record)))
+
+    def _output(self, record: Record) -> tuple[str, ...]:
+        """What was written until it failed; what the backing out makes them write tells nothing."""
+        if not record.reason or not record.signalled:
+            return ()
+        known = self.ledger.find(record.program, record.number)
+        if known and known.output:
+            return known.output
+        return self.output(record.program, record.old.pid)
+
+    def _send_orders(self) -> None:
+        """Give the driver the list of handovers, if it is not what it was given last."""
+        if self._channel is None:
+            return
+        orders = [
+            Order(record, options, self.ledger.page(record.program).wish)
+            for record in self.ledger.running()
+            for options in [self.options(record.program)]
+            if options is not None
+        ]
+        ordered = [(order.record.key, order.wish) for order in orders]
+        if ordered != self._ordered:
+            self._ordered = ordered
+            self._channel.say(Orders(orders, self.settings.max_handovers).to_json())
+
+    def _changed(self, record: Record) -> None:
+        """A handover began, moved on or ended: log it, publish it, and keep the driver informed."""
+        text = describe(record)
+        if text != self._told.get(record.program):
+            self._told[record.program] = text
+            self.tell(text, record.phase in WORTH_A_WARNING)
+            self.publish(record)
+        self._send_orders()
+
+    # -- what the programs tell ------------------------------------------------------------------
+
+    def told_to_quit(self, program: str, pid: int) -> bool:
+        """True if a handover has told this master to quit."""
+        return self.ledger.was_told_to_quit(program, pid)
+
+    def adopted(self, program: str, new: MasterId) -> None:
+        """Take note of a program's new master."""
+        self.ledger.adopted(program, new)
+        self._send_orders()
+
+    def lost(self, program: str) -> None:
+        """Take note that a program has no master any more."""
+        self.ledger.lost(program, "the program ended")
+
+    def ending(self, program: str, reason: str) -> None:
+        """Let the driver go: the program's masters are about to be ended."""
+        self.ledger.cancel(program, reason)
+
+    # -- what callers ask ------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Tell the callers if the driver stays away."""
+        self.ledger.tick(self.absence())
+
+    def wish(self, program: str, wish: str) -> str:
+        """Pass the operator's wish ("rollback", "promote") on; return why it cannot be, or ""."""
+        refusal = self.ledger.wish(program, wish)
+        self._send_orders()
+        return refusal
+
+    def handover(self, program: str, number: int) -> Record | None:
+        """The handover that a caller waits for, or None while it waits behind another one.
+
+        Raises Refused if it never comes, or has no driver.
+        """
+        record = self.ledger.find(program, number)
+        if record and record.phase.final:
+            return record
+        if record is None and self.ledger.page(program).following != number:
+            raise Refused("it was waiting behind a handover that was cancelled")
+        if self.ledger.driver_is_overdue:
+            raise Refused(self.stranded(program))
+        return record
+
+    def stranded(self, program: str) -> str:
+        """What to tell a caller whose handover has no driver."""
+        running = self.ledger.page(program).running
+        phase = running.phase if running else Phase.REQUESTED
+        return f"{self.absence()}; it will go on with the handover, which is {phase.value}"
+
+    def status(self, program: str) -> dict[str, Any]:
+        """What the status commands show of a program's handovers, in plain types."""
+        page, now = self.ledger.page(program), self.system.clock()
+        return {
+            "phase": page.running.phase.value if page.running else "idle",
+            "running": struct(page.running, now) if page.running else {},
+            "following": page.following,
+            "ended": [struct(record, now) for record in page.ended],
+            "changes": page.changes,
+            "stranded": self.stranded(program) if self.ledger.driver_is_overdue else "",
+        }
+
+
+def looked_at(record: Record | None) -> bool:
+    """True once the driver has looked at a handover, or it waits behind one that it drives."""
+    return record is None or record.phase not in (Phase.REQUESTED, Phase.CHECKING)
+
+
+def describe(record: Record) -> str:
+    """One log line for a record's phase."""
+    new = f" -> {record.new.pid}" if record.new else ""
+    ready = f", {record.ready} of {record.total} workers ready" if record.total else ""
+    reason = f": {printable(record.reason, 400)}" if record.reason else ""
+    return (
+        f"handover {record.number} of {record.program}: {record.phase.value} "
+        f"(pid {record.old.pid}{new}{ready}){reason}"
+    )
