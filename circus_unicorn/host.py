@@ -22,26 +22,24 @@ from circus.util import check_future_exception_and_log, parse_env_dict
 from circus.watcher import Watcher
 from tornado.concurrent import Future
 
-from unicorn_handover.channel import HostEnd
-from unicorn_handover.driver import Order, Orders
 from unicorn_handover.errors import ConfigError, printable
-from unicorn_handover.ledger import DRIVER_GRACE, TOLD_TO_QUIT, Ledger
-from unicorn_handover.options import Settings, names_in, parse
+from unicorn_handover.hostside import ACCEPTING, HostSide
+from unicorn_handover.ledger import DRIVER_GRACE
+from unicorn_handover.options import Options, Settings, names_in, parse
 from unicorn_handover.progress import struct
 from unicorn_handover.record import MasterId, Record
 from unicorn_handover.servers import SERVERS, recognise
-from unicorn_handover.states import Phase
 from unicorn_handover.system import System
 
+from .channel import LoopEnd
 from .controller import RestartCommand, UnicornCommand
 from .plugin import NAME, peer
-from .restart import ACCEPTING, Restart
+from .restart import Restart
 from .watcher import ManagedWatcher, PluginWatcher
 
 PLUGIN = "circus_unicorn.UnicornPlugin"
 NOT_OURS = ("active", "__name__")  # what Circus itself puts among a plugin's options
 PLUGIN_LOOKS, PLUGIN_PAUSE = 100, 0.1  # seconds
-WORTH_A_WARNING = (Phase.FAILED, Phase.FORCING, Phase.KILLING_OLD, Phase.KILLING_NEW)
 
 _host: Host | None = None  # of this process; it outlives the arbiters, of which a restart makes one
 
@@ -67,23 +65,19 @@ def _arbiter() -> Arbiter | None:
     return None
 
 
-class Host:
+class Host(HostSide):
     """Knows the managed watchers and the driver of one circusd."""
 
     arbiter: Arbiter
 
     def __init__(self, system: System) -> None:
-        self.system = system
-        self.settings = Settings({})
+        super().__init__(system)
         self.watchers: dict[str, ManagedWatcher] = {}
-        self.ledger = Ledger(system.clock, self._master, self._changed)
         self.driver = 0  # its pid
         self.restarting = False  # while Circus begins to stop watchers, to start them again
         self._plugin: Watcher | None = None
         self._raw: dict[str, str] | None = None
-        self._channel: HostEnd | None = None
-        self._ordered: object = None
-        self._told: dict[str, str] = {}
+        self._end: LoopEnd | None = None
         self._restarts: list[Restart] = []
         self._begun: list[Restart] | None = None
 
@@ -107,7 +101,7 @@ class Host:
         commands[UnicornCommand.name] = UnicornCommand(self)
         for name in ("restart", "reload"):
             commands[name] = RestartCommand(commands[name], self)
-        self.arbiter.loop.call_later(DRIVER_GRACE, self._tick)
+        self.arbiter.loop.call_later(DRIVER_GRACE, self.tick)
         left, self.watchers = self.watchers, {}
         self._look_for_plugin(PLUGIN_LOOKS)
         for name, watcher in left.items():
@@ -290,33 +284,69 @@ class Host:
     def _look_at_restarts(self) -> None:
         self._restarts = [restart for restart in self._restarts if restart.look()]
 
-    # -- what the watchers tell ------------------------------------------------------------------
+    def tick(self) -> None:
+        """Tell the callers if the driver stays away."""
+        super().tick()
+        self._look_at_restarts()
 
     def is_running(self, program: str) -> bool:
         """True while a handover of this program is under way."""
         return self.ledger.page(program).running is not None
 
-    def told_to_quit(self, program: str) -> bool:
-        """True if a handover has told this program's old master to quit."""
-        running = self.ledger.page(program).running
-        return running is not None and running.phase in TOLD_TO_QUIT
+    # -- what the host side asks -----------------------------------------------------------------
 
-    def adopted(self, program: str, new: MasterId) -> None:
-        """Take note of a program's new master."""
-        self.ledger.adopted(program, new)
-        self._send_orders()
-
-    def lost(self, program: str) -> None:
-        """Take note that a program has no master any more."""
-        self.ledger.lost(program, "the program ended")
-
-    def ending(self, program: str, reason: str) -> None:
-        """Let the driver go: the program's masters are about to be ended."""
-        self.ledger.cancel(program, reason)
-
-    def _master(self, program: str) -> MasterId | None:
+    def master(self, program: str) -> MasterId | None:
+        """The program's living master, or None."""
         watcher = self.watchers.get(program)
         return None if watcher is None else watcher.master
+
+    def options(self, program: str) -> Options | None:
+        """The program's options, None if it is not managed."""
+        watcher = self.watchers.get(program)
+        return None if watcher is None else watcher.handover_options
+
+    def settle(self, program: str) -> None:
+        """Adopt the program's new master now, if the old one is dead."""
+        for process in list(self.watchers[program].processes.values()):
+            process.settle()
+
+    def mark_output(self, program: str) -> None:
+        """Remember where the program's logs end."""
+        self.watchers[program].output.mark()
+
+    def output(self, program: str, old: int) -> tuple[str, ...]:
+        """The last lines written since then by others than the master `old`."""
+        return self.watchers[program].output.excerpt(old)
+
+    def tell(self, text: str, warning: bool) -> None:
+        """Write a line to circusd's log."""
+        (logger.warning if warning else logger.info)(text)
+
+    def publish(self, record: Record) -> None:
+        """Publish a watcher's `handover` event."""
+        watcher = self.watchers.get(record.program)
+        if watcher is not None:
+            event = struct(record, self.system.clock())
+            watcher.notify_event("handover", {**event, "time": time.time()})
+
+    def absence(self) -> str:
+        """Why there is no driver, and what to do."""
+        if self._plugin is None:
+            return f"there is no plugin that uses {PLUGIN}; add it to circusd's configuration"
+        name = self._plugin.name
+        if self.driver:
+            return f"the driver {name} does not answer; `circusctl restart {name}`"
+        return f"the driver {name} is not running; look at its log and `circusctl start {name}`"
+
+    def status(self, program: str) -> dict[str, Any]:
+        """What `circus_unicorn status` shows of a watcher."""
+        watcher, master = self.watchers[program], self.master(program)
+        known = {"name": watcher.name, "pid": master.pid if master else 0}
+        return {**known, "state": watcher.status(), **super().status(program)}
+
+    def _changed(self, record: Record) -> None:
+        super()._changed(record)
+        self._look_at_restarts()
 
     # -- the driver ------------------------------------------------------------------------------
 
@@ -335,128 +365,29 @@ class Host:
             channel.close()
             raise MessageError(f"pid {pid} is not the plugin that circusd started")
         self._disconnect()
-        self.driver = pid
-        self._channel = HostEnd(channel, self._hear, logger.error)
-        self.arbiter.loop.add_handler(channel, self._on_channel, self.arbiter.loop.READ)
-        self.ledger.driver_came()
-        self._send_orders()
-
-    def _on_channel(self, channel: socket.socket, events: int) -> None:
-        if self._channel is None or self._channel.fileno() != channel.fileno():
-            return
-        if not self._channel.read():
-            self._disconnect()
-            self.arbiter.loop.call_later(DRIVER_GRACE, self._tick)
-            return
-        self._channel.flush()
-        self._wait_for_channel()
-
-    def _wait_for_channel(self) -> None:
-        if self._channel:
-            loop = self.arbiter.loop
-            events = loop.READ | (loop.WRITE if self._channel.has_more else 0)
-            loop.update_handler(self._channel.fileno(), events)
-
-    def _disconnect(self) -> None:
-        channel, self._channel, self._ordered, self.driver = self._channel, None, None, 0
-        if channel:
-            self.arbiter.loop.remove_handler(channel.fileno())
-            channel.close()
-            self.ledger.driver_went()
+        self.driver, self._end = pid, LoopEnd(channel, self.arbiter.loop, self._hear, self._went)
+        self.driver_came(self._end)
 
     def _hear(self, message: dict[str, Any]) -> None:
-        """Take a record from the driver."""
-        if "record" not in message:  # its greeting
-            return
-        record = Record.from_json(message["record"])
-        watcher = self.watchers.get(record.program)
-        if watcher is not None and record.phase is Phase.RE_EXECUTING:
-            watcher.output.mark()
-        if watcher is not None and record.phase is Phase.FAILED and record.signalled:
-            record = record.but(output=watcher.output.excerpt(record.old.pid))
-        if watcher is not None and record.phase is Phase.DONE and watcher.process:
-            watcher.process.settle()  # adopt before anybody is told
-        self.ledger.report(record)
+        if "record" in message:  # and not the driver's greeting
+            self.take(message["record"])
+
+    def _went(self, end: LoopEnd) -> None:
+        if end is self._end:
+            self._disconnect()
+            self.arbiter.loop.call_later(DRIVER_GRACE, self.tick)
+
+    def _disconnect(self) -> None:
+        end, self._end, self.driver = self._end, None, 0
+        if end:
+            end.close()
+            self.driver_went()
 
     @property
     def _driver_will_come(self) -> bool:
         return self._plugin is not None and not (
             self._plugin.is_stopped() or self._plugin.is_stopping()
         )
-
-    def absence(self) -> str:
-        """Why there is no driver, and what to do."""
-        if self._plugin is None:
-            return f"there is no plugin that uses {PLUGIN}; add it to circusd's configuration"
-        name = self._plugin.name
-        return f"the driver {name} is not running; look at its log and `circusctl start {name}`"
-
-    def stranded(self, record: Record | None) -> str:
-        """What to tell a caller whose handover has no driver."""
-        phase = record.phase if record else Phase.REQUESTED
-        return f"{self.absence()}; it will go on with the handover, which is {phase.value}"
-
-    def _tick(self) -> None:
-        """Tell the callers if the driver stays away."""
-        self.ledger.tick(self.absence())
-        self._look_at_restarts()
-
-    def _changed(self, record: Record) -> None:
-        """A handover began, moved on or ended: log it, publish it, and keep the driver informed."""
-        text = describe(record)
-        if text != self._told.get(record.program):
-            self._told[record.program] = text
-            (logger.warning if record.phase in WORTH_A_WARNING else logger.info)(text)
-            self._publish(record)
-        self._send_orders()
-        self._look_at_restarts()
-
-    def _publish(self, record: Record) -> None:
-        watcher = self.watchers.get(record.program)
-        if watcher is not None:
-            now = self.system.clock()
-            watcher.notify_event("handover", {**struct(record, now), "time": time.time()})
-
-    def wish(self, program: str, wish: str) -> str:
-        """Pass the operator's wish ("rollback", "promote") on; return why it cannot be, or ""."""
-        refusal = self.ledger.wish(program, wish)
-        self._send_orders()
-        return refusal
-
-    def _send_orders(self) -> None:
-        """Give the driver the list of handovers, if it is not what it was given last."""
-        if self._channel is None:
-            return
-        orders = [
-            Order(
-                record,
-                self.watchers[record.program].handover_options,
-                self.ledger.page(record.program).wish,
-            )
-            for record in self.ledger.running()
-            if record.program in self.watchers
-        ]
-        ordered = [(o.record.program, o.record.number, o.record.old, o.wish) for o in orders]
-        if ordered != self._ordered:
-            self._ordered = ordered
-            self._channel.say(Orders(orders, self.settings.max_handovers).to_json())
-            self._wait_for_channel()
-
-    def status(self, program: str) -> dict[str, Any]:
-        """What `circus_unicorn status` shows of a watcher."""
-        watcher, page = self.watchers[program], self.ledger.page(program)
-        now, master = self.system.clock(), self.watchers[program].master
-        return {
-            "name": watcher.name,
-            "phase": page.running.phase.value if page.running else "idle",
-            "pid": master.pid if master else 0,
-            "state": watcher.status(),
-            "running": struct(page.running, now) if page.running else {},
-            "following": page.following,
-            "ended": [struct(record, now) for record in page.ended],
-            "changes": page.changes,
-            "stranded": self.stranded(page.running) if self.ledger.driver_is_overdue else "",
-        }
 
 
 def _answer(begun: list[Restart], outcomes: list[dict[str, Any]], waiting: bool) -> dict[str, Any]:
@@ -473,14 +404,3 @@ def _answer(begun: list[Restart], outcomes: list[dict[str, Any]], waiting: bool)
     if len(begun) == 1:
         return {"info": outcomes[0]}
     return {"info": {restart.program: outcome for restart, outcome in zip(begun, outcomes)}}
-
-
-def describe(record: Record) -> str:
-    """One log line for a record's phase."""
-    new = f" -> {record.new.pid}" if record.new else ""
-    ready = f", {record.ready} of {record.total} workers ready" if record.total else ""
-    reason = f": {printable(record.reason, 400)}" if record.reason else ""
-    return (
-        f"handover {record.number} of {record.program}: {record.phase.value} "
-        f"(pid {record.old.pid}{new}{ready}){reason}"
-    )

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.concurrent import Future
 
+from unicorn_handover.errors import Refused
+from unicorn_handover.hostside import looked_at
 from unicorn_handover.record import Record
-from unicorn_handover.states import Phase
 
 if TYPE_CHECKING:
     from .host import Host
-
-ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
 
 
 class Restart:
@@ -37,12 +36,15 @@ class Restart:
         """See whether it has been accepted or has ended; False when there is no more to see."""
         if self.ended.done():
             return False
-        outcome = self._outcome()
-        if outcome is not None:
-            self._end(outcome)
+        try:
+            record = self._host.handover(self.program, self._number)
+        except Refused as why:
+            self._end(_failed(str(why)))
             return False
-        record = self._host.ledger.find(self.program, self._number)
-        if record is None or record.phase not in (Phase.REQUESTED, Phase.CHECKING):
+        if record and record.phase.final:
+            self._end(_told(record))
+            return False
+        if looked_at(record):
             self.accept()
         return True
 
@@ -55,17 +57,6 @@ class Restart:
         self.ended.set_result(outcome)
         if not self.accepted.done():
             self.accepted.set_result(outcome)
-
-    def _outcome(self) -> dict[str, Any] | None:
-        ledger = self._host.ledger
-        record = ledger.find(self.program, self._number)
-        if record and record.phase.final:
-            return _told(record)
-        if record is None and ledger.page(self.program).following != self._number:
-            return _failed("it was waiting behind a handover that was cancelled")
-        if ledger.driver_is_overdue:
-            return _failed(self._host.stranded(record))
-        return None
 
 
 def _told(record: Record) -> dict[str, Any]:

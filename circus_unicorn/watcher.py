@@ -276,7 +276,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def master_died(self, process: ManagedProcess) -> None:
         """Put a dead master's successor in its place, or else see to what it left behind."""
         if not self._guarded(self._succeed, process):
-            told_to_quit = self._host.told_to_quit(self.program)
+            told_to_quit = self._host.told_to_quit(self.program, process.pid)
             lived = time.time() - process.started
             self._guarded(self._collect_orphans, process)
             self.loop.add_callback(self._without_master, process, told_to_quit, lived)

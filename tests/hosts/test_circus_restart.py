@@ -16,6 +16,7 @@ from circus_unicorn.restart import Restart
 from unicorn_handover.ledger import DRIVER_GRACE, Ledger
 from unicorn_handover.record import MasterId, Record
 from unicorn_handover.states import Phase
+from unicorn_handover.system import System
 
 OLD, NEW = MasterId(10, 1), MasterId(20, 2)
 
@@ -27,11 +28,9 @@ class FakeHost(Host):
         self.loop = loop
         self.now = 0.0
         self.restarts: list[Restart] = []
+        super().__init__(System())
         self.ledger = Ledger(lambda: self.now, lambda program: OLD, lambda record: None)
         self.ledger.driver_came()
-        self.restarting = False
-        self._begun = None
-        self._plugin = None
 
     def look(self) -> None:
         """Nothing is new."""
