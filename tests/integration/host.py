@@ -152,10 +152,17 @@ class Host(abc.ABC):
         return [f for f in children(self.master(name)) if f.forked or _is_exec_worker(f.pid)]
 
     def at_rest(self, name: str) -> bool:
-        """True if the family is one master, known to the host and its child, and its workers."""
+        """True if the family is one master, known to the host and its child, and its workers.
+
+        All workers have loaded the app, so a release may be put on the disk.
+        """
         master = look(self.master(name))
         workers = self.workers(name) if master else []
-        if not master or master.ppid != self.pid() or len(workers) != self.programs[name].workers:
+        program = self.programs[name]
+        if not master or master.ppid != self.pid() or len(workers) != program.workers:
+            return False
+        # With preload it is the master that has loaded the app.
+        if not all(program.has_loaded(worker.pid, master.pid) for worker in workers):
             return False
         family = {found.pid for found in self.family(name)}
         return family == {master.pid, *(worker.pid for worker in workers)}

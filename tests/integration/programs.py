@@ -67,7 +67,9 @@ _PYTHON_BOOT = {
 }
 
 _RUBY_APP = """\
+File.write({begun!r}, "")
 {boot}
+File.write("{loaded}#{{$$}}", "")
 run lambda {{ |env|
   status = {status}
   case env["PATH_INFO"]
@@ -83,7 +85,9 @@ run lambda {{ |env|
 
 _PYTHON_APP = """\
 import os, signal, sys, time
+open({begun!r}, "w").close()
 {boot}
+open(f"{loaded}{{os.getpid()}}", "w").close()
 def application(environ, start_response):
     path = environ["PATH_INFO"]
     if path.startswith("/sleep/"):
@@ -167,7 +171,14 @@ class Program:
             app, boots = _PYTHON_APP, _PYTHON_BOOT
         boot = boots[kind].format(name=release, gate=str(self.gate))
         status = 500 if kind == "sick" else 200
-        text = app.format(name=release, boot=boot, status=status, answer=str(self.answer))
+        text = app.format(
+            name=release,
+            boot=boot,
+            status=status,
+            answer=str(self.answer),
+            begun=str(self.folder / f"begun-{release}"),
+            loaded=str(self.folder / "loaded-"),
+        )
         target = self.folder / ("config.ru" if self.server == "unicorn" else "app.py")
         target.write_text(text)
         settings = self._unicorn_settings() if self.server == "unicorn" else self._settings()
@@ -205,6 +216,14 @@ class Program:
         """True if it answers well, and if `release` is given, that release does."""
         answer = self.ask()
         return answer.outcome == "ok" and release in ("", answer.release)
+
+    def began_to_load(self, release: str) -> bool:
+        """True once a process has read a release from the disk."""
+        return (self.folder / f"begun-{release}").exists()
+
+    def has_loaded(self, *pids: int) -> bool:
+        """True if one of these processes has loaded a release whole."""
+        return any((self.folder / f"loaded-{pid}").exists() for pid in pids)
 
     def pid_in_file(self) -> int:
         """The number in the pid file, 0 if there is none."""

@@ -91,6 +91,8 @@ def reach(host: Host, phase: str, name: str = "web") -> Request | None:
         _roll_back_a_stopped_master(host, name)
     else:
         host.wait_for_phase(name, phase)
+    if phase == "booting":
+        wait_until(lambda: program.began_to_load("v2"), "the release is read")
     return request
 
 

@@ -138,7 +138,7 @@ def test_a_failed_handover_is_followed_too(make_host: MakeHost, folder: Path) ->
     host.start()
     web.write("v2", "hangs")
     assert host.restart("web", wait=False).ok
-    host.wait_for_phase("web", "booting")
+    wait_until(lambda: web.began_to_load("v2"), "the bad release is read")
     caller = Later(lambda: host.restart("web"))
     wait_until(lambda: host.following("web") == 2, "another one is to follow")
     web.write("v3")
