@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import select
 import signal
@@ -154,7 +155,18 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         return error
 
     def _stock_kill(self, sig: int) -> str | None:
-        error: str | None = Subprocess.kill(self, sig)
+        """Kill as Supervisor does, but an adopted master not as a group: it leads none.
+
+        Supervisor 4.2.0 takes the error of that for a reason to know the process no more.
+        """
+        config = self.config
+        if self._process_group != self.pid:
+            self.config = copy.copy(config)
+            self.config.stopasgroup = self.config.killasgroup = False
+        try:
+            error: str | None = Subprocess.kill(self, sig)
+        finally:
+            self.config = config
         return error
 
     def _other_masters(self) -> list[Process]:
@@ -165,11 +177,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         return [w for head in heads for w in family.forked_by(self._host.system, head)]
 
     def _signal_group(self, sig: int) -> None:
-        """Signal the group of the first master, which every later one is in.
-
-        Supervisor signals the group that has the master's own pid for its number; an adopted master
-        leads none, so that signal reached nobody.
-        """
+        """Signal the group of the first master, which every later one is in."""
         if os.getpgid(self.pid) == self._process_group:  # unreaped, so the number is still its own
             os.killpg(self._process_group, sig)
 
