@@ -35,6 +35,8 @@ CHANNEL_FD = 3  # the driver's end of the channel
 class ManagedSubprocess(Subprocess):  # type: ignore[misc]
     """A program whose master may re-execute itself: when it ends, its successor takes its place."""
 
+    config: Any
+
     def __init__(self, config: ProcessConfig, host: Host, options: Options) -> None:
         Subprocess.__init__(self, config)
         self.handover_options = options

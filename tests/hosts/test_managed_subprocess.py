@@ -118,10 +118,6 @@ def test_an_exit_is_looked_at_once(make_site: MakeSite) -> None:
     assert dispatcher.readable() and not dispatcher.writable()
     dispatcher.handle_read_event()
     assert not dispatcher.readable()
-    began = time.monotonic()
-    os.kill(site.web.pid, signal.SIGSTOP)
-    site.turn()
-    assert time.monotonic() - began > 0.9
 
 
 def test_no_descriptor_is_lost_over_adoptions(make_site: MakeSite) -> None:
