@@ -19,6 +19,11 @@ FRAME = re.compile(  # a line of a Ruby or a Python back trace that does not hol
 )
 
 
+ROUTINE = re.compile(  # what unicorn and gunicorn say of themselves when nothing is wrong
+    r"[ID], \[\S+ #\d+\] +(INFO|DEBUG) -- : .*|\[[^]]+\] \[\d+\] \[(INFO|DEBUG)\] .*"
+)
+
+
 class Logs:
     """The log files of one program, from a mark on."""
 
@@ -48,7 +53,8 @@ def excerpt(text: str, old: int) -> tuple[str, ...]:
     """Return the last lines of `text` that the old master did not write, safe to print.
 
     Both masters write to one log. unicorn tags its lines with `#PID]`, gunicorn with `[PID]`. The
-    frames of back traces are left out, for they would push the messages out.
+    frames of back traces are left out, for they would push the messages out, and so would routine
+    lines where workers die again and again: those are shown if there is nothing else.
     """
     tags = (f"#{old}]", f"[{old}]")
     lines = [
@@ -56,4 +62,5 @@ def excerpt(text: str, old: int) -> tuple[str, ...]:
         for line in text.splitlines()
         if line.strip() and not any(tag in line for tag in tags) and not FRAME.fullmatch(line)
     ]
-    return tuple(printable(line) for line in lines[-LINES:])
+    telling = [line for line in lines if not ROUTINE.fullmatch(line)]
+    return tuple(printable(line) for line in (telling or lines)[-LINES:])

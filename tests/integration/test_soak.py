@@ -82,7 +82,9 @@ def test_sick_release_is_backed_out(
     assert load.counts.keys() <= {"ok", "other"}  # sick answers, but no connection was lost
     assert web.pid_in_file() == first and web.ask().outcome == "ok"
     web.write("v3")
-    assert host.restart("web").ok and host.wait_for_rest("web") != first
+    assert host.restart("web", wait=False).ok
+    host.wait_for_phase("web", "soaking")
+    assert host.promote("web").ok and host.wait_for_rest("web") != first
     assert web.ask().release == "v3"
 
 

@@ -110,10 +110,19 @@ OSError: broken
 
 """
     assert excerpt(text, 10) == (
-        "I, [2026-01-01T00:00:00 #20]  INFO -- : new",
         "OSError: broken",
         "/srv/app.rb:3:in `load': it is broken (RuntimeError)",
     )
+
+
+def test_excerpt_keeps_the_cause_of_a_crash_loop() -> None:
+    """Routine lines of a master that starts workers again and again do not push the error out."""
+    for routine, error in (
+        ("I, [2026-01-01T00:00:00.1 #20]  INFO -- : spawning", "E, [x #21] ERROR -- : broken"),
+        ("[2026-01-01 00:00:00 +0000] [20] [INFO] Booting", "RuntimeError: broken"),
+    ):
+        assert excerpt("\n".join([error] + [routine] * 50), 10) == (error,)
+        assert excerpt(routine, 10) == (routine,)
 
 
 def test_excerpt_is_bounded_and_safe() -> None:
