@@ -80,7 +80,8 @@ def test_sick_release_is_backed_out(
         assert "the check failed" in outcome.text and "answered 500" in outcome.text
         assert host.wait_for_rest("web") == first
     assert load.counts.keys() <= {"ok", "other"}  # sick answers, but no connection was lost
-    assert web.pid_in_file() == first and web.ask().outcome == "ok"
+    wait_until(lambda: web.pid_in_file() == first, "the pid file names the old master")
+    assert web.ask().outcome == "ok"
     web.write("v3")
     assert host.restart("web", wait=False).ok
     host.wait_for_phase("web", "soaking")
@@ -100,7 +101,8 @@ def test_rollback_by_hand(make_host: MakeHost, folder: Path, server: str) -> Non
         host.wait_for_phase("web", "soaking")
         assert host.rollback("web").ok
         assert host.wait_for_rest("web") == first
-    assert load.failures == [] and web.pid_in_file() == first
+    wait_until(lambda: web.pid_in_file() == first, "the pid file names the old master")
+    assert load.failures == []
     assert "rolled back by command" in str(host.ended("web")[-1]["reason"])
 
 
@@ -155,7 +157,8 @@ def test_new_master_dies_in_the_soak(make_host: MakeHost, folder: Path, server: 
     host.wait_for_phase("web", "soaking")
     kill(look(_new_master(host)))
     assert host.wait_for_rest("web") == first
-    assert web.pid_in_file() == first and "in the soak" in str(host.ended("web")[-1]["reason"])
+    wait_until(lambda: web.pid_in_file() == first, "the pid file names the old master")
+    assert "in the soak" in str(host.ended("web")[-1]["reason"])
 
 
 @pytest.mark.parametrize("phase", ["soaking", "restoring", "draining"])
