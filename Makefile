@@ -29,7 +29,7 @@ types: .venv/ready
 pytest: .venv/ready
 	@scripts/setup unicorn
 	@scripts/setup browser
-	$(bin)/pytest -n $(JOBS)
+	$(bin)/pytest -n $(JOBS) --dist worksteal
 
 bench: .venv/ready
 	@scripts/setup unicorn --try
