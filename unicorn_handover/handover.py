@@ -39,6 +39,7 @@ class Handover:
         self._server: Server | None = SERVERS.get(record.server)
         self._old = system.hold(*record.old)
         self._new = system.hold(*record.new) if record.new else None
+        self._gone: set[Process] = set()  # seen to be; their pidfds stay readable
         self._refusal = ""
         self._wish: Event | None = None
         self._check: Check | None = None
@@ -76,8 +77,9 @@ class Handover:
 
     def descriptors(self) -> Iterator[int]:
         """The pidfds whose exits this handover waits for."""
+        # Not those that are alive: one that died since the last `step` would wake nobody then.
         for process in (self._old, self._new):
-            if process and process.alive():
+            if process and process not in self._gone:
                 yield process.fileno()
 
     def wake_at(self) -> float:
@@ -106,9 +108,9 @@ class Handover:
     # -- what is so ------------------------------------------------------------------------------
 
     def _events(self) -> Iterator[Event]:
-        if self._old is None or not self._old.alive():
+        if self._is_gone(self._old):
             yield Event.OLD_GONE
-        if self.record.new and (self._new is None or not self._new.alive()):
+        if self.record.new and self._is_gone(self._new):
             yield Event.NEW_GONE
         if self._wish and matters(self.record.phase, self._wish):
             wish, self._wish = self._wish, None
@@ -118,6 +120,11 @@ class Handover:
             yield from look(self)
         if self._system.clock() >= self._deadline():
             yield Event.TIMEOUT
+
+    def _is_gone(self, process: Process | None) -> bool:
+        if process and not process.alive():
+            self._gone.add(process)
+        return process is None or process in self._gone
 
     def _preflight(self) -> Iterator[Event]:
         assert self._old is not None

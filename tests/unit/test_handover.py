@@ -381,3 +381,15 @@ def test_refused_before_the_first_signal(fault: str) -> None:
     record = history.run()
     assert record.phase is Phase.FAILED and reason in record.reason, record.reason
     assert history.system.signals == [] and history.phases == ["checking", "failed"]
+
+
+def test_an_exit_between_a_step_and_the_wait_is_not_missed() -> None:
+    """A master that dies after it was looked at is still waited for, and only until it is seen."""
+    history = History()
+    history.run(until=Phase.BOOTING)
+    assert history.handover
+    history.handover.step()
+    history.system.end(history.new)
+    assert history.new.pid in list(history.handover.descriptors())
+    history.handover.step()
+    assert history.new.pid not in list(history.handover.descriptors())
