@@ -18,30 +18,33 @@ class Orphans:
     def __init__(self, system: System, log: Callable[[str], None]) -> None:
         self._system = system
         self._log = log
-        self._held: list[Process] = []
-        self._deadline = 0.0
+        self._held: dict[Process, float] = {}  # with the moment when they are ended
 
     def collect(self, pids: Collection[int], process_group: int, patience: float) -> None:
-        """Hold those of `pids` in the group; after `patience` seconds they are ended by `mind`."""
-        self.release()
+        """Hold those of `pids` in the group, too; after `patience` seconds `mind` ends them.
+
+        Those of a master before this one stay held: the program may have been started and have
+        crashed again while one of them was still about to exec.
+        """
+        known = {(orphan.pid, orphan.start) for orphan in self._held}
         for pid in pids:
             stat = self._system.stat(pid)
-            if stat and stat.pgrp == process_group and stat.forked_only:
-                held = self._system.hold(pid, stat.start)
-                if held:
-                    self._held.append(held)
-        self._deadline = self._system.clock() + patience
+            if not stat or stat.pgrp != process_group or not stat.forked_only:
+                continue
+            held = None if (pid, stat.start) in known else self._system.hold(pid, stat.start)
+            if held:
+                self._held[held] = self._system.clock() + patience
 
     def mind(self) -> bool:
         """End those that outstay their requests or exec'd; True while any is left."""
-        late = self._system.clock() >= self._deadline
-        for orphan in self._held:
+        for orphan, deadline in list(self._held.items()):
             stat = self._system.stat(orphan.pid)
+            late = self._system.clock() >= deadline
             if orphan.alive() and stat and (late or not stat.forked_only):
                 self._kill(orphan)
-        for orphan in [o for o in self._held if not o.alive()]:
-            self._held.remove(orphan)
-            orphan.close()
+            if not orphan.alive():
+                del self._held[orphan]
+                orphan.close()
         return bool(self._held)
 
     def kill(self) -> None:
@@ -61,4 +64,4 @@ class Orphans:
         """Give the descriptors back."""
         for orphan in self._held:
             orphan.close()
-        self._held = []
+        self._held = {}

@@ -17,7 +17,7 @@ from .conftest import MakeHost
 from .load import Load
 from .processes import kill, living_in, look
 from .programs import BIN, UNICORN, Program, free_port
-from .scenes import hand_over, held_request, reach
+from .scenes import hand_over, held_request, holding_exec, reach
 
 PLAIN = "\n[program:plain]\ncommand = sleep 3600\nstartsecs = 0\n"
 
@@ -479,3 +479,20 @@ with open(sys.argv[1], "a") as heard:
         heard.flush()
         print("RESULT 2\\nOK", end="", flush=True)
 """
+
+
+def test_a_late_exec_makes_no_second_family(make_supervisor: MakeHost, folder: Path) -> None:
+    """A child that execs long after its master was killed is ended, however often web crashed."""
+    web = holding_exec(Program(folder, restarted=True))
+    host = make_supervisor(web)
+    host.start()
+    old = look(host.master("web"))
+    host.restart("web", wait=False)
+    host.wait_for_phase("web", "re-executing")
+    wait_until(lambda: len(host.family("web")) > web.workers + 1, "it has forked a child")
+    kill(old)
+    # The child holds the listener, so what supervisord starts in the old one's place ends again.
+    wait_until(lambda: host.host_log().count("exited: web") >= 3, "it has crashed again", 30)
+    web.exec_gate.touch()
+    host.wait_for_rest("web", 40)
+    assert web.answers("v1")
