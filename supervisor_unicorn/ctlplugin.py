@@ -222,6 +222,9 @@ def _end(status: dict[str, Any] | None, number: int) -> dict[str, Any] | None:
             return dict(record)
     if status["stranded"]:
         return {"reason": status["stranded"]}
+    waits = status["following"] == number or status["running"].get("number") == number
+    if status["ended"] and not waits:
+        return {"reason": "it was waiting behind a handover that was cancelled"}
     if not status["running"]:
         return {"reason": "supervisord was reloaded, and knows nothing of it any more"}
     return None

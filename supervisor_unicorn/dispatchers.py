@@ -37,6 +37,7 @@ class ChannelDispatcher(PDispatcher):  # type: ignore[misc]
     def __init__(self, process: Subprocess, channel: HostEnd) -> None:
         PDispatcher.__init__(self, process, "channel", channel.fileno())
         self._channel = channel
+        self._has_news = False
 
     def readable(self) -> bool:
         """True while the driver may say something."""
@@ -47,9 +48,18 @@ class ChannelDispatcher(PDispatcher):  # type: ignore[misc]
         return not self.closed and self._channel.has_more
 
     def handle_read_event(self) -> None:
-        """Take what the driver said."""
-        if not self._channel.read():
+        """Take note that the driver said something; `hear` comes when all pipes were read.
+
+        What it says may call for a program's last output. To read a pipe here would be a trap: when
+        the loop comes to that pipe and finds it empty, Supervisor takes it for closed.
+        """
+        self._has_news = True
+
+    def hear(self) -> None:
+        """Take what the driver said, if it did."""
+        if self._has_news and not self._channel.read():
             self.close()
+        self._has_news = False
 
     def handle_write_event(self) -> None:
         """Say what the socket did not take before."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-import select
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
-from supervisor.dispatchers import POutputDispatcher
 from supervisor.options import ProcessConfig, decode_wait_status, make_namespec
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
@@ -226,21 +224,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
 
     def output(self, old: int) -> tuple[str, ...]:
         """The last lines that others than the master `old` wrote since `mark_output`."""
-        self._take_waiting_output()
         return self._logs.excerpt(self._log_files(), old)
-
-    def _take_waiting_output(self) -> None:
-        """Log what is in the pipes now.
-
-        Supervisor's `drain` is for the dead: it takes an empty pipe for a closed one, and logs
-        nothing from then on.
-        """
-        poller = select.poll()
-        for descriptor, dispatcher in self.dispatchers.items():
-            if isinstance(dispatcher, POutputDispatcher) and dispatcher.readable():
-                poller.register(descriptor, select.POLLIN)
-        for descriptor, _ in poller.poll(0):
-            self.dispatchers[descriptor].handle_read_event()
 
     def _log_files(self) -> list[str]:
         config = self.config
@@ -259,6 +243,7 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
         self._host = host
         self._far: socket.socket | None = None
         self.channel: HostEnd | None = None
+        self._ear: ChannelDispatcher | None = None
 
     def spawn(self) -> int | None:
         """Start the driver with its end of a new channel."""
@@ -269,7 +254,7 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
             self._far = None
         if near and pid:
             self.channel = HostEnd(near, self._hear, self._host.log.error)
-            self.dispatchers[near.fileno()] = ChannelDispatcher(self, self.channel)
+            self._ear = self.dispatchers[near.fileno()] = ChannelDispatcher(self, self.channel)
         elif near:
             near.close()
         return pid
@@ -292,13 +277,23 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
         for descriptor in range(first_to_close, options.minfds):
             options.close_fd(descriptor)
 
+    def transition(self) -> None:
+        """Hear the driver, then do as Supervisor does."""
+        self._hear_news()
+        Subprocess.transition(self)
+
+    def _hear_news(self) -> None:
+        if self._ear:
+            guarded(self._host.log, self._ear.hear)
+
     def _hear(self, message: dict[str, Any]) -> None:
         self._host.driver_said(self, message)
 
     def finish(self, pid: int, sts: int) -> None:
         """The driver ended: hear its last words, then do as Supervisor does."""
         Subprocess.finish(self, pid, sts)
-        channel, self.channel = self.channel, None
+        self._hear_news()
+        channel, self.channel, self._ear = self.channel, None, None
         if channel:
             with contextlib.suppress(Exception):
                 self.config.options.poller.unregister_readable(channel.fileno())

@@ -58,6 +58,7 @@ class Check:
         """Take an answer that has come, and ask again when it is time. `now` in seconds."""
         if self._asking and (self._asking.done or now >= self._asking.deadline):
             self._take(self._asking.fault)
+            self._asking.end()
             self._asking = None
             self._next = now + PAUSE
         if self._asking is None and now >= self._next and not self.failed:
@@ -65,7 +66,9 @@ class Check:
             self._asking = _Question(self.address, now + PATIENCE, rivals)
 
     def close(self) -> None:
-        """Forget a request under way; its thread ends by itself."""
+        """End a request under way."""
+        if self._asking:
+            self._asking.end()
         self._asking = None
 
     def _take(self, fault: str) -> None:
@@ -82,7 +85,18 @@ class _Question:
         self.done = False
         self.fault = f"did not answer within {PATIENCE:g} s"
         self._rivals = rivals
-        threading.Thread(target=self._ask, daemon=True).start()
+        self._connection: http.client.HTTPConnection | None = None
+        try:
+            threading.Thread(target=self._ask, daemon=True).start()
+        except RuntimeError as error:  # no more threads
+            self.fault, self.done = f"could not be asked: {error}", True
+
+    def end(self) -> None:
+        """Wake a thread that still waits: a server can drip an answer for ever."""
+        connection = self._connection
+        if connection and connection.sock:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
     def _ask(self) -> None:
         try:
@@ -95,6 +109,7 @@ class _Question:
     def _status(self) -> int:
         """Return the status of one GET. Raises OSError or http.client.HTTPException."""
         connection, target = self._connect()
+        self._connection = connection
         try:
             connection.request("GET", target, headers={"Connection": "close"})
             return connection.getresponse().status

@@ -71,6 +71,7 @@ class Driver:
         self._report = report
         self._running: dict[Key, Handover] = {}
         self._orders = Orders()
+        self._troubled: set[Key] = set()  # in which an error of our own has happened once
         self._ended: set[Key] = set()  # reported, but the host has not read it yet
 
     def take(self, orders: Orders) -> None:
@@ -78,6 +79,7 @@ class Driver:
         self._orders = orders
         wanted = {o.record.key for o in orders.orders}
         self._ended &= wanted
+        self._troubled &= wanted
         for key in [key for key in self._running if key not in wanted]:
             self._running.pop(key).close()
         for order in orders.orders:
@@ -123,10 +125,18 @@ class Driver:
             if key in self._running or key in self._ended:
                 continue
             waiting = record.phase in (Phase.REQUESTED, Phase.QUEUED)
+            if waiting and order.wish == "rollback":
+                self._drop(record)
+                continue
             if not waiting or self._has_room():
                 self._guarded(lambda order=order: self._begin(order), record)  # type: ignore[misc]
             elif record.phase is Phase.REQUESTED:
                 self._report(record.but(phase=Phase.QUEUED, since=self._system.clock()))
+
+    def _drop(self, record: Record) -> None:
+        now, why = self._system.clock(), "rolled back by command before it began"
+        self._ended.add(record.key)
+        self._report(record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))
 
     def _has_room(self) -> bool:
         limit = self._orders.max_handovers
@@ -144,11 +154,15 @@ class Driver:
         try:
             act()
         except Exception as error:
+            why = f"the driver gave up: {type(error).__name__}: {printable(str(error))}"
+            handover = self._running.get(record.key)
+            if handover and record.key not in self._troubled and handover.give_up(why):
+                self._troubled.add(record.key)
+                return
             self._ended.add(record.key)
-            handover = self._running.pop(record.key, None)
+            self._running.pop(record.key, None)
             if handover:
                 record = handover.record
                 handover.close()
             now = self._system.clock()
-            why = f"the driver gave up: {type(error).__name__}: {printable(str(error))}"
             self._report(record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))

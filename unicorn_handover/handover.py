@@ -19,7 +19,8 @@ from .system import Process, System
 SEARCH_PAUSE = 0.01  # seconds between looks for the new master: a failing exec takes about 5 ms
 BOOT_PAUSE = 0.05  # seconds between looks at workers: masks change without waking anyone
 AGAIN_PAUSE = 0.5  # seconds until USR2 is sent again, see `_search`
-DYING_WORKERS = 3  # so many dead before they were ready is a crash loop, not bad luck
+DYING_WORKERS = 3  # so many dead young, or before they were ready, is a crash loop, not bad luck
+YOUNG = 5.0  # seconds of a worker's life in which it should not end
 SETTLED = 2.0  # seconds without a new worker, where a master does not show that it forked all
 HARD_PAUSE = 5.0  # seconds until a harder signal follows
 
@@ -44,10 +45,10 @@ class Handover:
         self._wish: Event | None = None
         self._check: Check | None = None
         self._restoration: Restoration | None = None
-        self._first_children: frozenset[int] = frozenset()
-        self._about_to_exec: set[int] = set()
-        self._usr2_at = 0.0
+        self._forks: set[int] = set()  # all that were seen between a fork and an exec
+        self._quiet_since = 0.0  # when USR2 was sent, or such a fork was seen last
         self._seen: dict[tuple[int, int], Process] = {}
+        self._first_seen: dict[tuple[int, int], float] = {}
         self._workers = Workers(frozenset(), frozenset())
         self._workers_changed = system.clock()
         self._was_ready: set[tuple[int, int]] = set()
@@ -74,6 +75,14 @@ class Handover:
     def wish(self, event: Event) -> None:
         """Take the operator's ROLLBACK or PROMOTE; it is kept until a phase that it can end."""
         self._wish = event
+
+    def give_up(self, why: str) -> bool:
+        """Take the way back because of an error of our own; False if there is none from here."""
+        if not matters(self.record.phase, Event.ROLLBACK):
+            return False
+        self.record = self.record.but(reason=self.record.reason or why)
+        self._wish = Event.ROLLBACK
+        return True
 
     def descriptors(self) -> Iterator[int]:
         """The pidfds whose exits this handover waits for."""
@@ -108,9 +117,13 @@ class Handover:
     # -- what is so ------------------------------------------------------------------------------
 
     def _events(self) -> Iterator[Event]:
-        if self._is_gone(self._old):
+        old_gone = self._is_gone(self._old)
+        new_gone = self.record.new is not None and self._is_gone(self._new)
+        if old_gone and new_gone:
+            yield Event.BOTH_GONE
+        if old_gone:
             yield Event.OLD_GONE
-        if self.record.new and self._is_gone(self._new):
+        if new_gone:
             yield Event.NEW_GONE
         if self._wish and matters(self.record.phase, self._wish):
             wish, self._wish = self._wish, None
@@ -147,15 +160,19 @@ class Handover:
             self.record = self.record.but(new=MasterId(new.pid, new.start))
             yield Event.NEW_FOUND
             return
-        now = set(self._system.children(self._old.pid))
-        vanished = self._about_to_exec - now
-        self._about_to_exec = {pid for pid in now if self._may_exec(pid)}
-        # A child that came and went, while every child of before is still there, is no worker's.
-        if vanished and self._first_children <= now:
+        now, clock = set(self._system.children(self._old.pid)), self._system.clock()
+        about_to_exec = {pid for pid in now if self._may_exec(pid)}
+        self._forks |= about_to_exec
+        if about_to_exec:
+            self._quiet_since = clock
+        if clock < self._quiet_since + AGAIN_PAUSE:
+            return
+        if self._forks - now:
+            # Never send USR2 again then: a gunicorn's failed child takes the workers along.
             yield Event.RE_EXEC_FAILED
-        # gunicorn ignores USR2 until it has noticed, within 1 s, that the master before it is gone.
-        # Not while a child may still exec: if that one fails, the second USR2 would start another.
-        elif not self._about_to_exec and self._system.clock() >= self._usr2_at + AGAIN_PAUSE:
+        else:
+            # gunicorn ignores USR2 until it has noticed, within 1 s, that the master before it is
+            # gone. While a child may still exec, a second one would start another if that fails.
             self._send_re_exec()
 
     def _may_exec(self, pid: int) -> bool:
@@ -174,7 +191,8 @@ class Handover:
         self._count()
         if self._deaths >= DYING_WORKERS:
             yield Event.DYING
-        soaked = self._system.clock() >= self.record.since + self._options.soak
+        late = self._system.clock() >= self.record.since + self._options.soak
+        soaked = late and self._all_ready()
         if self._check is None:
             if soaked:
                 yield Event.PROVEN
@@ -206,10 +224,13 @@ class Handover:
             held = self._system.hold(pid, start)
             if held:
                 self._seen[pid, start] = held
+                self._first_seen[pid, start] = self._system.clock()
         self._was_ready |= found.ready
+        now = self._system.clock()
         for worker in [w for w, held in self._seen.items() if not held.alive()]:
             self._seen.pop(worker).close()
-            self._deaths += worker not in self._was_ready
+            young = now < self._first_seen.pop(worker) + YOUNG
+            self._deaths += young or worker not in self._was_ready
         if found.all != self._workers.all:
             self._workers_changed = self._system.clock()
         self._workers = found
@@ -233,6 +254,8 @@ class Handover:
             return self.record.signalled + options.boot_timeout
         if self.record.phase is Phase.RESTORING:
             return since + options.boot_timeout
+        if self.record.phase is Phase.SOAKING:
+            return since + options.soak + options.boot_timeout
         if self.record.phase is Phase.DRAINING:
             return since + options.drain_timeout
         if self.record.phase is Phase.REMOVING:
@@ -253,7 +276,7 @@ class Handover:
         if event is Event.TIMEOUT and self.record.phase is not Phase.RESTORING:
             timed = f"{reason} (boot_timeout = {self._options.boot_timeout:g} s"
             return f"{timed}; {self.record.ready} of {self.record.total} ready)"
-        if event is Event.NEW_GONE and self.record.new:
+        if event in (Event.NEW_GONE, Event.BOTH_GONE) and self.record.new:
             return reason.replace("new master", f"new master (pid {self.record.new.pid})")
         return reason
 
@@ -280,9 +303,7 @@ class Handover:
 
     def _send_re_exec(self) -> None:
         assert self._old is not None
-        if not self._usr2_at:
-            self._first_children = frozenset(self._system.children(self._old.pid))
-        self._usr2_at = self._system.clock()
+        self._quiet_since = self._system.clock()
         self._old.signal(RE_EXEC)
 
     def _begin_re_exec(self) -> None:

@@ -89,11 +89,18 @@ class HostSide(abc.ABC):
         record = Record.from_json(fields)
         if self.options(record.program) is None:
             return
+        try:
+            record = self._prepared(record)
+        except Exception as error:  # a record that were lost for it would never come again
+            self.tell(f"{record.program}: {type(error).__name__}: {printable(str(error))}", True)
+        self.ledger.report(record)
+
+    def _prepared(self, record: Record) -> Record:
         if record.phase is Phase.RE_EXECUTING:
             self.mark_output(record.program)
         if record.phase is Phase.DONE:  # the old master is dead: adopt before anybody is told
             self.settle(record.program)
-        self.ledger.report(record.but(output=self._output(record)))
+        return record.but(output=self._output(record))
 
     def _output(self, record: Record) -> tuple[str, ...]:
         """What was written until it failed; what the backing out makes them write tells nothing."""

@@ -116,7 +116,8 @@ class Ledger:
         page.wish = wish
         if wish == "rollback":
             page.following = 0
-            if phase in NOT_BEGUN:
+            # A driver that is there may have begun, and not have been heard yet.
+            if phase in NOT_BEGUN and not self.driver_is_there:
                 self._fail(page, page.running, "rolled back by command before it began")
         return ""
 

@@ -44,6 +44,7 @@ class Phase(enum.Enum):
 class Event(enum.Enum):
     """What can be found to be so. Events are levels, not edges: what is true stays true."""
 
+    BOTH_GONE = enum.auto()
     OLD_GONE = enum.auto()
     NEW_GONE = enum.auto()
     ROLLBACK = enum.auto()  # the operator's wish
@@ -70,6 +71,7 @@ class Move(NamedTuple):
 
 _OLD_GONE = "the old master ended"
 _NEW_GONE = "the new master ended"
+_BOTH_GONE = f"{_NEW_GONE} after the old one was told to quit"
 
 _MOVES: dict[Phase, dict[Event, Move]] = {
     Phase.REQUESTED: {},
@@ -99,6 +101,9 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.PROVEN: Move(Phase.DONE),
         Event.READY: Move(Phase.DONE),
         Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE}, after the old one had"),
+        Event.DYING: Move(
+            Phase.FAILED, "the new workers die again and again, and the old master was gone"
+        ),
         Event.TIMEOUT: Move(
             Phase.FAILED, "the new workers were not ready in time, and the old master was gone"
         ),
@@ -110,6 +115,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.NEW_GONE: Move(Phase.RESTORING, f"{_NEW_GONE} in the soak"),
         Event.DYING: Move(Phase.RESTORING, "the new workers die again and again in the soak"),
         Event.CHECK_FAILED: Move(Phase.RESTORING, "the check failed"),
+        Event.TIMEOUT: Move(Phase.RESTORING, "the new workers were not ready after the soak"),
         Event.ROLLBACK: Move(Phase.RESTORING, "rolled back by command"),
     },
     Phase.RESTORING: {
@@ -129,19 +135,21 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.NEW_GONE: Move(Phase.FAILED),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} while the new one was removed"),
     },
+    # If the new master ends in one of these, the old one goes on with its last requests, in its
+    # time. The host starts the program again when that has ended, too.
     Phase.DRAINING: {
+        Event.BOTH_GONE: Move(Phase.FAILED, _BOTH_GONE),
         Event.OLD_GONE: Move(Phase.DONE),
-        Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE} after the old one was told to quit"),
         Event.TIMEOUT: Move(Phase.FORCING),
     },
     Phase.FORCING: {
+        Event.BOTH_GONE: Move(Phase.FAILED, _BOTH_GONE),
         Event.OLD_GONE: Move(Phase.DONE),
-        Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE} after the old one was told to quit"),
         Event.TIMEOUT: Move(Phase.KILLING_OLD),
     },
     Phase.KILLING_OLD: {
+        Event.BOTH_GONE: Move(Phase.FAILED, _BOTH_GONE),
         Event.OLD_GONE: Move(Phase.DONE),
-        Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE} after the old one was told to quit"),
     },
     Phase.DONE: {},
     Phase.FAILED: {},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import re
 import shutil
+import signal
 import subprocess
 import time
 import xmlrpc.client
@@ -496,3 +497,37 @@ def test_a_late_exec_makes_no_second_family(make_supervisor: MakeHost, folder: P
     web.exec_gate.touch()
     host.wait_for_rest("web", 40)
     assert web.answers("v1")
+
+
+def test_logs_go_on_after_a_failure_that_is_seen_late(
+    make_supervisor: MakeHost, folder: Path
+) -> None:
+    """Output and the driver's word read in one turn of supervisord's loop close no log."""
+    web = Program(folder)
+    host = make_supervisor(web)
+    host.start()
+    old, supervisord = host.master("web"), look(host.pid())
+    reach(host, "booting")
+    new = next(found for found in host.masters("web") if found.pid != old)
+    kill(supervisord, signal.SIGSTOP)
+    kill(new)
+    wait_until(lambda: not Path(f"/proc/{new.pid}").exists(), "the old master has reaped it")
+    kill(supervisord, signal.SIGCONT)
+    host.wait_for_rest("web")
+    assert web.ask("/print/still-here").outcome == "ok"
+    wait_until(lambda: "err-still-here" in host.log("web"), "it was logged")
+
+
+def test_a_failed_exec_is_not_repeated(make_supervisor: MakeHost, folder: Path) -> None:
+    """gunicorn's failed child takes the old workers along, so there must be only one of them."""
+    web = Program(folder, server="gunicorn")
+    web.settings += "\ndef pre_exec(server):\n    raise RuntimeError('not today')\n"
+    web.settings += "graceful_timeout = 1\n"
+    web.write("v1")
+    host = make_supervisor(web)
+    host.start()
+    first = host.master("web")
+    outcome = host.restart("web")
+    assert not outcome.ok and "could not re-execute itself" in outcome.text
+    assert host.wait_for_rest("web") == first and web.answers("v1")
+    assert host.log("web").count("Handling signal: usr2") == 1

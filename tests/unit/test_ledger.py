@@ -226,9 +226,13 @@ def test_a_rollback_cancels_what_was_to_follow() -> None:
 
 
 def test_a_rollback_before_it_began() -> None:
-    """It ends at once, though no driver may be there."""
+    """It ends at once if no driver is there; one that is may have begun, and is asked."""
     host = Host()
+    host.ledger.driver_came()
     host.ledger.request("web")
+    assert host.ledger.wish("web", "rollback") == ""
+    assert host.ledger.running() and host.ledger.page("web").wish == "rollback"
+    host.ledger.driver_went()
     assert host.ledger.wish("web", "rollback") == ""
     last = host.ledger.last("web")
     assert last and last.phase is Phase.FAILED and "rolled back" in last.reason
