@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from . import family, preflight
 from .check import Check, Rivals
+from .deadlines import deadline
 from .errors import Refused
 from .family import Workers
 from .options import Options
@@ -22,7 +23,6 @@ AGAIN_PAUSE = 0.5  # seconds until USR2 is sent again, see `_search`
 DYING_WORKERS = 3  # so many dead young, or before they were ready, is a crash loop, not bad luck
 YOUNG = 5.0  # seconds of a worker's life in which it should not end
 SETTLED = 2.0  # seconds without a new worker, where a master does not show that it forked all
-HARD_PAUSE = 5.0  # seconds until a harder signal follows
 
 
 class Handover:
@@ -249,21 +249,7 @@ class Handover:
         return all_forked
 
     def _deadline(self) -> float:
-        since, options = self.record.since, self._options
-        if self.record.phase in (Phase.RE_EXECUTING, Phase.BOOTING, Phase.ALONE):
-            return self.record.signalled + options.boot_timeout
-        if self.record.phase is Phase.RESTORING:
-            return since + options.boot_timeout
-        if self.record.phase is Phase.SOAKING:
-            return since + options.soak + options.boot_timeout
-        if self.record.phase is Phase.DRAINING:
-            return since + options.drain_timeout
-        if self.record.phase is Phase.REMOVING:
-            # Ready workers may be answering requests; the others hold none.
-            return since + (options.drain_timeout if self.record.ready else 1.0)
-        if self.record.phase is Phase.FORCING:
-            return since + HARD_PAUSE
-        return float("inf")
+        return deadline(self.record, self._options)
 
     def _in_full(self, event: Event, reason: str) -> str:
         """The reason with the pids, times and causes an operator needs."""

@@ -9,9 +9,10 @@ import abc
 from typing import Any
 
 from .channel import HostEnd
+from .deadlines import deadline
 from .driver import Order, Orders
 from .errors import Refused, printable
-from .ledger import Ledger
+from .ledger import DRIVER_GRACE, Ledger
 from .options import Options, Settings
 from .progress import struct
 from .record import MasterId, Record
@@ -176,9 +177,19 @@ class HostSide(abc.ABC):
             return record
         if record is None and self.ledger.page(program).following != number:
             raise Refused("it was waiting behind a handover that was cancelled")
-        if self.ledger.driver_is_overdue:
+        if self._is_stranded(program):
             raise Refused(self.stranded(program))
         return record
+
+    def _is_stranded(self, program: str) -> bool:
+        """True if no driver has been there, or none has ended an overdue phase, for some time."""
+        running, options = self.ledger.page(program).running, self.options(program)
+        stuck = (
+            running is not None
+            and options is not None
+            and self.system.clock() >= deadline(running, options) + DRIVER_GRACE
+        )
+        return stuck or self.ledger.driver_is_overdue
 
     def stranded(self, program: str) -> str:
         """What to tell a caller whose handover has no driver."""
@@ -195,7 +206,7 @@ class HostSide(abc.ABC):
             "following": page.following,
             "ended": [struct(record, now) for record in page.ended],
             "changes": page.changes,
-            "stranded": self.stranded(program) if self.ledger.driver_is_overdue else "",
+            "stranded": self.stranded(program) if self._is_stranded(program) else "",
         }
 
 

@@ -1,0 +1,79 @@
+"""What both hosts tell callers, on a host side without a host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from unicorn_handover.errors import Refused
+from unicorn_handover.hostside import HostSide
+from unicorn_handover.options import Options
+from unicorn_handover.record import MasterId, Record
+from unicorn_handover.states import Phase
+
+from .fake_system import FakeSystem
+
+
+class Site(HostSide):
+    """One program, "web", whose output cannot be read."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        super().__init__(FakeSystem())  # type: ignore[arg-type]
+
+    def master(self, program: str) -> MasterId | None:
+        return MasterId(7, 70)
+
+    def options(self, program: str) -> Options | None:
+        return Options(boot_timeout=10) if program == "web" else None
+
+    def settle(self, program: str) -> None:
+        raise OSError("no")
+
+    def mark_output(self, program: str) -> None:
+        raise OSError("no")
+
+    def output(self, program: str, old: int) -> tuple[str, ...]:
+        raise OSError("no")
+
+    def tell(self, text: str, warning: bool) -> None:
+        self.lines.append(text)
+
+    def publish(self, record: Record) -> None:
+        pass
+
+    def absence(self) -> str:
+        return "there is no driver"
+
+    def drive(self, phase: Phase, **changes: Any) -> None:
+        """Send a record as the driver does."""
+        running = self.ledger.page("web").running
+        assert running
+        now = self.system.clock()
+        self.take(running.but(phase=phase, since=now, **changes).to_json())
+
+
+def test_a_driver_that_lets_a_phase_outlast_its_time_is_told() -> None:
+    """A caller does not wait for ever on a driver that is alive and stuck."""
+    site = Site()
+    site.ledger.driver_came()
+    number = site.ledger.request("web")
+    site.drive(Phase.BOOTING, signalled=site.system.clock())
+    site.system.advance_to(site.system.clock() + 20)  # type: ignore[attr-defined]
+    assert site.handover("web", number)
+    site.system.advance_to(site.system.clock() + 10)  # type: ignore[attr-defined]
+    with pytest.raises(Refused, match="there is no driver; it will go on .* booting"):
+        site.handover("web", number)
+
+
+def test_no_record_is_lost_for_an_error_beside_it() -> None:
+    """Logs that cannot be read, or an adoption that fails, do not keep a handover from ending."""
+    site = Site()
+    site.ledger.driver_came()
+    number = site.ledger.request("web")
+    site.drive(Phase.RE_EXECUTING, signalled=1.0)
+    site.drive(Phase.FAILED, reason="it failed")
+    record = site.handover("web", number)
+    assert record and record.phase is Phase.FAILED and record.reason == "it failed"
+    assert any("OSError" in line for line in site.lines)

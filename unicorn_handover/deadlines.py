@@ -1,0 +1,31 @@
+"""When a phase has lasted too long: the driver acts on it, and the host watches the driver."""
+
+from __future__ import annotations
+
+import math
+
+from .options import Options
+from .record import Record
+from .states import Phase
+
+HARD_PAUSE = 5.0  # seconds until a harder signal follows
+AT_ONCE = 1.0  # seconds for what takes none
+
+
+def deadline(record: Record, options: Options) -> float:
+    """Return when the record's phase is over, in seconds of CLOCK_MONOTONIC; infinity if never."""
+    since, phase = record.since, record.phase
+    if phase in (Phase.RE_EXECUTING, Phase.BOOTING, Phase.ALONE):
+        return record.signalled + options.boot_timeout
+    if phase is Phase.SOAKING:
+        return since + options.soak + options.boot_timeout
+    if phase is Phase.RESTORING:
+        return since + options.boot_timeout
+    if phase is Phase.DRAINING:
+        return since + options.drain_timeout
+    if phase is Phase.REMOVING:
+        # Ready workers may be answering requests; the others hold none.
+        return since + (options.drain_timeout if record.ready else AT_ONCE)
+    if phase is Phase.FORCING:
+        return since + HARD_PAUSE
+    return math.inf
