@@ -142,7 +142,9 @@ class Host(HostSide):
         self._read_settings()
         there = {str(w.name.lower()): w for w in self.arbiter.watchers}
         for name, managed in list(self.watchers.items()):
-            if there.get(name) is not managed or name not in self.settings.programs:
+            listed = name in self.settings.programs
+            # In the middle of a handover only this side knows both masters.
+            if there.get(name) is not managed or not (listed or self.is_running(name)):
                 self._let_go(name)
         for name, options in self.settings.programs.items():
             if name in there and name not in self.watchers:

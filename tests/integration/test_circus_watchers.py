@@ -16,6 +16,7 @@ from .circus_host import CircusHost
 from .load import Load
 from .processes import alive, kill, look
 from .programs import Program
+from .scenes import reach
 
 FLAPPING = """
 [plugin:flapping]
@@ -317,3 +318,14 @@ def test_no_descriptor_leaks(host: CircusHost, web: Program) -> None:
     kill(look(host.driver()))
     wait_until(host.driver_is_there, "the next driver is there", 20)
     wait_until(lambda: len(list(opened.iterdir())) <= before, "no descriptor was kept")
+
+
+def test_a_plugin_removed_in_mid_handover(host: CircusHost, web: Program) -> None:
+    """Without its plugin a watcher with two masters still knows both, and stop ends them."""
+    host.start()
+    reach(host, "booting")
+    assert host.ctl("rm", "plugin:unicorn", "--waiting").ok
+    wait_until(lambda: not host.driver(), "the driver has gone", 20)
+    assert len(host.masters("web")) == 2 and web.answers("v1")
+    assert host.stop("web").ok
+    wait_until(lambda: not host.family("web"), "nothing is left", 20)
