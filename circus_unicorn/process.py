@@ -12,6 +12,7 @@ from circus.process import Process
 from circus.util import get_info
 
 from unicorn_handover import family, system
+from unicorn_handover.heirs import Heirs
 
 
 class AdoptedWorker(psutil.Process):
@@ -55,7 +56,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
     master: system.Process | None = None
     _worker: Any
     group = 0  # the process group, which every later master is in
-    heirs: list[system.Process]
+    heirs: Heirs
 
     def spawn(self) -> None:
         """Start the first master of a family."""
@@ -64,7 +65,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
 
     def take_over(self) -> None:
         """Watch over the master that runs."""
-        self.heirs = []
+        self.heirs = Heirs(self.watcher.system)
         if not self.group:
             self.group = _group_of(self.pid)
         for pipe in (self.stdout, self.stderr):
@@ -125,30 +126,12 @@ class ManagedProcess(Process):  # type: ignore[misc]
         return self.master is None and self.reap() is not None
 
     def other_masters(self) -> list[system.Process]:
-        """Hold all other masters of the family, until one takes over or all have ended.
-
-        A master that was told to quit has closed its listeners, and can be proven no more.
-        """
-        held = {heir.pid: heir for heir in self.heirs if heir.alive()}
-        for master in family.descended_masters(self.watcher.system, self.pid):
-            if master.pid in held:
-                master.close()
-            else:
-                held[master.pid] = master
-        for heir in self.heirs:
-            if heir.pid not in held:
-                heir.close()
-        self.heirs = list(held.values())
-        return self.heirs
+        """Hold all other masters of the family, until one takes over or all have ended."""
+        return self.heirs.gather(self.pid)
 
     def take_heir(self) -> system.Process | None:
         """Return a living other master that was held, and let go of the rest."""
-        heirs, self.heirs = self.heirs, []
-        living = [heir for heir in heirs if heir.alive()]
-        for heir in heirs:
-            if heir not in living[:1]:
-                heir.close()
-        return living[0] if living else None
+        return self.heirs.take()
 
     def all_workers(self) -> list[system.Process]:
         """Hold the workers of all masters."""

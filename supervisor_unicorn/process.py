@@ -15,6 +15,7 @@ from supervisor.states import ProcessStates, SupervisorStates
 
 from unicorn_handover import family
 from unicorn_handover.channel import HostEnd
+from unicorn_handover.heirs import Heirs
 from unicorn_handover.options import Options
 from unicorn_handover.orphans import Orphans
 from unicorn_handover.output import Logs
@@ -41,7 +42,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._host = host
         self._master: Process | None = None
         self._process_group = 0
-        self._heirs: list[Process] = []
+        self._heirs = Heirs(host.system)
         self._orphans = Orphans(host.system, lambda text: host.log.warn(f"{config.name}: {text}"))
         self._logs = Logs()
 
@@ -88,7 +89,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             self.spawn()
 
     def _find_successor(self, old: int) -> Process | None:
-        heir = self._living_heir()
+        heir = self._heirs.take()
         if heir:
             return heir
         options = self.config.options
@@ -98,15 +99,6 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         for other in found[1:]:
             other.close()
         return found[0] if found else None
-
-    def _living_heir(self) -> Process | None:
-        """Take a master that was proven before it was told to quit, and closed its listeners."""
-        heirs, self._heirs = self._heirs, []
-        living = [heir for heir in heirs if heir.alive()]
-        for heir in heirs:
-            if heir not in living[:1]:
-                heir.close()
-        return living[0] if living else None
 
     def _adopt(self, successor: Process, old: int, sts: int) -> None:
         """Take the successor for this program's process, as if it had been spawned now.
@@ -138,7 +130,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             if self.state == ProcessStates.STOPPING
             else self.config.stopasgroup
         )
-        masters = self._guarded(self._other_masters) or []
+        masters = self._guarded(self._heirs.gather, self.pid) or []
         workers = self._guarded(self._all_workers, masters) if sig == signal.SIGKILL else []
         # The driver lets go first, so that it starts no new master behind the signal.
         self._guarded(self._host.ending, self.namespec, "the program was stopped")
@@ -149,9 +141,8 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
                     self._guarded(process.signal, signal.Signals(sig))
             if as_group and self._process_group != self.pid:
                 self._guarded(self._signal_group, sig)
-        for process in [*(workers or []), *self._heirs]:
+        for process in workers or []:
             process.close()
-        self._heirs = masters
         return error
 
     def _stock_kill(self, sig: int) -> str | None:
@@ -168,9 +159,6 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         finally:
             self.config = config
         return error
-
-    def _other_masters(self) -> list[Process]:
-        return family.descended_masters(self._host.system, self.pid)
 
     def _all_workers(self, masters: list[Process]) -> list[Process]:
         heads = [self.pid, *(master.pid for master in masters)]

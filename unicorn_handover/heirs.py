@@ -1,0 +1,40 @@
+"""The other masters of a program that is being ended: held, for they soon can be proven no more."""
+
+from __future__ import annotations
+
+from . import family
+from .system import Process, System
+
+
+class Heirs:
+    """Those of one program, held until one takes over or all have ended.
+
+    A master that was told to quit has closed its listeners, which are a part of its proof.
+    """
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._held: list[Process] = []
+
+    def gather(self, pid: int) -> list[Process]:
+        """Hold all masters below the master `pid`, besides those that are held and living."""
+        living = {heir.pid: heir for heir in self._held if heir.alive()}
+        for heir in self._held:
+            if heir.pid not in living:
+                heir.close()
+        for master in family.descended_masters(self._system, pid):
+            if master.pid in living:
+                master.close()
+            else:
+                living[master.pid] = master
+        self._held = list(living.values())
+        return self._held
+
+    def take(self) -> Process | None:
+        """Return a living one, and let go of the rest."""
+        heirs, self._held = self._held, []
+        living = [heir for heir in heirs if heir.alive()]
+        for heir in heirs:
+            if heir not in living[:1]:
+                heir.close()
+        return living[0] if living else None
