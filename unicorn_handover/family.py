@@ -70,6 +70,32 @@ def workers(system: System, master: Process, server: Server) -> Workers:
     return Workers(frozenset(ready), frozenset(booting))
 
 
+def booting_orphans(system: System, old: Process, since: int, server: Server) -> list[Process]:
+    """Hold the workers whose new master died before they had loaded the app.
+
+    They were started after `since`. They are the children of the host by now, which is the driver's
+    parent, and still in the process group of the master `old`, whose living proves that group.
+    """
+    family = system.stat(old.pid)
+    found = []
+    for pid in system.children(system.parent()):
+        held, stat = system.hold(pid), system.stat(pid)
+        if held is None:
+            continue
+        if (
+            stat
+            and family
+            and old.alive()
+            and stat.pgrp == family.pgrp
+            and stat.start >= since
+            and server.readiness(system, pid) is Readiness.BOOTING
+        ):
+            found.append(held)
+        else:
+            held.close()
+    return found
+
+
 def descended_masters(system: System, pid: int) -> list[Process]:
     """Hold every new master below the master `pid`: its successor, and that one's, if any."""
     masters: list[Process] = []

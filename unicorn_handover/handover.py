@@ -363,12 +363,16 @@ class Handover:
                 worker.close()
 
     def _sweep(self) -> None:
-        """After a failure: end the new workers whose master died before they could serve."""
+        """After a failure: end the new workers whose master died before they could serve.
+
+        They would load the app to the end, or hang in it for ever, before they looked for it.
+        """
         self._stop_check()
-        if self.record.new and (self._new is None or not self._new.alive()):
-            for worker, held in self._seen.items():
-                if worker not in self._was_ready:
-                    held.signal(signal.SIGKILL)
+        new = self.record.new
+        if new and self._old and self._server and (self._new is None or not self._new.alive()):
+            for worker in family.booting_orphans(self._system, self._old, new.start, self._server):
+                worker.signal(signal.SIGKILL)
+                worker.close()
 
     def _stop_check(self) -> None:
         if self._check:

@@ -133,6 +133,10 @@ class System:
             fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[6]), int(fields[19])
         )
 
+    def parent(self) -> int:
+        """The pid of this process's own parent."""
+        return os.getppid()
+
     def children(self, pid: int) -> list[int]:
         """The pids of the living and unreaped children of all threads of a process."""
         pids: list[int] = []

@@ -128,6 +128,9 @@ class FakeSystem:
             return None
         return Stat("S", fake.ppid, fake.pgrp, PF_FORKNOEXEC if fake.forked else 0, fake.start)
 
+    def parent(self) -> int:
+        return 1
+
     def children(self, pid: int) -> list[int]:
         return [fake.pid for fake in self.processes.values() if fake.ppid == pid]
 
@@ -254,9 +257,10 @@ class Unicorn:
         if self.dies is not None:
             self.system.later(self.dies, lambda: self._end(new))
         else:
-            self.system.later(0.1, lambda: self._fork_workers(new))
+            self.system.later(0.1, lambda: self.fork_workers(new))
 
-    def _fork_workers(self, master: Fake) -> None:
+    def fork_workers(self, master: Fake) -> None:
+        """Fork all workers of a new master."""
         for _ in range(self.strength):
             if self.crashes:
                 self._crashing_worker(master)

@@ -119,6 +119,25 @@ def test_the_new_master_dies_at_load() -> None:
     assert history.signals == ["USR2 old"] and history.old.alive
 
 
+def test_what_a_dead_new_master_forked_at_last_is_ended() -> None:
+    """Its workers would load the app to the end, or for ever; the driver never saw them."""
+    history = History()
+    history.unicorn.boots = None
+    fork = history.unicorn.fork_workers
+
+    def fork_and_die(master: Fake) -> None:
+        fork(master)
+        history.system.end(master)
+
+    history.unicorn.fork_workers = fork_and_die  # type: ignore[method-assign]
+    stranger = history.system.add(ppid=1, forked=True, words=["x"], pgrp=9)
+    job = history.system.add(ppid=1, forked=True, words=["unicorn worker[0]"])  # before it all
+    history.system.advance_to(history.system.now + 1)
+    assert history.run().phase is Phase.FAILED
+    assert len(history.system.processes) == 5  # and the old master with its workers
+    assert history.old.alive and stranger.alive and job.alive
+
+
 def test_a_release_that_hangs_is_removed() -> None:
     """After boot_timeout the new master is told to quit, with the old one untouched."""
     history = History(boot_timeout=7.0)

@@ -1,0 +1,25 @@
+"""The other masters of a program that ends: how they are told, and who is held."""
+
+from __future__ import annotations
+
+from signal import SIGQUIT, SIGTERM, SIGTTOU
+
+from unicorn_handover.heirs import tell_to_end
+
+from .fake_system import FakeSystem
+
+
+def test_a_master_with_its_handlers_gets_the_signal_itself() -> None:
+    """It ends as the signal means, with its requests."""
+    system = FakeSystem()
+    master = system.add(ppid=1, forked=False, words=["unicorn master"], catches={SIGTTOU})
+    tell_to_end(system, system.hold(master.pid), SIGQUIT)  # type: ignore[arg-type]
+    assert system.signals == [("QUIT", master.pid)]
+
+
+def test_a_master_that_has_no_handlers_yet_is_killed() -> None:
+    """It could lose the signal, and go on as the program's next master after a stop."""
+    system = FakeSystem()
+    master = system.add(ppid=1, forked=False, words=["ruby", "unicorn"], catches={SIGTERM})
+    tell_to_end(system, system.hold(master.pid), SIGTERM)  # type: ignore[arg-type]
+    assert system.signals == [("KILL", master.pid)]
