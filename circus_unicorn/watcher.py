@@ -18,10 +18,11 @@ from tornado.gen import moment, sleep
 
 from unicorn_handover import family
 from unicorn_handover.errors import printable
+from unicorn_handover.heirs import tell_to_end
 from unicorn_handover.options import Options
 from unicorn_handover.orphans import Orphans
 from unicorn_handover.record import MasterId
-from unicorn_handover.servers import SERVERS, recognise
+from unicorn_handover.servers import server_of
 from unicorn_handover.system import Process, System
 
 from .coroutines import Steps, coroutine
@@ -203,7 +204,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         for other in others:
             allowed = self.call_hook("before_signal", pid=other.pid, signum=signum)
             if allowed or signum == signal.SIGKILL:
-                other.signal(signal.Signals(signum))
+                tell_to_end(self.system, other, signum)
                 self.call_hook("after_signal", pid=other.pid, signum=signum)
 
     def send_signal_process(
@@ -298,7 +299,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         new = MasterId(successor.pid, successor.start)
         self.info_line(f"adopted pid {new.pid}, successor of pid {old} (exit code {code})")
         if process.stopping or self.is_stopping():  # the signal was sent before this one was there
-            successor.signal(signal.Signals(self.stop_signal))
+            tell_to_end(self.system, successor, self.stop_signal)
         self._host.adopted(self.program, new)
         # Circus and the user's hooks hear of it when what Circus is doing now is done.
         self.loop.add_callback(self._guarded, self._tell_of_adoption, old, code, started, new.pid)
@@ -419,9 +420,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         process = self.process
         if process is None or process.master is None:
             return 0
-        server = SERVERS.get(self.handover_options.server) or recognise(
-            self.system.command_line(process.pid)
-        )
+        server = server_of(self.system, process.pid, self.handover_options.server)
         return len(family.workers(self.system, process.master, server).all) if server else 0
 
     # -- the log ---------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from supervisor.states import ProcessStates, SupervisorStates
 
 from unicorn_handover import family
 from unicorn_handover.channel import HostEnd
-from unicorn_handover.heirs import Heirs
+from unicorn_handover.heirs import Heirs, tell_to_end
 from unicorn_handover.options import Options
 from unicorn_handover.orphans import Orphans
 from unicorn_handover.output import Logs
@@ -119,7 +119,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         )
         self._guarded(self._host.adopted, self.namespec, new)
         if self.killing:  # the stop signal was sent before this master was there to get it
-            self._guarded(self._signal_master, self.config.stopsignal)
+            self._guarded(self._tell_master_to_end)
 
     def kill(self, sig: int) -> str | None:
         """Stop or kill the whole family, also in the middle of a handover."""
@@ -136,11 +136,12 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._guarded(self._host.ending, self.namespec, "the program was stopped")
         error = self._stock_kill(sig)
         if error is None:
-            for process in [*masters, *(workers or [])]:
-                if not as_group:
-                    self._guarded(process.signal, signal.Signals(sig))
             if as_group and self._process_group != self.pid:
                 self._guarded(self._signal_group, sig)
+            for master in masters:
+                self._guarded(tell_to_end, self._host.system, master, sig)
+            for worker in workers or []:
+                self._guarded(worker.signal, signal.Signals(sig))
         for process in workers or []:
             process.close()
         return error
@@ -169,9 +170,9 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         if os.getpgid(self.pid) == self._process_group:  # unreaped, so the number is still its own
             os.killpg(self._process_group, sig)
 
-    def _signal_master(self, sig: int) -> None:
+    def _tell_master_to_end(self) -> None:
         if self._master:
-            self._master.signal(signal.Signals(sig))
+            tell_to_end(self._host.system, self._master, self.config.stopsignal)
 
     def transition(self) -> None:
         """Look after what a dead master left behind, then do as Supervisor does."""

@@ -52,9 +52,24 @@ class Server:
     folder: Callable[[System, int], str]
 
 
+def server_of(system: System, master: int, option: str) -> Server | None:
+    """Return the server that the option names or, if it is "auto", the one that the master runs."""
+    return SERVERS.get(option) or recognise(system.command_line(master))
+
+
 def recognise(words: Sequence[str]) -> Server | None:
     """Return the server whose master has this command line, or None."""
     return next((server for server in SERVERS.values() if server.is_master(words)), None)
+
+
+def hears(system: System, master: int) -> bool:
+    """True if a master has set its signal handlers, that of TTOU after those that end it.
+
+    unicorn: HttpServer#initialize, `@queue_sigs`; gunicorn: Arbiter.SIGNALS. A starting ruby has
+    handlers for those that end it, but none for TTOU.
+    """
+    masks = system.signal_masks(master)
+    return masks is not None and masks.catches(DROP_WORKER)
 
 
 def is_any_successor(system: System, pid: int, old: int) -> bool:

@@ -1,7 +1,8 @@
 """A small process that re-executes itself on USR2, as unicorn does.
 
 It is what the proofs ask of a unicorn master: exec'd, with UNICORN_FD in its environment, and the
-socket that it names open. Each prints its name and pid. It ends at QUIT, with status 3 at TERM.
+socket that it names open, and a handler for TTOU. Each prints its name and pid. It ends at QUIT,
+with status 3 at TERM.
 """
 
 import os
@@ -30,6 +31,7 @@ def main():
     signal.signal(signal.SIGUSR2, re_execute)
     signal.signal(signal.SIGQUIT, lambda number, frame: os._exit(0))
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(3))
+    signal.signal(signal.SIGTTOU, lambda number, frame: None)
     print(f"master {GENERATION} pid {os.getpid()}", flush=True)
     while True:
         time.sleep(60)

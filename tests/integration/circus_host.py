@@ -54,6 +54,7 @@ class CircusHost(Host):
     """circusd in the foreground."""
 
     name = "circus"
+    patience = "graceful_timeout"
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class CircusHost(Host):
             "working_dir": str(program.folder),
             "copy_env": "True",
             "stop_signal": program.stopsignal,
-            "graceful_timeout": "20",
+            self.patience: "20",
             "stdout_stream.class": "FileStream",
             "stdout_stream.filename": f"{self.folder}/{program.name}.out",
             "stderr_stream.class": "FileStream",

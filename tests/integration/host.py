@@ -33,6 +33,7 @@ class Host(abc.ABC):
     """
 
     name: str
+    patience: str  # the key for how long a stopped program may take until it is killed
 
     def __init__(
         self,

@@ -120,6 +120,7 @@ class Program:
     preload: bool = False
     unix: bool = False
     workers: int = 2
+    timeout: int = 30  # of a worker; half of it until one of gunicorn's sees that its master died
     settings: str = ""
     pidfile: bool = True
     words: str = ""  # more of the command line
@@ -194,7 +195,7 @@ class Program:
         listener = repr(self.address) if self.unix else f'"127.0.0.1:{self.port}"'
         pid = f'pid "{self.pid_path}"\n' if self.pidfile else ""
         return (
-            f"listen {listener}\nworker_processes {self.workers}\n{pid}timeout 30\n"
+            f"listen {listener}\nworker_processes {self.workers}\n{pid}timeout {self.timeout}\n"
             f"preload_app {str(self.preload).lower()}\n{self.settings}\n"
         )
 
@@ -203,7 +204,7 @@ class Program:
         pid = f"pidfile = {str(self.pid_path)!r}\n" if self.pidfile else ""
         return (
             f"bind = {bind!r}\nworkers = {self.workers}\npreload_app = {self.preload}\n{pid}"
-            "graceful_timeout = 15\ncontrol_socket_disable = True\n"
+            f"timeout = {self.timeout}\ngraceful_timeout = 15\ncontrol_socket_disable = True\n"
             # A release must not be loaded from the byte code of the one before it.
             f"import sys\nsys.dont_write_bytecode = True\n{self.settings}\n"
         )

@@ -63,6 +63,7 @@ class SupervisorHost(Host):
     """supervisord in the foreground, or with `daemon` in the background."""
 
     name = "supervisor"
+    patience = "stopwaitsecs"
 
     def __init__(
         self,
@@ -110,7 +111,7 @@ class SupervisorHost(Host):
             "command": program.command_line,
             "directory": str(program.folder),
             "stopsignal": program.stopsignal,
-            "stopwaitsecs": "20",
+            self.patience: "20",
             "startsecs": "0",
             "autorestart": "true" if program.restarted else "unexpected",
             "stdout_logfile": f"{self.folder}/{program.name}.out",

@@ -78,7 +78,7 @@ def test_the_old_master_is_killed_while_the_new_boots(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:
     """If the old master is killed, the new one is adopted at once and the caller hears success."""
-    web = Program(folder, server=server, preload=server == "unicorn")
+    web = Program(folder, server=server, preload=server == "unicorn", timeout=10)
     host = make_host(web)
     host.start()
     old = host.master("web")
@@ -128,7 +128,7 @@ def test_an_adopted_master_that_crashes_is_started_again(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:
     """Killed after its adoption, the program is started again at once."""
-    web = Program(folder, server=server, restarted=True)
+    web = Program(folder, server=server, restarted=True, timeout=10)
     host = make_host(web)
     host.start()
     adopted = hand_over(host)
@@ -184,6 +184,8 @@ def test_an_end_in_the_middle_ends_both_masters(
     if phase == "re-executing":
         holding_exec(web)
     host = make_host(web)
+    if phase == "booting":  # a worker that loads its app quits when it has
+        web.host_options[host.patience] = "5"
     host.start()
     request = reach(host, phase)
     assert phase == "re-executing" or len(host.masters("web")) == 2
@@ -206,9 +208,44 @@ def test_an_end_before_the_exec(make_host: MakeHost, folder: Path, server: str, 
     """A child that was forked for a new master, but not exec'd yet, is not left by an end."""
     web = holding_exec(Program(folder, server=server))
     host = make_host(web)
+    web.host_options[host.patience] = "5"
     host.start()
     reach(host, "re-executing")
     wait_until(lambda: len(host.family("web")) == 4, "the child is forked")
+    if way == "stop":
+        assert host.stop("web").ok
+    else:
+        host.shutdown()
+    wait_until(lambda: host.family("web") == [], "nothing is left", 5)
+
+
+# A starting interpreter can lose a signal; this one loses all.
+DEAF = {
+    "unicorn": "%w(QUIT TERM INT).each { |name| trap(name) {} }\nFile.write('deaf', '')\nsleep",
+    "gunicorn": """\
+import signal, time
+for number in signal.SIGQUIT, signal.SIGTERM, signal.SIGINT:
+    signal.signal(number, lambda number, frame: None)
+open("deaf", "w").close()
+while True:
+    time.sleep(3600)
+""",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_end_while_the_new_master_hears_no_signal(
+    make_host: MakeHost, folder: Path, server: str, way: str
+) -> None:
+    """A new master that starts could lose its stop signal: it is killed, not waited for."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    web.host_options[host.patience] = "3600"
+    host.start()
+    web.settings = DEAF[server]
+    web.write("v2")
+    assert host.restart("web", wait=False).ok
+    wait_until((web.folder / "deaf").exists, "the new master reads its configuration")
     if way == "stop":
         assert host.stop("web").ok
     else:
@@ -304,7 +341,7 @@ def test_the_new_master_dies_while_the_old_drains(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:
     """With the old master told to quit already, the program is started again when it has ended."""
-    web = Program(folder, server=server)
+    web = Program(folder, server=server, timeout=10)
     host = make_host(web)
     host.start()
     old = host.master("web")

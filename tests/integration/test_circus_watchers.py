@@ -322,6 +322,7 @@ def test_no_descriptor_leaks(host: CircusHost, web: Program) -> None:
 
 def test_a_plugin_removed_in_mid_handover(host: CircusHost, web: Program) -> None:
     """Without its plugin a watcher with two masters still knows both, and stop ends them."""
+    web.host_options["graceful_timeout"] = "5"
     host.start()
     reach(host, "booting")
     assert host.ctl("rm", "plugin:unicorn", "--waiting").ok

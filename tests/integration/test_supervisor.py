@@ -27,7 +27,7 @@ def test_the_exit_of_an_adopted_master_is_told_truly(
     make_supervisor: MakeHost, folder: Path, server: str
 ) -> None:
     """An adopted master that is killed was "terminated by SIGKILL", and autorestart follows."""
-    web = Program(folder, server=server)
+    web = Program(folder, server=server, timeout=10)
     host = make_supervisor(web)
     host.start()
     adopted = hand_over(host)
