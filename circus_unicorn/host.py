@@ -28,7 +28,6 @@ from unicorn_handover.ledger import DRIVER_GRACE
 from unicorn_handover.options import Options, Settings, names_in, parse
 from unicorn_handover.progress import struct
 from unicorn_handover.record import MasterId, Record
-from unicorn_handover.servers import SERVERS, recognise
 from unicorn_handover.system import System
 
 from .channel import LoopEnd
@@ -148,10 +147,10 @@ class Host(HostSide):
                 self._let_go(name)
         for name, options in self.settings.programs.items():
             if name in there and name not in self.watchers:
-                self.watchers[name] = ManagedWatcher.take_over(there[name], self, options)
-                self._complain_of(self.watchers[name])
+                self._take_in(name, there[name], options)
             elif name in there:
                 self.watchers[name].handover_options = options
+        self.tick()
 
     def _read_settings(self) -> None:
         plugins = [w for w in self.arbiter.watchers if w.cmd.split()[-1:] == [PLUGIN]]
@@ -207,20 +206,12 @@ class Host(HostSide):
             errors.append(ConfigError(other.name, "use", "a second driver is not needed", fix))
         return errors
 
-    def _complain_of(self, watcher: ManagedWatcher) -> None:
-        refusal = watcher.refusal()
+    def _take_in(self, name: str, watcher: Watcher, options: Options) -> None:
+        managed = self.watchers[name] = ManagedWatcher.take_over(watcher, self, options)
+        refusal = managed.refusal()
         if refusal:
             logger.error(refusal)
-        process = watcher.process
-        name = watcher.handover_options.server
-        words = self.system.command_line(process.pid) if process else watcher.cmd.split()
-        server = SERVERS.get(name) or recognise(words)
-        if server and watcher.stop_signal == server.quick:
-            graceful = server.graceful.name[3:]
-            logger.warning(
-                f"[watcher:{watcher.name}] stop_signal: {server.quick.name[3:]} makes "
-                f"{server.name} cut its requests at every stop; set stop_signal = {graceful}"
-            )
+        self.started(name)
 
     def _let_go(self, name: str) -> None:
         self.ledger.cancel(name, "the watcher is not managed any more")
@@ -306,6 +297,11 @@ class Host(HostSide):
         """The program's options, None if it is not managed."""
         watcher = self.watchers.get(program)
         return None if watcher is None else watcher.handover_options
+
+    def stop_signal(self, program: str) -> tuple[str, int]:
+        """The setting of the stop signal and its number."""
+        watcher = self.watchers[program]
+        return f"[watcher:{watcher.name}] stop_signal", watcher.stop_signal
 
     def settle(self, program: str) -> None:
         """Adopt the program's new master now, if the old one is dead."""

@@ -21,7 +21,6 @@ from unicorn_handover.errors import ConfigError, printable
 from unicorn_handover.hostside import HostSide
 from unicorn_handover.options import Options, Settings, parse
 from unicorn_handover.record import MasterId, Record
-from unicorn_handover.servers import SERVERS, recognise
 from unicorn_handover.system import System
 
 from .events import DriverEvent, HandoverEvent
@@ -174,17 +173,7 @@ class Host(HostSide):
     def _running(self, event: events.ProcessStateRunningEvent) -> None:
         process = event.process
         if isinstance(process, ManagedSubprocess):
-            self._warn_of_stopsignal(process)
-
-    def _warn_of_stopsignal(self, process: ManagedSubprocess) -> None:
-        name = process.handover_options.server
-        server = SERVERS.get(name) or recognise(self.system.command_line(process.pid))
-        if server and process.config.stopsignal == server.quick:
-            graceful = server.graceful.name[3:]
-            self.log.warn(
-                f"[program:{process.config.name}] stopsignal: {server.quick.name[3:]} makes "
-                f"{server.name} cut its requests at every stop; set stopsignal = {graceful}"
-            )
+            self.started(process.namespec)
 
     def _tick(self, event: events.Tick5Event) -> None:
         self.tick()
@@ -214,6 +203,11 @@ class Host(HostSide):
         """The program's options, None if it is not managed."""
         process = self.programs.get(program)
         return process.handover_options if process else None
+
+    def stop_signal(self, program: str) -> tuple[str, int]:
+        """The setting of the stop signal and its number."""
+        config = self.programs[program].config
+        return f"[program:{config.name}] stopsignal", config.stopsignal
 
     def settle(self, program: str) -> None:
         """Reap the dead now, among them the old master."""

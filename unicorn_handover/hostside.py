@@ -16,6 +16,7 @@ from .ledger import DRIVER_GRACE, Ledger
 from .options import Options, Settings
 from .progress import struct
 from .record import MasterId, Record
+from .servers import server_of
 from .states import Phase
 from .system import System
 
@@ -36,6 +37,7 @@ class HostSide(abc.ABC):
         self._channel: HostEnd | None = None
         self._ordered: object = None
         self._told: dict[str, str] = {}
+        self._unrecognised: set[str] = set()  # programs whose server has not been seen yet
 
     # -- what each host adds ---------------------------------------------------------------------
 
@@ -46,6 +48,10 @@ class HostSide(abc.ABC):
     @abc.abstractmethod
     def options(self, program: str) -> Options | None:
         """The program's options, None if it is not managed."""
+
+    @abc.abstractmethod
+    def stop_signal(self, program: str) -> tuple[str, int]:
+        """The setting, as "[section] key", and the number of the program's stop signal."""
 
     @abc.abstractmethod
     def settle(self, program: str) -> None:
@@ -138,6 +144,33 @@ class HostSide(abc.ABC):
 
     # -- what the programs tell ------------------------------------------------------------------
 
+    def started(self, program: str) -> None:
+        """Take note that a program was started, or is managed from now on."""
+        self._unrecognised.add(program)
+        self._warn_of_stop_signals()
+
+    def _warn_of_stop_signals(self) -> None:
+        """Warn of those that cut requests, as soon as each program shows which server it runs.
+
+        A process that was forked just now shows its host's command line, or that of `bundle exec`.
+        """
+        for program in sorted(self._unrecognised):
+            master, options = self.master(program), self.options(program)
+            if options is None:
+                self._unrecognised.discard(program)
+                continue
+            server = server_of(self.system, master.pid, options.server) if master else None
+            if server is None:
+                continue
+            self._unrecognised.discard(program)
+            setting, number = self.stop_signal(program)
+            if number == server.quick:
+                self.tell(
+                    f"{setting}: {server.quick.name[3:]} makes {server.name} cut its requests at "
+                    f"every stop; set {setting.split()[-1]} = {server.graceful.name[3:]}",
+                    True,
+                )
+
     def told_to_quit(self, program: str, pid: int) -> bool:
         """True if a handover has told this master to quit."""
         return self.ledger.was_told_to_quit(program, pid)
@@ -158,7 +191,8 @@ class HostSide(abc.ABC):
     # -- what callers ask ------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Tell the callers if the driver stays away."""
+        """Tell the callers if the driver stays away, and look at programs that started."""
+        self._warn_of_stop_signals()
         self.ledger.tick(self.absence())
 
     def wish(self, program: str, wish: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -20,13 +21,18 @@ class Site(HostSide):
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        super().__init__(FakeSystem())  # type: ignore[arg-type]
+        self.forked = MasterId(7, 70)
+        self.kernel = FakeSystem()
+        super().__init__(self.kernel)  # type: ignore[arg-type]
 
     def master(self, program: str) -> MasterId | None:
-        return MasterId(7, 70)
+        return self.forked
 
     def options(self, program: str) -> Options | None:
         return Options(boot_timeout=10) if program == "web" else None
+
+    def stop_signal(self, program: str) -> tuple[str, int]:
+        return "[program:web] stopsignal", signal.SIGTERM
 
     def settle(self, program: str) -> None:
         raise OSError("no")
@@ -60,9 +66,9 @@ def test_a_driver_that_lets_a_phase_outlast_its_time_is_told() -> None:
     site.ledger.driver_came()
     number = site.ledger.request("web")
     site.drive(Phase.BOOTING, signalled=site.system.clock())
-    site.system.advance_to(site.system.clock() + 20)  # type: ignore[attr-defined]
+    site.kernel.advance_to(site.kernel.now + 20)
     assert site.handover("web", number)
-    site.system.advance_to(site.system.clock() + 10)  # type: ignore[attr-defined]
+    site.kernel.advance_to(site.kernel.now + 10)
     with pytest.raises(Refused, match="there is no driver; it will go on .* booting"):
         site.handover("web", number)
 
@@ -77,3 +83,20 @@ def test_no_record_is_lost_for_an_error_beside_it() -> None:
     record = site.handover("web", number)
     assert record and record.phase is Phase.FAILED and record.reason == "it failed"
     assert any("OSError" in line for line in site.lines)
+
+
+def test_a_stop_signal_is_warned_of_when_the_program_shows_its_server() -> None:
+    """A process that has only been forked when it counts as started is looked at again."""
+    site = Site()
+    fake = site.kernel.add(ppid=1, forked=True, words=["supervisord", "-n"])
+    site.forked = MasterId(fake.pid, fake.start)
+    site.started("web")
+    site.tick()
+    assert site.lines == []
+    fake.words = ["ruby", "/usr/bin/unicorn", "-c", "unicorn.rb"]
+    for _ in range(2):
+        site.tick()
+    assert site.lines == [
+        "[program:web] stopsignal: TERM makes unicorn cut its requests at every stop; "
+        "set stopsignal = QUIT"
+    ]
