@@ -159,12 +159,14 @@ class ManagedProcess(Process):  # type: ignore[misc]
         handover many do.
         """
         self.settle()
+        worker = self._worker
         try:
-            info = get_info(self._worker)
+            info, children = get_info(worker), worker.children()
         except psutil.NoSuchProcess:
-            return "No such process (stopped?)"
+            self.settle()  # it died just now
+            return "No such process (stopped?)" if self._worker is worker else self.info()
         info.update(age=self.age(), started=self.started, wid=self.wid, children=[])
-        for child in self._worker.children():
+        for child in children:
             with contextlib.suppress(psutil.NoSuchProcess):
                 info["children"].append(get_info(child))
         return info

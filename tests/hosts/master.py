@@ -9,12 +9,11 @@ import os
 import signal
 import socket
 import sys
-import time
 
 GENERATION = int(os.environ.get("GENERATION", "1"))
 
 
-def re_execute(number, frame):
+def re_execute():
     if os.fork() == 0:
         listener = socket.socket()
         os.set_inheritable(listener.fileno(), True)
@@ -23,18 +22,25 @@ def re_execute(number, frame):
             "GENERATION": str(GENERATION + 1),
             "UNICORN_FD": str(listener.fileno()),
         }
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR2])
         os.execve(sys.executable, [sys.executable, __file__], environ)
 
 
+ACTS = {
+    signal.SIGUSR2: re_execute,
+    signal.SIGQUIT: lambda: os._exit(0),
+    signal.SIGTERM: lambda: os._exit(3),
+    signal.SIGTTOU: lambda: None,
+}
+
+
 def main():
-    signal.signal(signal.SIGUSR2, re_execute)
-    signal.signal(signal.SIGQUIT, lambda number, frame: os._exit(0))
-    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(3))
-    signal.signal(signal.SIGTTOU, lambda number, frame: None)
+    # Waited for, not handled: a handler's signal can come just before a sleep, and wait for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ACTS)
+    for number in ACTS:
+        signal.signal(number, lambda number, frame: None)  # the proofs look for handlers
     print(f"master {GENERATION} pid {os.getpid()}", flush=True)
     while True:
-        time.sleep(60)
+        ACTS[signal.sigwait(ACTS)]()
 
 
 if __name__ == "__main__":
