@@ -20,6 +20,7 @@ from unicorn_handover.options import Options
 from unicorn_handover.orphans import Orphans
 from unicorn_handover.output import Logs
 from unicorn_handover.record import MasterId
+from unicorn_handover.servers import server_of
 from unicorn_handover.system import Process
 
 from .dispatchers import ChannelDispatcher, ExitDispatcher
@@ -57,6 +58,13 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         held = self._master
         return MasterId(held.pid, held.start) if held and held.alive() else None
 
+    @property
+    def serves(self) -> bool:
+        """True if the master has come to where it obeys signals."""
+        system = self._host.system
+        server = server_of(system, self.pid, self.handover_options.server)
+        return server is not None and server.obeys(system, self.pid)
+
     def spawn(self) -> int | None:
         """Start the first master of a family; its orphans will become supervisord's children."""
         # Here, because supervisord may have forked to daemonise since the plugin was loaded, and
@@ -68,7 +76,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
     def _spawn_as_parent(self, pid: int) -> int:
         Subprocess._spawn_as_parent(self, pid)
         self._process_group = pid  # the child makes itself the leader of a new group
-        self._watch(pid)
+        self._guarded(self._watch, pid)
         return pid
 
     def finish(self, pid: int, sts: int) -> None:
@@ -112,7 +120,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         options.pidhistory[successor.pid] = self
         new = MasterId(successor.pid, successor.start)
         successor.close()
-        self._watch(new.pid)
+        self._guarded(self._watch, new.pid)
         self.laststart = self._host.wall_clock()
         options.logger.info(
             f"adopted: '{self.config.name}' with pid {new.pid}, successor of pid {old} ({message})"

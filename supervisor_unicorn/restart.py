@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from supervisor.options import ProcessException
-from supervisor.states import RUNNING_STATES
+from supervisor.states import ProcessStates
 
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.hostside import ACCEPTING, looked_at
@@ -44,8 +44,15 @@ class Restart:
 
 
 def is_running(process: ManagedSubprocess) -> bool:
-    """True if the program has a master that could be handed over."""
-    return process.master is not None and process.state in RUNNING_STATES
+    """True if the program is to be handed over: it runs or, while it is STARTING, serves already.
+
+    Supervisor's own restart is right for one that starts, and maybe crashes, again and again.
+    """
+    if process.master is None:
+        return False
+    return process.state == ProcessStates.RUNNING or (
+        process.state == ProcessStates.STARTING and process.serves
+    )
 
 
 def refusal(host: Host, process: ManagedSubprocess) -> str:

@@ -19,7 +19,7 @@ def deadline(record: Record, options: Options) -> float:
         return record.signalled + options.boot_timeout
     if phase is Phase.SOAKING:
         return since + options.soak + options.boot_timeout
-    if phase is Phase.RESTORING:
+    if phase in (Phase.CHECKING, Phase.RESTORING):
         return since + options.boot_timeout
     if phase is Phase.DRAINING:
         return since + options.drain_timeout

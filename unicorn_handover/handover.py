@@ -95,6 +95,7 @@ class Handover:
         """When `step` is to be called although no descriptor became readable, on the clock."""
         now = self._system.clock()
         pauses = {
+            Phase.CHECKING: BOOT_PAUSE,
             Phase.RE_EXECUTING: SEARCH_PAUSE,
             Phase.BOOTING: BOOT_PAUSE,
             Phase.ALONE: BOOT_PAUSE,
@@ -143,6 +144,8 @@ class Handover:
         assert self._old is not None
         try:
             self._server = preflight.identify(self._system, self._old, self._options)
+            if preflight.is_starting(self._system, self._old, self._server):
+                return
             preflight.check(self._system, self._old, self._server)
         except Refused as refusal:
             self._refusal = str(refusal)

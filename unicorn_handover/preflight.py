@@ -6,7 +6,7 @@ import os
 
 from .errors import Refused, printable
 from .options import Options
-from .servers import RE_EXEC, SERVERS, Server, recognise
+from .servers import SERVERS, Server, recognise
 from .system import Process, System
 
 
@@ -25,13 +25,21 @@ def identify(system: System, master: Process, options: Options) -> Server:
     return server
 
 
+def is_starting(system: System, master: Process, server: Server) -> bool:
+    """True while a server's master is not yet where it obeys signals.
+
+    USR2 would kill it, though a starting ruby traps that, or be obeyed at some later time.
+    """
+    runs_it = recognise(system.command_line(master.pid)) is server
+    return runs_it and not server.obeys(system, master.pid)
+
+
 def check(system: System, master: Process, server: Server) -> None:
     """Look at all that a re-exec of a living master needs. Raises Refused with the first fault."""
-    masks = system.signal_masks(master.pid)
-    if masks is None or not masks.catches(RE_EXEC):
+    if not server.obeys(system, master.pid):
         raise Refused(
-            f"pid {master.pid} does not handle USR2 and would die of it: {server.name} is still "
-            "starting, or this is not its master; try again when it serves"
+            f"pid {master.pid} is no master of {server.name}, or still starts, and would die of "
+            "USR2; start the server itself, or correct the `server` option"
         )
     _refuse_second_master(system, master)
     _refuse_missing_paths(system, master, server)
@@ -41,8 +49,8 @@ def _refuse_second_master(system: System, master: Process) -> None:
     for pid in system.children(master.pid):
         if any(server.is_successor(system, pid, master.pid) for server in SERVERS.values()):
             raise Refused(
-                f"pid {master.pid} already has a new master, pid {pid}, from a USR2 sent by hand; "
-                "end one of the two with its graceful signal"
+                f"pid {master.pid} already has a new master, pid {pid}, of no running handover, "
+                "maybe from a USR2 sent by hand; end one of the two with its graceful signal"
             )
 
 

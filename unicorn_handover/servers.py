@@ -37,6 +37,7 @@ class Server:
     is_master(words): whether a command line is this server's.
     is_successor(system, pid, old): whether an exec'd process is the new master that `old` started.
     readiness(system, pid): what a child of a master is.
+    obeys(system, pid): whether a master has come to where it obeys signals.
     all_forked(system, pid): whether a master has started all its workers; None if unknowable.
     folder(system, pid): the directory that a master re-executes itself in, "" if unknowable.
     """
@@ -48,6 +49,7 @@ class Server:
     is_master: Callable[[Sequence[str]], bool]
     is_successor: Callable[[System, int, int], bool]
     readiness: Callable[[System, int], Readiness]
+    obeys: Callable[[System, int], bool]
     all_forked: Callable[[System, int], bool | None]
     folder: Callable[[System, int], str]
 
@@ -150,7 +152,12 @@ def _unicorn_readiness(system: System, pid: int) -> Readiness:
     return Readiness.READY
 
 
-def _unicorn_all_forked(system: System, pid: int) -> bool | None:
+def _unicorn_obeys(system: System, pid: int) -> bool:
+    # It has its handlers before it loads the app, but looks at what they queued in #join.
+    return hears(system, pid) and _unicorn_all_forked(system, pid)
+
+
+def _unicorn_all_forked(system: System, pid: int) -> bool:
     # HttpServer#join writes the title after #start has forked every worker.
     return re.match(r"\S+ master", system.command_line(pid)[0]) is not None
 
@@ -214,6 +221,7 @@ SERVERS = {
         is_master=_unicorn_is_master,
         is_successor=_unicorn_is_successor,
         readiness=_unicorn_readiness,
+        obeys=_unicorn_obeys,
         all_forked=_unicorn_all_forked,
         folder=_unicorn_folder,
     ),
@@ -225,6 +233,7 @@ SERVERS = {
         is_master=_gunicorn_is_master,
         is_successor=_gunicorn_is_successor,
         readiness=_gunicorn_readiness,
+        obeys=hears,  # Arbiter.start sets them when the app is preloaded, and #run follows at once
         all_forked=_gunicorn_all_forked,
         folder=_gunicorn_folder,
     ),

@@ -21,7 +21,7 @@ class Phase(enum.Enum):
 
     REQUESTED = "requested"  # accepted by the host, not yet taken by the driver
     QUEUED = "queued"  # waits for other programs' handovers to end (max_handovers)
-    CHECKING = "checking"  # looking at all that can be checked before the first signal
+    CHECKING = "checking"  # waiting for a starting master, and looking at all that can be checked
     RE_EXECUTING = "re-executing"  # USR2 sent to the old master
     BOOTING = "booting"  # the new master is known, its workers are not all ready
     ALONE = "alone"  # as booting, but the old master is already gone: there is no way back
@@ -81,6 +81,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.REFUSED: Move(Phase.FAILED, "refused"),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} before the handover began"),
         Event.ROLLBACK: Move(Phase.FAILED, "rolled back by command before it began"),
+        Event.TIMEOUT: Move(Phase.FAILED, "the old master did not come to obey signals in time"),
     },
     Phase.RE_EXECUTING: {
         Event.NEW_FOUND: Move(Phase.BOOTING),

@@ -64,6 +64,25 @@ def test_a_restart_beside_a_usr2_by_hand_is_refused(make_host: MakeHost, folder:
 
 
 @pytest.mark.parametrize("preload", [False, True], ids=["lazy", "preload"])
+def test_a_restart_while_the_first_master_starts(
+    make_host: MakeHost, folder: Path, server: str, preload: bool
+) -> None:
+    """It waits until the master obeys signals, which it would die of, or obey who knows when."""
+    web = Program(folder, server=server, preload=preload)
+    web.write("v1", "gated")
+    host = make_host(web)
+    host.launch()
+    wait_until(lambda: host.state("web") == "running", "it counts as running")
+    with Later(lambda: host.restart("web")) as restart:
+        wait_until(lambda: host.phase("web") != "idle", "the handover has begun")
+        wait_until(lambda: web.began_to_load("v1"), "it loads")
+        web.open_gate()
+    assert restart.result().ok, restart.result().text
+    host.wait_for_rest("web")
+    assert [end["phase"] for end in host.ended("web")] == ["done"]
+
+
+@pytest.mark.parametrize("preload", [False, True], ids=["lazy", "preload"])
 def test_an_app_that_ends_the_old_master(make_host: MakeHost, folder: Path, preload: bool) -> None:
     """An app that QUITs `.oldbin` before it forks makes a handover that succeeds."""
     web = Program(folder, preload=preload, settings=QUIT_OLDBIN)

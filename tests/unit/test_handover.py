@@ -379,12 +379,12 @@ def test_handles_are_given_back() -> None:
 
 
 REFUSALS: dict[str, tuple[Callable[[History], object], str]] = {
-    "no handler": (lambda h: h.old.catches.clear(), "does not handle USR2"),
+    "no handler": (lambda h: h.old.catches.clear(), "did not come to obey signals in time"),
     "not a server": (lambda h: setattr(h.old, "words", ["/bin/sh", "-c", "x"]), "is neither"),
     "no directory": (lambda h: setattr(h.old, "cwd", "/nosuch"), "the working directory"),
     "no executable": (lambda h: setattr(h.old, "executable", "/nosuch"), "the executable"),
     "no script": (
-        lambda h: setattr(h.old, "words", ["ruby", "/nosuch/unicorn", "-c", "u"]),
+        lambda h: setattr(h.old, "words", ["python3", "/nosuch/gunicorn", "a:b"]),
         "the script",
     ),
     "two masters": (lambda h: h.old.obey(SIGUSR2), "already has a new"),
@@ -401,6 +401,27 @@ def test_refused_before_the_first_signal(fault: str) -> None:
     record = history.run()
     assert record.phase is Phase.FAILED and reason in record.reason, record.reason
     assert history.system.signals == [] and history.phases == ["checking", "failed"]
+
+
+def test_a_program_that_is_not_the_server_it_is_said_to_be() -> None:
+    """The `server` option takes no proof's place: a shell would die of USR2."""
+    history = History(server="unicorn")
+    history.old.words, history.old.catches = ["/bin/sh", "-c", "x"], set()
+    record = history.run()
+    assert "is no master of unicorn, or still starts, and would die of USR2" in record.reason
+    assert history.system.signals == [] and record.ended - record.began < 1
+
+
+def test_a_starting_master_gets_usr2_when_it_obeys_it() -> None:
+    """A starting ruby has handlers and dies of USR2; one that loads its app obeys it later."""
+    history = History()
+    serving = set(history.old.catches)
+    history.old.words, history.old.catches = ["ruby", "unicorn", "-c", "u.rb"], {SIGUSR2}
+    history.system.later(3, lambda: history.old.catches.update(serving))
+    history.system.later(5, lambda: setattr(history.old, "words", ["unicorn master -c u.rb"]))
+    record = history.run()
+    assert record.succeeded and 5 <= record.signalled - record.began < 6
+    assert history.signals == ["USR2 old", "QUIT old"]
 
 
 def test_an_exit_between_a_step_and_the_wait_is_not_missed() -> None:

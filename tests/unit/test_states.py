@@ -12,6 +12,7 @@ EXPECTED = """
 requested
 queued
 checking      PASSED:re-executing REFUSED:failed! OLD_GONE:failed! ROLLBACK:failed!
+checking      TIMEOUT:failed!
 re-executing  NEW_FOUND:booting RE_EXEC_FAILED:failed! OLD_GONE:failed! TIMEOUT:failed!
 booting       PROVEN:draining READY:soaking NEW_GONE:failed! OLD_GONE:alone DYING:removing!
 booting       TIMEOUT:removing! ROLLBACK:removing!
