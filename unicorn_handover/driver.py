@@ -13,6 +13,7 @@ from typing import Any
 
 from .errors import printable
 from .handover import Handover
+from .latecomer import Latecomer
 from .options import Options
 from .record import MasterId, Record
 from .states import Event, Phase
@@ -72,6 +73,7 @@ class Driver:
         self._running: dict[Key, Handover] = {}
         self._orders = Orders()
         self._troubled: set[Key] = set()  # in which an error of our own has happened once
+        self._latecomers: dict[str, Latecomer] = {}  # by program
         self._ended: set[Key] = set()  # reported, but the host has not read it yet
 
     def take(self, orders: Orders) -> None:
@@ -93,17 +95,20 @@ class Driver:
         for key, handover in list(self._running.items()):
             self._guarded(handover.step, handover.record)
             if handover.finished:
-                self._ended.add(key)
-                self._running.pop(key, None)
-                handover.close()
+                self._end(key)
+        for program, latecomer in list(self._latecomers.items()):
+            latecomer.step()
+            if latecomer.over:
+                self._latecomers.pop(program).close()
         self._begin_more()
 
     def wait(self, selector: selectors.BaseSelector) -> None:
         """Wait until one of the selector's files, an exit or a deadline calls for a step."""
-        watched = {fd for handover in self._running.values() for fd in handover.descriptors()}
+        awaited: list[Handover | Latecomer] = [*self._running.values(), *self._latecomers.values()]
+        watched = {descriptor for one in awaited for descriptor in one.descriptors()}
         for descriptor in watched:
             selector.register(descriptor, selectors.EVENT_READ)
-        wake_at = min((h.wake_at() for h in self._running.values()), default=float("inf"))
+        wake_at = min((one.wake_at() for one in awaited), default=float("inf"))
         try:
             timeout = None if wake_at == float("inf") else max(0, wake_at - self._system.clock())
             selector.select(timeout)
@@ -115,7 +120,21 @@ class Driver:
         """Give every descriptor back; what runs goes on running."""
         for handover in self._running.values():
             handover.close()
+        for latecomer in self._latecomers.values():
+            latecomer.close()
         self._running.clear()
+        self._latecomers.clear()
+
+    def _end(self, key: Key) -> None:
+        """Let go of a handover, but not of a new master that may come all the same."""
+        self._ended.add(key)
+        handover = self._running.pop(key, None)
+        if handover is None:
+            return
+        if handover.new_may_come:
+            late = Latecomer(self._system, handover.options, handover.record)
+            self._latecomers[handover.record.program] = late
+        handover.close()
 
     def _begin_more(self) -> None:
         """Begin orders while there is room; those that were under way already need none."""
@@ -143,6 +162,9 @@ class Driver:
         return limit == 0 or len(self._running) < limit
 
     def _begin(self, order: Order) -> None:
+        late = self._latecomers.get(order.record.program)
+        if late and not late.removing:  # its new master would be this handover's
+            self._latecomers.pop(order.record.program).close()
         handover = Handover(self._system, order.options, order.record, self._report)
         self._running[order.record.key] = handover
         if order.wish in WISHES:
@@ -159,10 +181,8 @@ class Driver:
             if handover and record.key not in self._troubled and handover.give_up(why):
                 self._troubled.add(record.key)
                 return
-            self._ended.add(record.key)
-            self._running.pop(record.key, None)
             if handover:
                 record = handover.record
-                handover.close()
+            self._end(record.key)
             now = self._system.clock()
             self._report(record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))

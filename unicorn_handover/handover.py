@@ -35,7 +35,7 @@ class Handover:
         self, system: System, options: Options, record: Record, report: Callable[[Record], None]
     ) -> None:
         self._system = system
-        self._options = options
+        self.options = options
         self._report = report
         self._server: Server | None = SERVERS.get(record.server)
         self._old = system.hold(*record.old)
@@ -46,6 +46,7 @@ class Handover:
         self._check: Check | None = None
         self._restoration: Restoration | None = None
         self._forks: set[int] = set()  # all that were seen between a fork and an exec
+        self._awaits_new = False  # USR2 was sent, and the old master has not shown what came of it
         self._quiet_since = 0.0  # when USR2 was sent, or such a fork was seen last
         self._seen: dict[tuple[int, int], Process] = {}
         self._first_seen: dict[tuple[int, int], float] = {}
@@ -63,6 +64,11 @@ class Handover:
     def finished(self) -> bool:
         """True once the record has reached its end."""
         return self.record.phase.final
+
+    @property
+    def new_may_come(self) -> bool:
+        """True if USR2 was sent, and the old master may still obey it."""
+        return self._awaits_new and not self._is_gone(self._old)
 
     def close(self) -> None:
         """Give every descriptor back. Sends nothing: what runs goes on running."""
@@ -143,7 +149,7 @@ class Handover:
     def _preflight(self) -> Iterator[Event]:
         assert self._old is not None
         try:
-            self._server = preflight.identify(self._system, self._old, self._options)
+            self._server = preflight.identify(self._system, self._old, self.options)
             if preflight.is_starting(self._system, self._old, self._server):
                 return
             preflight.check(self._system, self._old, self._server)
@@ -160,6 +166,7 @@ class Handover:
         new = family.successor(self._system, self._old, self._server)
         if new:
             self._new = new
+            self._awaits_new = False
             self.record = self.record.but(new=MasterId(new.pid, new.start))
             yield Event.NEW_FOUND
             return
@@ -172,10 +179,10 @@ class Handover:
             return
         if self._forks - now:
             # Never send USR2 again then: a gunicorn's failed child takes the workers along.
+            self._awaits_new = False
             yield Event.RE_EXEC_FAILED
-        else:
-            # gunicorn ignores USR2 until it has noticed, within 1 s, that the master before it is
-            # gone. While a child may still exec, a second one would start another if that fails.
+        elif self._server.ignores_re_exec:
+            # While a child may still exec, a second USR2 would start another one if that fails.
             self._send_re_exec()
 
     def _may_exec(self, pid: int) -> bool:
@@ -188,13 +195,13 @@ class Handover:
         if self._deaths >= DYING_WORKERS:
             yield Event.DYING
         if self._all_ready():
-            yield Event.READY if self._options.soak or self._options.check else Event.PROVEN
+            yield Event.READY if self.options.soak or self.options.check else Event.PROVEN
 
     def _soak(self) -> Iterator[Event]:
         self._count()
         if self._deaths >= DYING_WORKERS:
             yield Event.DYING
-        late = self._system.clock() >= self.record.since + self._options.soak
+        late = self._system.clock() >= self.record.since + self.options.soak
         soaked = late and self._all_ready()
         if self._check is None:
             if soaked:
@@ -252,7 +259,7 @@ class Handover:
         return all_forked
 
     def _deadline(self) -> float:
-        return deadline(self.record, self._options)
+        return deadline(self.record, self.options)
 
     def _in_full(self, event: Event, reason: str) -> str:
         """The reason with the pids, times and causes an operator needs."""
@@ -263,7 +270,7 @@ class Handover:
         if event is Event.CHECK_FAILED and self._check:
             return f"{reason}: {self._check.failure}"
         if event is Event.TIMEOUT and self.record.phase is not Phase.RESTORING:
-            timed = f"{reason} (boot_timeout = {self._options.boot_timeout:g} s"
+            timed = f"{reason} (boot_timeout = {self.options.boot_timeout:g} s"
             return f"{timed}; {self.record.ready} of {self.record.total} ready)"
         if event in (Event.NEW_GONE, Event.BOTH_GONE) and self.record.new:
             return reason.replace("new master", f"new master (pid {self.record.new.pid})")
@@ -293,6 +300,7 @@ class Handover:
     def _send_re_exec(self) -> None:
         assert self._old is not None
         self._quiet_since = self._system.clock()
+        self._awaits_new = True
         self._old.signal(RE_EXEC)
 
     def _begin_re_exec(self) -> None:
@@ -307,8 +315,8 @@ class Handover:
 
     def _quiesce(self) -> None:
         quiesced = bool(self._server and self._server.quiesce)
-        if self._options.check:
-            self._check = Check(self._options.check, None if quiesced else self._rivals)
+        if self.options.check:
+            self._check = Check(self.options.check, None if quiesced else self._rivals)
         # A driver that takes over finds the workers gone already; see `restoration` for why a
         # second signal would do harm.
         if self._old and self._server and self._server.quiesce and self._worker_pids(self._old):

@@ -33,6 +33,7 @@ class Server:
     """One server's signals and proofs.
 
     graceful: ends a master after its requests. quick: ends it now, cutting requests.
+    ignores_re_exec: whether it may ignore RE_EXEC for a moment, so that it must be sent again.
     quiesce: ends the workers gracefully and keeps the master, or None where it cannot.
     is_master(words): whether a command line is this server's.
     is_successor(system, pid, old): whether an exec'd process is the new master that `old` started.
@@ -45,6 +46,7 @@ class Server:
     name: str
     graceful: Signals
     quick: Signals
+    ignores_re_exec: bool
     quiesce: Signals | None
     is_master: Callable[[Sequence[str]], bool]
     is_successor: Callable[[System, int, int], bool]
@@ -217,6 +219,7 @@ SERVERS = {
         name="unicorn",
         graceful=SIGQUIT,
         quick=SIGTERM,
+        ignores_re_exec=False,
         quiesce=SIGWINCH,
         is_master=_unicorn_is_master,
         is_successor=_unicorn_is_successor,
@@ -229,6 +232,7 @@ SERVERS = {
         name="gunicorn",
         graceful=SIGTERM,
         quick=SIGQUIT,
+        ignores_re_exec=True,  # until it has noticed, within 1 s, that the master before it is gone
         quiesce=None,  # it ignores WINCH unless it has daemonised, which no supervised program has
         is_master=_gunicorn_is_master,
         is_successor=_gunicorn_is_successor,

@@ -392,6 +392,23 @@ def test_a_new_master_that_is_stuck_is_killed(
     assert load.failures == []
 
 
+def test_a_new_master_that_comes_too_late(make_host: MakeHost, folder: Path, server: str) -> None:
+    """A master that obeys USR2 when its handover was given up makes no second family."""
+    web = Program(folder, server=server)
+    host = make_host(web, options={"boot_timeout": "2"})
+    host.start()
+    old = look(host.master("web"))
+    kill(old, signal.SIGSTOP)
+    with Load(web.address) as load:
+        outcome = host.restart("web")
+        assert not outcome.ok and "no new master appeared in time" in outcome.text
+        kill(old, signal.SIGCONT)
+        obeyed = "re-executing" if server == "unicorn" else "Handling signal: usr2"
+        wait_until(lambda: obeyed in host.log("web"), "the old master obeys")
+        assert host.wait_for_rest("web") == old.pid
+    assert load.failures == []
+
+
 def test_a_left_behind_oldbin_that_names_a_stranger(make_host: MakeHost, folder: Path) -> None:
     """unicorn refuses to re-execute then: the caller is told, and shown unicorn's own words."""
     web = Program(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from signal import SIGUSR2
 
 import pytest
 
@@ -18,7 +19,7 @@ from .fake_system import FakeSystem, Unicorn
 class Site:
     """Several unicorns, a driver, and what it reported."""
 
-    def __init__(self, *names: str, limit: int = 0) -> None:
+    def __init__(self, *names: str, limit: int = 0, options: Options | None = None) -> None:
         self.system = FakeSystem()
         self.unicorns = {name: Unicorn(self.system) for name in names}
         self.records: dict[str, Record] = {}
@@ -28,6 +29,7 @@ class Site:
             first = MasterId(old.pid, old.start)
             self.records[name] = Record(name, 1, Phase.REQUESTED, first, now, now)
         self.limit = limit
+        self.options = options or Options()
         self.reports: list[tuple[str, str]] = []
         self.driver = Driver(self.system, self._report)  # type: ignore[arg-type]
 
@@ -37,7 +39,7 @@ class Site:
 
     def order(self, *names: str, wish: str = "") -> None:
         """Give the driver the list of handovers that the host wants now."""
-        orders = [Order(self.records[name], Options(), wish) for name in names]
+        orders = [Order(self.records[name], self.options, wish) for name in names]
         text = json.dumps(Orders(orders, self.limit).to_json())
         self.driver.take(Orders.from_json(json.loads(text)))
 
@@ -74,6 +76,41 @@ def test_a_limit() -> None:
     ends = [name for name, phase in site.reports if phase == "done"]
     begins = [name for name, phase in site.reports if phase == "checking"]
     assert ends == begins == ["a", "b", "c"]
+
+
+def late_site() -> Site:
+    """A site whose master obeys USR2 8 s late, 3 s after its handover was given up."""
+    site = Site("web", options=Options(boot_timeout=5))
+    old = site.unicorns["web"].masters[0]
+    obey = old.obey
+    old.obey = lambda number: site.system.later(8 * (number == SIGUSR2), lambda: obey(number))
+    site.order("web")
+    site.run(6)
+    assert site.phases() == {"web": Phase.FAILED}
+    site.order()
+    return site
+
+
+def test_a_new_master_that_comes_after_its_handover_was_given_up() -> None:
+    """It is removed: USR2 cannot be called back, and two families must not be left."""
+    site = late_site()
+    site.run(4)
+    old, new = site.unicorns["web"].masters
+    assert old.alive and not new.alive
+    assert [s for s in site.system.signals if s[1] == old.pid] == [("USR2", old.pid)]
+    site.driver.close()
+    assert site.system.open_handles == 0
+
+
+def test_a_new_master_that_comes_late_is_the_next_handovers() -> None:
+    """A restart that was asked for again is not harmed by the one that was given up."""
+    site = late_site()
+    record = site.records["web"]
+    now = site.system.now
+    site.records["web"] = Record("web", 2, Phase.REQUESTED, record.old, now, now)
+    site.order("web")
+    site.run(10)
+    assert site.phases() == {"web": Phase.DONE}
 
 
 def test_what_was_under_way_needs_no_room() -> None:

@@ -1,0 +1,84 @@
+"""A new master that comes after its handover was given up: USR2 cannot be called back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from . import family
+from .handover import Handover
+from .options import Options
+from .record import MasterId, Record
+from .servers import SERVERS
+from .states import Phase
+from .system import System
+
+PAUSE = 0.1  # seconds between looks
+
+
+class Latecomer:
+    """Waits for the new master of a handover that failed without one, and removes it.
+
+    The old master may have been stopped, or busy in a hook, and may obey at any later time. Nobody
+    waits for that: what is done is told on the driver's standard error alone.
+    """
+
+    def __init__(self, system: System, options: Options, record: Record) -> None:
+        self._system = system
+        self._options = options
+        self._record = record
+        self._server = SERVERS[record.server]
+        self._old = system.hold(*record.old)
+        self._removal: Handover | None = None
+
+    def step(self) -> None:
+        """Look for the new master, or move its removal on."""
+        if self._removal:
+            self._removal.step()
+        elif self._old:
+            new = family.successor(self._system, self._old, self._server)
+            if new:
+                self._remove(MasterId(new.pid, new.start))
+                new.close()
+
+    @property
+    def removing(self) -> bool:
+        """True once it has come."""
+        return self._removal is not None
+
+    @property
+    def over(self) -> bool:
+        """True once it was removed, or cannot come any more."""
+        if self._removal:
+            return self._removal.finished
+        return self._old is None or not self._old.alive()
+
+    def descriptors(self) -> Iterator[int]:
+        """The pidfds whose exits this waits for."""
+        if self._removal:
+            yield from self._removal.descriptors()
+        elif self._old:
+            yield self._old.fileno()
+
+    def wake_at(self) -> float:
+        """When `step` is to be called although no descriptor became readable, on the clock."""
+        return self._removal.wake_at() if self._removal else self._system.clock() + PAUSE
+
+    def close(self) -> None:
+        """Give every descriptor back."""
+        if self._removal:
+            self._removal.close()
+        if self._old:
+            self._old.close()
+            self._old = None
+
+    def _remove(self, new: MasterId) -> None:
+        record = self._record
+        print(
+            f"{record.program}: removing pid {new.pid}, a new master that came after handover "
+            f"{record.number} was given up",
+            file=sys.stderr,
+            flush=True,
+        )
+        removal = record.but(phase=Phase.REMOVING, new=new, since=self._system.clock())
+        self._removal = Handover(self._system, self._options, removal, lambda _: None)
