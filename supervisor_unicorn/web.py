@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from supervisor.http import NOT_DONE_YET, supervisor_auth_handler
+from supervisor.medusa.http_date import build_http_date
 from supervisor.options import make_namespec, split_namespec
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.supervisord import Supervisor
@@ -21,6 +22,8 @@ from .process import ManagedSubprocess
 from .restart import NOT_BEFORE, Restart, is_running
 
 PATIENCE = 60.0  # seconds a browser is kept waiting for the end of a handover
+# As Supervisor's pages have them: a browser that keeps the answer does not ask a second time.
+NOT_KEPT = {"Pragma": "no-cache", "Cache-Control": "no-cache", "Expires": build_http_date(0)}
 
 
 def install(supervisord: Supervisor, host: Host) -> None:
@@ -120,7 +123,7 @@ class _Restarts:
         if self._waiting or self._others:
             return NOT_DONE_YET
         message = quote("; ".join(self._messages))
-        return {"headers": {"Location": f"{self.home}/?message={message}"}}
+        return {"headers": {"Location": f"{self.home}/?message={message}", **NOT_KEPT}}
 
     def _look_at(self, name: str, restart: Restart) -> None:
         try:
