@@ -6,13 +6,14 @@ import signal
 from collections.abc import Callable, Iterator
 
 from . import family, preflight
-from .check import Check, Rivals
+from .check import Check
 from .deadlines import deadline
 from .errors import Refused
 from .family import Workers
 from .options import Options
 from .record import MasterId, Record
 from .restoration import Restoration
+from .rivals import Rivals
 from .servers import RE_EXEC, SERVERS, Server
 from .states import TABLE, Event, Phase, matters
 from .system import Process, System
@@ -153,11 +154,11 @@ class Handover:
             if preflight.is_starting(self._system, self._old, self._server):
                 return
             preflight.check(self._system, self._old, self._server)
-        except Refused as refusal:
+            strength = len(family.workers(self._system, self._old, self._server).all)
+        except (Refused, PermissionError) as refusal:
             self._refusal = str(refusal)
             yield Event.REFUSED
             return
-        strength = len(family.workers(self._system, self._old, self._server).all)
         self.record = self.record.but(server=self._server.name, strength=strength)
         yield Event.PASSED
 
@@ -314,9 +315,8 @@ class Handover:
             self._send_re_exec()
 
     def _quiesce(self) -> None:
-        quiesced = bool(self._server and self._server.quiesce)
         if self.options.check:
-            self._check = Check(self.options.check, None if quiesced else self._rivals)
+            self._check = Check(self.options.check, self._rivals)
         # A driver that takes over finds the workers gone already; see `restoration` for why a
         # second signal would do harm.
         if self._old and self._server and self._server.quiesce and self._worker_pids(self._old):

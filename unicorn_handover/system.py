@@ -9,8 +9,9 @@ import select
 import signal
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import psutil
 
@@ -161,21 +162,15 @@ class System:
 
     def environ(self, pid: int) -> dict[str, str]:
         """The environment a process was exec'd with; empty if gone or not ours to read."""
-        with contextlib.suppress(psutil.Error, OSError):
-            return psutil.Process(pid).environ()
-        return {}
+        return look_into(pid, lambda: psutil.Process(pid).environ()) or {}
 
     def executable(self, pid: int) -> str:
         """The path of the running executable, whether or not a file is still there."""
-        with contextlib.suppress(psutil.Error, OSError):
-            return psutil.Process(pid).exe()
-        return ""
+        return look_into(pid, lambda: psutil.Process(pid).exe()) or ""
 
     def working_directory(self, pid: int) -> str:
         """The path of the working directory, whether or not it is still there."""
-        with contextlib.suppress(psutil.Error, OSError):
-            return psutil.Process(pid).cwd()
-        return ""
+        return look_into(pid, lambda: psutil.Process(pid).cwd()) or ""
 
     def text_of(self, path: str) -> str:
         """The text of a small file, "" if it cannot be read."""
@@ -183,18 +178,15 @@ class System:
 
     def is_socket(self, pid: int, descriptor: int) -> bool:
         """True if this open descriptor of a process is a socket."""
-        try:
-            return stat.S_ISSOCK(os.stat(f"/proc/{pid}/fd/{descriptor}").st_mode)
-        except OSError:
-            return False
+        found = look_into(pid, lambda: os.stat(f"/proc/{pid}/fd/{descriptor}"))
+        return found is not None and stat.S_ISSOCK(found.st_mode)
 
-    def open_files(self, pid: int, name_part: str) -> Iterable[os.stat_result]:
-        """Yield the status of each open file, deleted or not, whose path holds `name_part`."""
-        folder = f"/proc/{pid}/fd"
-        for descriptor in _listdir(folder):
-            with contextlib.suppress(OSError):
-                if name_part in os.readlink(f"{folder}/{descriptor}"):
-                    yield os.stat(f"{folder}/{descriptor}")
+    def open_files(self, pid: int, name_part: str) -> list[os.stat_result]:
+        """The status of each open file, deleted or not, whose path holds `name_part`.
+
+        Raises PermissionError if this user may not look.
+        """
+        return look_into(pid, lambda: _open_files(pid, name_part), denied=True) or []
 
     def become_subreaper(self) -> None:
         """Make this process the parent of its orphaned descendants. Raises OSError if refused.
@@ -205,6 +197,54 @@ class System:
         if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
+
+
+T = TypeVar("T")
+
+
+def look_into(pid: int, look: Callable[[], T], denied: bool = False) -> T | None:
+    """Return what `look` finds in /proc/PID, None if that is gone or not ours to read.
+
+    In a container root often lacks CAP_SYS_PTRACE and may not look into other users' processes,
+    but may act as their owner. With `denied`, raises PermissionError if even that does not help.
+    """
+    for eyes in (contextlib.nullcontext, _eyes_of_owner):
+        try:
+            with eyes(pid):
+                return look()
+        except (psutil.AccessDenied, PermissionError):
+            continue
+        except (psutil.Error, OSError):
+            return None
+    if denied:
+        raise PermissionError(
+            f"user {os.geteuid()} may not look into pid {pid}; run the host with the capability "
+            "CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE)"
+        )
+    return None
+
+
+@contextlib.contextmanager
+def _eyes_of_owner(pid: int) -> Iterator[None]:
+    """Access files as the owner of a process does, in this thread alone (setfsuid(2))."""
+    libc = ctypes.CDLL(None)
+    owner = os.stat(f"/proc/{pid}")
+    before = libc.setfsgid(owner.st_gid), libc.setfsuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        libc.setfsuid(before[1])
+        libc.setfsgid(before[0])
+
+
+def _open_files(pid: int, name_part: str) -> list[os.stat_result]:
+    folder = f"/proc/{pid}/fd"
+    found = []
+    for descriptor in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):  # closed just now
+            if name_part in os.readlink(f"{folder}/{descriptor}"):
+                found.append(os.stat(f"{folder}/{descriptor}"))
+    return found
 
 
 def _readable(descriptor: int) -> bool:

@@ -55,6 +55,7 @@ class CircusHost(Host):
 
     name = "circus"
     patience = "graceful_timeout"
+    account = "uid"
 
     def __init__(
         self,
@@ -115,7 +116,12 @@ class CircusHost(Host):
         self.write_conf()
         with open(self.folder / "circusd.out", "ab") as output:
             self._process = subprocess.Popen(
-                [f"{BIN}/circusd", "--log-output", f"{self.folder}/circusd.log", str(self.conf)],
+                [
+                    *self.prefix,
+                    f"{BIN}/circusd",
+                    *("--log-output", f"{self.folder}/circusd.log"),
+                    str(self.conf),
+                ],
                 cwd=self.folder,
                 env={**os.environ, **self.mark},
                 stdin=subprocess.DEVNULL,

@@ -34,6 +34,7 @@ class Host(abc.ABC):
 
     name: str
     patience: str  # the key for how long a stopped program may take until it is killed
+    account: str  # the key for the user that a program runs as
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Host(abc.ABC):
         self.options = dict(options)
         self.unmanaged = unmanaged
         self.mark = {MARK: str(folder)}
+        self.prefix: list[str] = []  # of the command that starts the host
 
     # -- to be written for each host -------------------------------------------------------------
 

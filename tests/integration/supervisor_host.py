@@ -64,6 +64,7 @@ class SupervisorHost(Host):
 
     name = "supervisor"
     patience = "stopwaitsecs"
+    account = "user"
 
     def __init__(
         self,
@@ -126,7 +127,7 @@ class SupervisorHost(Host):
         self.write_conf()
         with open(self.folder / "supervisord.out", "ab") as output:
             self._process = subprocess.Popen(
-                [f"{BIN}/supervisord", "-c", str(self.conf)],
+                [*self.prefix, f"{BIN}/supervisord", "-c", str(self.conf)],
                 cwd=self.folder,
                 env={**os.environ, **self.mark},
                 stdin=subprocess.DEVNULL,

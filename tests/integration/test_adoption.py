@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -270,6 +272,24 @@ def test_an_end_while_the_new_master_hears_no_signal(
     else:
         host.shutdown()
     wait_until(lambda: host.family("web") == [], "nothing is left", 5)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities to give away")
+def test_as_in_a_container(make_host: MakeHost, folder: Path) -> None:
+    """A root that may not look into other users' processes hands their programs over as well."""
+    web = Program(folder)
+    for path in (folder, web.folder, *web.folder.iterdir()):
+        shutil.chown(path, "nobody")
+    host = make_host(web)
+    web.host_options[host.account] = "nobody"
+    host.prefix = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
+    host.start()
+    with Load(web.address) as load:
+        masters = {host.master("web"), hand_over(host), hand_over(host, release="v3")}
+        web.write("v4", "raises")
+        assert not host.restart("web").ok
+        assert host.wait_for_rest("web") in masters
+    assert len(masters) == 3 and load.failures == []
 
 
 def test_unicorn_with_worker_exec(make_host: MakeHost, folder: Path) -> None:
