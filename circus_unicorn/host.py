@@ -5,6 +5,7 @@ It runs in circusd's own loop, so nothing here blocks, polls or raises into it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import signal
 import socket
@@ -49,7 +50,9 @@ def enter_circusd() -> None:
     arbiter = _arbiter()
     if arbiter is None or (_host and _host.arbiter is arbiter):
         return
-    _host = _host or Host(System())
+    if _host is None:
+        _host = Host(System())
+        atexit.register(_host.circusd_ends)
     _host.arbiter = arbiter
     # The arbiter is being made right now: its watchers are all there when its loop runs.
     arbiter.loop.add_callback(_host.take_over)
@@ -120,9 +123,17 @@ class Host(HostSide):
         elif left.processes:
             self.arbiter.loop.add_callback(left.end)
 
+    def circusd_ends(self) -> None:
+        """Stop what was to run on from one arbiter to the next, if there is no next one."""
+        for watcher in self.watchers.values():
+            watcher.circusd_ends()
+
     def outlives_circusd(self, watcher: ManagedWatcher) -> bool:
         """True if circusd is about to start anew, and will have this same watcher again."""
         if not self.arbiter._restarting or not watcher.can_be_handed_over:
+            return False
+        # Sockets are Circus's own, and end with it.
+        if watcher.use_sockets or len(watcher.processes) != 1:
             return False
         try:
             config = get_config(self.arbiter.config_file)
@@ -132,7 +143,11 @@ class Host(HostSide):
         except (Exception, SystemExit):  # of a file that may be anything by now
             return False
         names = names_in(plugin.get("watchers", "").lower())
-        return bool(new == watcher._cfg and watcher.program in names)
+        return bool(new == getattr(watcher, "_cfg", None) and watcher.program in names)
+
+    def has(self, watcher: ManagedWatcher) -> bool:
+        """True if Circus has this watcher, and did not remove it."""
+        return watcher in self.arbiter.watchers
 
     def look(self) -> None:
         """Take in the watchers and settings that are new, let go of those that are gone."""
@@ -142,8 +157,9 @@ class Host(HostSide):
         there = {str(w.name.lower()): w for w in self.arbiter.watchers}
         for name, managed in list(self.watchers.items()):
             listed = name in self.settings.programs
-            # In the middle of a handover only this side knows both masters.
-            if there.get(name) is not managed or not (listed or self.is_running(name)):
+            # In the middle of a handover or of a stop only this side knows the whole family.
+            busy = managed.is_ending or (there.get(name) is managed and self.is_running(name))
+            if not busy and not (there.get(name) is managed and listed):
                 self._let_go(name)
         for name, options in self.settings.programs.items():
             if name in there and name not in self.watchers:
@@ -383,9 +399,11 @@ class Host(HostSide):
 
     @property
     def _driver_will_come(self) -> bool:
-        return self._plugin is not None and not (
-            self._plugin.is_stopped() or self._plugin.is_stopping()
-        )
+        plugin, command = self._plugin, self.arbiter._exclusive_running_command
+        if plugin is None:
+            return False
+        starting = plugin.autostart and command == "arbiter_start_watchers"
+        return starting or not (plugin.is_stopped() or plugin.is_stopping())
 
 
 def _answer(begun: list[Restart], outcomes: list[dict[str, Any]], waiting: bool) -> dict[str, Any]:

@@ -129,6 +129,10 @@ class ManagedProcess(Process):  # type: ignore[misc]
         """Hold all other masters of the family, until one takes over or all have ended."""
         return self.heirs.gather(self.pid)
 
+    def all_masters(self) -> list[system.Process]:
+        """The master, and all others."""
+        return [self.master, *self.other_masters()] if self.master else []
+
     def take_heir(self) -> system.Process | None:
         """Return a living other master that was held, and let go of the rest."""
         return self.heirs.take()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from circus import logger
 from circus.watcher import Watcher
-from tornado.gen import moment, sleep
+from tornado.gen import Return, moment, sleep
 
 from unicorn_handover import family
 from unicorn_handover.errors import printable
@@ -47,7 +47,8 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     processes: dict[int, ManagedProcess]
     _output: Output
     _expired_at = 0.0
-    _inherited: ManagedProcess | None = None
+    is_ending = False  # while it is stopped, and what it leaves is seen off
+    _runs_on = False  # from one arbiter to the next
 
     @classmethod
     def take_over(cls, watcher: Watcher, host: Host, options: Options) -> ManagedWatcher:
@@ -117,9 +118,11 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         """What keeps a restart of this running program from being a handover, or ""."""
         section = f"[watcher:{self.name}]"
         if self.numprocesses != 1:
+            return self._too_many(self.numprocesses)
+        if self.use_sockets:
             return (
-                f"{section} numprocesses: must be 1 for a managed watcher, not "
-                f"{self.numprocesses}; set numprocesses = 1 and more workers in the server"
+                f"{section} use_sockets: a new master cannot have Circus's sockets; let the server "
+                "bind its own, or take the watcher off the plugin's list"
             )
         if not os.path.isdir(self.working_dir):
             folder = printable(self.working_dir)
@@ -128,6 +131,12 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         if command:
             return f"{section} cmd: there is no {printable(command)}; install it, or correct cmd"
         return ""
+
+    def _too_many(self, processes: int) -> str:
+        return (
+            f"[watcher:{self.name}] numprocesses: must be 1 for a managed watcher, not "
+            f"{processes}; set numprocesses = 1 and more workers in the server"
+        )
 
     def _missing_command(self) -> str:
         """The first word of `cmd` if there is no such command."""
@@ -185,11 +194,19 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             self._host.begin(self)
             return
         if self._host.outlives_circusd(self):
-            self._leave(close_output_streams)
+            self._runs_on = True
             return
         self._host.ending(self.program, "the watcher was stopped")
-        yield super()._stop(close_output_streams)
-        yield self._see_orphans_off()
+        yield self._end(close_output_streams)
+
+    @coroutine
+    def _end(self, close_output_streams: bool) -> Steps:
+        self.is_ending = True
+        try:
+            yield super()._stop(close_output_streams)
+            yield self._see_orphans_off()
+        finally:
+            self.is_ending = False
 
     def send_signal(self, pid: int, signum: int) -> None:
         """Signal the master; what would end it in the middle of a handover ends the new one too."""
@@ -220,57 +237,55 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
 
     # -- when circusd itself restarts ------------------------------------------------------------
 
-    def _leave(self, close_output_streams: bool) -> None:
-        """Let go of all that belongs to circusd's loop; the program runs on."""
-        self._guarded(self._output.drain)
-        for process in self.processes.values():
-            process.unwatch()
-        if self.stream_redirector:
-            self.stream_redirector.stop()
-        for stream in (self.stdout_stream, self.stderr_stream):
-            if close_output_streams and hasattr(stream, "close"):
-                stream.close()
-
     def inherit(self, old: ManagedWatcher) -> None:
-        """Take the process that the same watcher left before circusd's restart."""
-        self._inherited = next(iter(old.processes.values()))
-        old.processes = {}
-        if self.is_stopped():
-            return  # it is about to be started, with this process
-        # Circus has started it already, this very moment: it cannot have come to listening yet.
+        """Go on with the process that the same watcher left before circusd's restart."""
+        left = old._leave()
+        # Circus may have started one already, this very moment: it cannot listen yet.
         for process in self.processes.values():
             process.unwatch()
             if self.stream_redirector:
                 self.stream_redirector.remove_redirections(process)
             process.send_signal(signal.SIGKILL)
-        self.processes = {}
-        self._take_inherited(self._inherited)
-
-    def spawn_process(self, recovery_wid: int | None = None) -> Any:
-        """Start a process, or go on with the one that was left."""
-        if self._inherited is None:
-            return super().spawn_process(recovery_wid)
-        return self._take_inherited(self._inherited)
-
-    def _take_inherited(self, process: ManagedProcess) -> float:
-        self._inherited = None
-        process.watcher = self
-        process.take_over()
-        self.processes = {process.pid: process}
-        if self.stream_redirector:
-            self.stream_redirector.start()
-            self.stream_redirector.add_redirections(process)
+        self.processes = {left.pid: left}
+        left.watcher = self
+        left.take_over()
+        self._redirect()
         # It was a restart that was asked for.
         self.loop.add_callback(self._guarded, self._host.begin, self)
-        return process.started
 
-    @coroutine
-    def end(self) -> Steps:
+    def _leave(self) -> ManagedProcess:
+        """Let go of all that is this watcher's; the program runs on."""
+        self._guarded(self._output.drain)
+        (left,) = self.processes.values()
+        left.unwatch()
+        if self.stream_redirector:
+            self.stream_redirector.stop()
+        for stream in (self.stdout_stream, self.stderr_stream):
+            if hasattr(stream, "close"):
+                stream.close()
+        self.processes, self._runs_on = {}, False
+        return left
+
+    def _create_redirectors(self) -> None:
+        super()._create_redirectors()
+        self._redirect()
+
+    def _redirect(self) -> None:
+        if self.stream_redirector:
+            for process in self.processes.values():
+                self.stream_redirector.start()
+                self.stream_redirector.add_redirections(process)
+
+    def end(self) -> Any:
         """Stop a program whose watcher is not there any more after circusd's restart."""
-        for process in self.processes.values():
-            process.take_over()
-        yield super()._stop()
-        yield self._see_orphans_off()
+        self._runs_on = False
+        return self._end(close_output_streams=True)
+
+    def circusd_ends(self) -> None:
+        """Stop a program that was to run on, but circusd cannot start anew."""
+        process = self.process if self._runs_on or self.is_stopped() else None
+        for master in self._guarded(process.all_masters) or () if process else ():
+            tell_to_end(self.system, master, self.stop_signal)
 
     # -- the end of a master ---------------------------------------------------------------------
 
@@ -359,6 +374,8 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             return
         if process.dead and self.processes.get(process.pid) is process:
             self.reap_process(process.pid)
+        if self._runs_on or not self._host.has(self):
+            return  # the next arbiter starts it, or nobody does
         if told_to_quit or lived >= self._host.check_delay:
             yield self.manage_processes()
 
@@ -387,7 +404,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         for pid, process in list(self.processes.items()):
             if process.dead and not process.stopping and not self.is_stopped():
                 self._guarded(self.reap_process, pid)
-        return super().manage_processes()
+        return Watcher.manage_processes(self)  # this may be no managed watcher any more
 
     # -- workers ---------------------------------------------------------------------------------
 
@@ -398,6 +415,15 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def decr(self, nb: int = 1) -> Any:
         """Take workers from the master; the answer is how many there are."""
         return change_workers(self, -int(nb))
+
+    @coroutine
+    def set_numprocesses(self, np: int) -> Steps:
+        """Keep to one process; `reloadconfig` asks for more if the file does."""
+        if np == 1:
+            yield super().set_numprocesses(np)
+        else:
+            logger.error(self._too_many(np))
+        raise Return(self.numprocesses)
 
     def set_opt(self, key: str, val: Any) -> Any:
         """Set an option. The number of processes is the number of workers."""
@@ -452,7 +478,10 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
 
 
 class PluginWatcher(Watcher):  # type: ignore[misc]
-    """The plugin's own watcher. Circus's regular look at it is one at all watchers for us."""
+    """The plugin's own watcher. Circus's regular look at it is one at all watchers for us.
+
+    It is not stopped in the restart of several watchers: their handovers need it.
+    """
 
     _host: Host
 
@@ -469,3 +498,13 @@ class PluginWatcher(Watcher):  # type: ignore[misc]
         except Exception as error:
             logger.error(f"{self.name}: {type(error).__name__}: {printable(str(error))}")
         return super().manage_processes()
+
+    @coroutine
+    def _stop(self, close_output_streams: bool = False) -> Steps:
+        if not self._host.restarting:
+            yield super()._stop(close_output_streams)
+
+    @coroutine
+    def _restart(self) -> Steps:
+        yield super()._stop()
+        yield self._start()

@@ -1,0 +1,169 @@
+"""`circusctl restart` without a name: circusd starts anew, and managed masters outlive that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..waiting import Watch, wait_until
+from .circus_host import DRIVER, CircusHost
+from .load import Load
+from .processes import alive, kill, look
+from .programs import BIN, Program
+from .scenes import reach
+
+# It ends when the file is there, however often it is told to.
+SLOW = """\
+#!/bin/sh
+trap 'until [ -e {gate} ]; do sleep 0.05; done; exit 0' TERM
+while :; do sleep 0.05; done
+"""
+
+
+@pytest.fixture
+def web(folder: Path, request: pytest.FixtureRequest) -> Program:
+    """The managed program."""
+    return Program(folder, server=getattr(request, "param", "unicorn"))
+
+
+@pytest.fixture
+def host(folder: Path, web: Program) -> Iterator[CircusHost]:
+    """A circusd that has it; not started."""
+    host = CircusHost(folder, [web], {})
+    yield host
+    if host.pid():
+        web.open_gate()
+        (folder / "slow-gate").touch()
+        host.shutdown()
+
+
+def slow_watcher(host: CircusHost) -> Path:
+    """Add an ordinary watcher that takes its time to stop; return the file that lets it."""
+    script, gate = host.folder / "slow.sh", host.folder / "slow-gate"
+    script.write_text(SLOW.format(gate=gate))
+    script.chmod(0o755)
+    host.more += f"\n[watcher:slow]\ncmd = {script}\ngraceful_timeout = 60\ncopy_env = True\n"
+    return gate
+
+
+def start_anew(host: CircusHost) -> None:
+    """Restart circusd, and wait until its driver is another one."""
+    driver = host.driver()
+    assert host.ctl("restart").ok
+    wait_until(lambda: host.driver() not in (0, driver), "circusd is there again", 20)
+    wait_until(host.driver_is_there, "the driver is there", 20)
+
+
+def test_a_watcher_that_was_added(host: CircusHost, web: Program) -> None:
+    """It is stopped, and started as the file says; circusd takes commands as ever."""
+    host.start()
+    assert host.ctl("--timeout", "30", "rm", "web", "--waiting").ok
+    wait_until(lambda: not host.family("web"), "nothing is left")
+    options = {"working_dir": str(web.folder), "stop_signal": 3, "copy_env": True}
+    added = {"cmd": web.command_line, "start": True, "options": options}
+    wait_until(lambda: host.call("add", name="web", **added)["status"] == "ok", "added")
+    wait_until(lambda: host.at_rest("web"), "web is there", 20)
+    old = host.master("web")
+    start_anew(host)
+    wait_until(lambda: host.at_rest("web"), "web is there", 20)
+    assert host.master("web") != old and host.restart("web").ok
+
+
+@pytest.mark.parametrize("web", ["gunicorn"], indirect=True)
+def test_sockets_of_circus(host: CircusHost, web: Program) -> None:
+    """They end with the arbiter, so the program does too; a handover of them is refused."""
+    web.pidfile = False
+    web.host_options["use_sockets"] = "True"
+    web.command = f"{BIN}/gunicorn -c {web.conf} -b fd://$(circus.sockets.web) app:application"
+    web.write("v1")
+    host.more = f"\n[socket:web]\nhost = 127.0.0.1\nport = {web.port}\n"
+    host.start()
+    outcome = host.ctl("restart", "web")
+    assert not outcome.ok and "[watcher:web] use_sockets: " in outcome.text
+    web.write("v2")
+    start_anew(host)
+    wait_until(lambda: host.at_rest("web") and web.answers("v2"), "the new release answers", 20)
+
+
+def test_a_watcher_with_several_processes(host: CircusHost, web: Program) -> None:
+    """All of them are stopped, none is left behind."""
+    web.host_options["numprocesses"] = "2"
+    web.settings, web.pidfile = f"listen '127.0.0.1:{web.port}', reuseport: true", False
+    web.write("v1")
+    host.launch()
+    wait_until(web.answers, "web answers", 20)
+    before = host.masters("web")
+    assert len(before) == 2
+    start_anew(host)
+    wait_until(lambda: not any(alive(found) for found in before), "the old ones have ended")
+    wait_until(lambda: len(host.masters("web")) == 2, "two new ones")
+
+
+@pytest.mark.parametrize("web", ["gunicorn"], indirect=True)
+def test_a_handover_that_ends_while_others_stop(host: CircusHost, web: Program) -> None:
+    """Its master is watched as ever: it is adopted at once, and handed over in the end."""
+    gate = slow_watcher(host)
+    host.start()
+    old = host.master("web")
+    request = reach(host, "draining")
+    lies: list[object] = []
+
+    def poll() -> None:
+        answer = host.call("list", name="web")
+        if answer and len(answer.get("pids", [])) != 1:
+            lies.append(answer)
+
+    with Watch(poll), Load(web.address) as load:
+        assert host.ctl("restart").ok
+        wait_until(lambda: not host.driver(), "circusd stops the others", 10)
+        kill(look(old))
+        wait_until(lambda: host.master("web") not in (0, old), "it is adopted")
+        adopted = host.master("web")
+        web.answer.touch()  # of the held request, which the dead master's worker still has
+        gate.touch()
+        wait_until(lambda: host.master("web") not in (0, adopted), "it is handed over", 30)
+        wait_until(host.driver_is_there, "the driver is there", 20)
+        host.wait_for_rest("web")
+    assert lies == [] and load.failures == []
+    assert request and request.answer().outcome == "ok"
+
+
+def test_a_watcher_that_starts_before_the_plugin(host: CircusHost, web: Program) -> None:
+    """By its priority. It is handed over in the restart of all, as in that of circusd."""
+    web.host_options["priority"] = "10"
+    host.start()
+    old, driver = host.master("web"), host.driver()
+    outcome = host.ctl("--timeout", "60", "restart", "*", "--waiting")
+    assert outcome.ok, outcome.text
+    new = host.wait_for_rest("web")
+    assert new != old and host.driver() == driver
+    web.write("v2")
+    start_anew(host)
+    wait_until(lambda: web.answers("v2"), "the new release answers", 20)
+    assert host.wait_for_rest("web") != new
+
+
+def test_a_slow_watcher_in_the_restart_of_all(host: CircusHost, web: Program) -> None:
+    """The plugin goes on, so that handovers do not wait for it; its own restart is one."""
+    gate = slow_watcher(host)
+    host.start()
+    old, driver = host.master("web"), host.driver()
+    assert host.ctl("restart", "*").ok
+    new = host.wait_for_rest("web")
+    assert new != old and host.driver() == driver
+    gate.touch()
+    wait_until(lambda: host.ctl("restart", DRIVER, "--waiting").ok, "it is restarted", 20)
+    wait_until(host.driver_is_there, "the driver is there", 20)
+    assert host.driver() != driver and host.master("web") == new
+
+
+def test_circusd_that_cannot_start_anew(host: CircusHost, web: Program) -> None:
+    """It ends, as Circus does then; what was to outlive it is stopped."""
+    host.start()
+    host.more = "\n[plugin:bad]\nuse = no.such.Plugin\n"
+    host.write_conf()
+    host.ctl("restart")
+    host.wait_for_end()
+    wait_until(lambda: not host.family("web"), "nothing is left")
