@@ -23,6 +23,7 @@ BOOT_PAUSE = 0.05  # seconds between looks at workers: masks change without waki
 AGAIN_PAUSE = 0.5  # seconds until USR2 is sent again, see `_search`
 DYING_WORKERS = 3  # so many dead young, or before they were ready, is a crash loop, not bad luck
 YOUNG = 5.0  # seconds of a worker's life in which it should not end
+FORK_PAUSE = 0.3  # seconds: gunicorn's Arbiter.spawn_workers pauses for up to 0.1 after each fork
 SETTLED = 2.0  # seconds without a new worker, where a master does not show that it forked all
 
 
@@ -255,8 +256,9 @@ class Handover:
             return False
         all_forked = self._server.all_forked(self._system, self._new.pid)
         if all_forked is None:
-            settled = self._system.clock() >= self._workers_changed + SETTLED
-            return settled or len(self._workers.ready) >= max(1, self.record.strength)
+            full = len(self._workers.ready) >= max(1, self.record.strength)
+            quiet = self._system.clock() - self._workers_changed
+            return quiet >= (FORK_PAUSE if full else SETTLED)
         return all_forked
 
     def _deadline(self) -> float:

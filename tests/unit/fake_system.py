@@ -195,7 +195,7 @@ class Unicorn:
         """The first master, with its workers ready."""
         master = self._become_master(self.system.add(ppid=1, forked=False, words=[]), {})
         for _ in range(self.strength):
-            self._worker(master, 0)
+            self.fork_worker(master, 0)
         self.system.advance_to(self.system.now + 1)
         return master
 
@@ -213,7 +213,8 @@ class Unicorn:
         self.masters.append(process)
         return process
 
-    def _worker(self, master: Fake, boots: float | None) -> None:
+    def fork_worker(self, master: Fake, boots: float | None) -> None:
+        """Fork one worker, ready after some seconds, or never."""
         worker = self.system.add(
             ppid=master.pid, forked=True, words=["unicorn worker[0] -c u.rb"], catches=set()
         )
@@ -227,7 +228,7 @@ class Unicorn:
             for worker in self.workers(master):
                 self.system.later(0.05, lambda w=worker: self.system.end(w))
         elif number == SIGTTIN:
-            self._worker(master, 0.3)
+            self.fork_worker(master, 0.3)
         elif number == SIGTTOU:
             self.system.end(self.workers(master)[-1])
         elif number.name == "SIGQUIT" and self.drains is not None:
@@ -265,12 +266,12 @@ class Unicorn:
             if self.crashes:
                 self._crashing_worker(master)
             else:
-                self._worker(master, self.boots)
+                self.fork_worker(master, self.boots)
 
     def _crashing_worker(self, master: Fake) -> None:
         if not master.alive:
             return
-        self._worker(master, None)
+        self.fork_worker(master, None)
         worker = self.workers(master)[-1]
         self.system.later(0.2, lambda: self.system.end(worker))
         self.system.later(0.21, lambda: self._crashing_worker(master))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from signal import SIGUSR2
 
@@ -10,6 +11,7 @@ import pytest
 from unicorn_handover.handover import Handover
 from unicorn_handover.options import Options
 from unicorn_handover.record import MasterId, Record
+from unicorn_handover.servers import SERVERS
 from unicorn_handover.states import Event, Phase
 
 from .fake_system import Fake, FakeSystem, Unicorn
@@ -314,7 +316,7 @@ def test_old_workers_that_do_not_come_back_leave_the_new_release_serving() -> No
     history = History(soak=1000.0, boot_timeout=5.0)
     history.run(Phase.SOAKING)
     history.system.advance_to(history.system.now + 1)
-    history.unicorn._worker = lambda master, boots: None  # type: ignore[method-assign]
+    history.unicorn.fork_worker = lambda master, boots: None  # type: ignore[method-assign]
     assert history.handover
     history.handover.wish(Event.ROLLBACK)
     record = history.run()
@@ -327,7 +329,7 @@ def test_nothing_to_serve_in_the_soak_and_no_way_back() -> None:
     history = History(soak=1000.0, boot_timeout=5.0)
     history.run(Phase.SOAKING)
     history.system.advance_to(history.system.now + 1)
-    history.unicorn._worker = lambda master, boots: None  # type: ignore[method-assign]
+    history.unicorn.fork_worker = lambda master, boots: None  # type: ignore[method-assign]
     history.system.end(history.new)
     record = history.run()
     assert record.phase is Phase.FAILED and "QUIT old" not in history.signals
@@ -401,6 +403,24 @@ def test_refused_before_the_first_signal(fault: str) -> None:
     record = history.run()
     assert record.phase is Phase.FAILED and reason in record.reason, record.reason
     assert history.system.signals == [] and history.phases == ["checking", "failed"]
+
+
+def test_a_server_that_does_not_show_when_it_has_forked_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A release with more workers is not taken as whole while they are still being forked."""
+    silent = dataclasses.replace(SERVERS["unicorn"], all_forked=lambda system, pid: None)
+    monkeypatch.setitem(SERVERS, "unicorn", silent)
+    history = History()
+    fork = history.unicorn.fork_worker
+
+    def fork_six(master: Fake) -> None:
+        for number in range(6):
+            history.system.later(0.15 * number, lambda: fork(master, 0.01))
+
+    history.unicorn.fork_workers = fork_six  # type: ignore[method-assign]
+    record = history.run()
+    assert record.succeeded and record.ready == 6
 
 
 def test_a_program_that_is_not_the_server_it_is_said_to_be() -> None:
