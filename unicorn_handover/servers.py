@@ -171,7 +171,11 @@ def _unicorn_folder(system: System, pid: int) -> str:
     files = [path for option, path in zip(words, words[1:]) if option in ("-c", "--config-file")]
     settings = system.text_of(files[-1]) if files and files[-1].startswith("/") else ""
     named = re.findall(r"^\s*working_directory\b[\s(]*(?:([\"'])(.*?)\1)?", settings, re.MULTILINE)
-    return named[-1][1] if named else system.working_directory(pid)
+    if not named:
+        return system.working_directory(pid)
+    # Only ruby knows what anything but a plain absolute path comes to.
+    path: str = named[-1][1]
+    return path if path.startswith("/") and "#{" not in path else ""
 
 
 def _gunicorn_folder(system: System, pid: int) -> str:
