@@ -134,7 +134,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
         return [self.master, *self.other_masters()] if self.master else []
 
     def take_heir(self) -> system.Process | None:
-        """Return a living other master that was held, and let go of the rest."""
+        """Return a living other master that was held, for the caller to close."""
         return self.heirs.take()
 
     def all_workers(self) -> list[system.Process]:

@@ -196,9 +196,10 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         if self.killing:
             self._orphans.kill()
 
-    def release_orphans(self) -> None:
-        """Give the descriptors of the orphans back."""
+    def release(self) -> None:
+        """Give the descriptors of the orphans and of other masters back."""
         self._orphans.release()
+        self._heirs.release()
 
     def _watch(self, pid: int) -> None:
         self._master = self._host.system.hold(pid)

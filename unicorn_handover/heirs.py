@@ -21,7 +21,7 @@ def tell_to_end(system: System, master: Process, number: int) -> None:
 
 
 class Heirs:
-    """Those of one program, held until one takes over or all have ended.
+    """Those of one program, held until each has taken over or ended.
 
     A master that was told to quit has closed its listeners, which are a part of its proof.
     """
@@ -44,11 +44,17 @@ class Heirs:
         self._held = list(living.values())
         return self._held
 
+    def release(self) -> None:
+        """Give the descriptors back."""
+        for heir in self._held:
+            heir.close()
+        self._held = []
+
     def take(self) -> Process | None:
-        """Return a living one, and let go of the rest."""
-        heirs, self._held = self._held, []
-        living = [heir for heir in heirs if heir.alive()]
-        for heir in heirs:
-            if heir not in living[:1]:
-                heir.close()
-        return living[0] if living else None
+        """Return a living one, for the caller to close; the rest stay held, and come after it."""
+        while self._held:
+            heir = self._held.pop(0)
+            if heir.alive():
+                return heir
+            heir.close()
+        return None
