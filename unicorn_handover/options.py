@@ -69,8 +69,6 @@ class _Parser:
             self._error(self.listing, "names nothing", "list the programs to manage", ())
         common: dict[str, object] = {}
         own: dict[str, dict[str, object]] = {name: {} for name in self.names}
-        # Both hosts' parsers make a key's letters small.
-        spelt = {name.lower(): name for name in self.names}
         limit = 0
         for key, value in self.raw.items():
             if key == self.listing:
@@ -79,13 +77,26 @@ class _Parser:
                 limit = self._limit(key, value)
             elif "." in key:
                 name, _, option = key.rpartition(".")
-                name = spelt.get(name.lower(), name)
-                self._read(key, option, value, own.get(name), (name,))
+                meant = self._meant(name)
+                read: dict[str, object] = {}
+                self._read(key, option, value, read if meant else None, meant)
+                for name in meant:
+                    own[name].update(read)
             else:
                 self._read(key, key, value, common, self.names)
         programs = {name: Options(**{**common, **own[name]}) for name in self.names}  # type: ignore[arg-type]
         self._refuse_shared_pidfiles(programs)
         return Settings(programs, limit, self.errors, self.refusals)
+
+    def _meant(self, name: str) -> list[str]:
+        """The listed names that a key begins with.
+
+        Both hosts' parsers make a key's letters small, and Supervisor's ends one at a colon, so the
+        options of GROUP:NAME go by NAME.
+        """
+        exact = [listed for listed in self.names if listed.lower() == name.lower()]
+        ends = [n for n in self.names if n.lower().rpartition(":")[2] == name.lower()]
+        return exact or ends
 
     def _error(self, key: str, problem: str, fix: str, concerned: Sequence[str]) -> None:
         error = ConfigError(self.section, key, problem, fix)

@@ -155,3 +155,12 @@ def test_names() -> None:
     assert names_in(" a,b\n c a ") == ["a", "b", "c"]
     assert names_in("web, api,") == ["web", "api"]
     assert names_in("") == names_in(",") == names_in("  \n") == []
+
+
+def test_a_program_of_a_group_goes_by_its_own_name() -> None:
+    """Supervisor takes the colon of GROUP:NAME for the end of a key."""
+    raw = {"programs": "a:web b:web web api", "web.soak": "5"}
+    assert [options.soak for options in parse(SECTION, raw).programs.values()] == [0, 0, 5, 0]
+    settings = parse(SECTION, {"programs": "a:web b:web api", "web.soak": "5"})
+    assert [options.soak for options in settings.programs.values()] == [5, 5, 0]
+    assert settings.errors == []
