@@ -6,6 +6,7 @@ Nothing here blocks or polls. What differs - the programs, the log, the events -
 from __future__ import annotations
 
 import abc
+import signal
 from typing import Any
 
 from .channel import HostEnd
@@ -164,10 +165,11 @@ class HostSide(abc.ABC):
                 continue
             self._unrecognised.discard(program)
             setting, number = self.stop_signal(program)
-            if number == server.quick:
+            if number in (server.quick, signal.SIGINT, signal.SIGKILL):
+                name, good = signal.Signals(number).name[3:], server.graceful.name[3:]
                 self.tell(
-                    f"{setting}: {server.quick.name[3:]} makes {server.name} cut its requests at "
-                    f"every stop; set {setting.split()[-1]} = {server.graceful.name[3:]}",
+                    f"{setting}: {name} makes {server.name} cut its requests at every stop; "
+                    f"set {setting.split()[-1]} = {good}",
                     True,
                 )
 
