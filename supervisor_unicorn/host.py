@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 from supervisor import events
+from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.options import make_namespec
 from supervisor.process import EventListenerPool, ProcessGroupBase, Subprocess
 from supervisor.states import ProcessStates
@@ -29,7 +29,7 @@ from .process import DriverSubprocess, ManagedSubprocess
 
 SECTION = "rpcinterface:unicorn"
 
-_hosts: weakref.WeakKeyDictionary[Supervisor, Host] = weakref.WeakKeyDictionary()
+_hosts: list[Host] = []  # at most one, of the newest supervisord: a reload makes another
 
 
 def host_for(supervisord: Supervisor, config: dict[str, str]) -> Host:
@@ -37,11 +37,10 @@ def host_for(supervisord: Supervisor, config: dict[str, str]) -> Host:
 
     Supervisor calls the plugin's factory once for each of its HTTP servers.
     """
-    host = _hosts.get(supervisord)
-    if host is None:
-        host = _hosts[supervisord] = Host(supervisord, parse(SECTION, config), System())
-        host.take_over()
-    return host
+    if not any(host.serves(supervisord) for host in _hosts):
+        _hosts[:] = [Host(supervisord, parse(SECTION, config), System())]
+        _hosts[0].take_over()
+    return _hosts[0]
 
 
 class Host(HostSide):
@@ -55,6 +54,10 @@ class Host(HostSide):
         self._supervisord = supervisord
         self._drivers: list[DriverSubprocess] = []
         self._driver: DriverSubprocess | None = None
+
+    def serves(self, supervisord: Supervisor) -> bool:
+        """True if this is that supervisord's host side."""
+        return self._supervisord is supervisord
 
     # -- which programs --------------------------------------------------------------------------
 
@@ -154,7 +157,7 @@ class Host(HostSide):
         self._drivers = [d for d in self._drivers if d.group.config.name != event.group]
         for name, process in list(self.programs.items()):
             if process.group.config.name == event.group:
-                process.release_orphans()
+                process.release()
                 del self.programs[name]
                 self.ledger.forget(name)
 
@@ -269,5 +272,9 @@ class Host(HostSide):
         return any(self._comes(driver, coming) for driver in self._drivers)
 
     def _comes(self, driver: DriverSubprocess, coming: tuple[int, ...]) -> bool:
-        exited = driver.state == ProcessStates.EXITED
-        return driver.state in coming or (exited and bool(driver.config.autorestart))
+        config = driver.config
+        again = config.autorestart is RestartUnconditionally or (
+            config.autorestart is RestartWhenExitUnexpected
+            and driver.exitstatus not in config.exitcodes
+        )
+        return driver.state in coming or (driver.state == ProcessStates.EXITED and again)

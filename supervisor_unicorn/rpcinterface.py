@@ -20,7 +20,7 @@ from .restart import NOT_BEFORE, Restart, is_running
 WATCHING = 1.0  # seconds that a status call may be held until something changes
 
 
-def make_rpcinterface(supervisord: Supervisor, **config: str) -> UnicornNamespaceRPCInterface:
+def make_rpcinterface(supervisord: Supervisor, /, **config: str) -> UnicornNamespaceRPCInterface:
     """Supervisor's `supervisor.rpcinterface_factory`. `config` is the section's keys and values."""
     return UnicornNamespaceRPCInterface(supervisord, host_for(supervisord, config))
 
