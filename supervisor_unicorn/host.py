@@ -63,6 +63,10 @@ class Host(HostSide):
 
     def take_over(self) -> None:
         """Specialise the programs and the driver, now and whenever a group is added."""
+        unfit = self.system.unfit()
+        if unfit:
+            self._complain(f"[{SECTION}] no restart can be a handover: {unfit}")
+            return
         for group in self._supervisord.process_groups.values():
             self._specialise(group)
         self._subscribe(events.ProcessGroupAddedEvent, self._group_added)

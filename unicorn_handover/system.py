@@ -110,6 +110,16 @@ class System:
         since_boot = at + time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
         return int(since_boot * os.sysconf("SC_CLK_TCK"))
 
+    def unfit(self) -> str:
+        """Why no process can be held here, or ""."""
+        if not hasattr(os, "pidfd_open") or not hasattr(signal, "pidfd_send_signal"):
+            return "this Python was built without pidfd_open; use one that was built on Linux 5.3"
+        try:
+            os.close(os.pidfd_open(os.getpid()))
+        except OSError as error:
+            return f"pidfd_open is refused ({error}); run the host on Linux 5.3, where it is allowed"
+        return ""
+
     def hold(self, pid: int, start: int | None = None) -> Process | None:
         """Hold a living process by a pidfd; None if it is gone or was not started at `start`."""
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 
 import pytest
 from supervisor import events
 from supervisor.options import ClientOptions
+from supervisor.process import Subprocess
 from supervisor.supervisorctl import Controller, DefaultControllerPlugin
 from supervisor.xmlrpc import SystemNamespaceRPCInterface
 
@@ -59,6 +61,14 @@ def test_errors_at_start(make_site: MakeSite, capfd: pytest.CaptureFixture[str])
     for text in (site.log, capfd.readouterr().err):
         assert "[rpcinterface:unicorn] soak: must be a number of seconds" in text
         assert "[rpcinterface:unicorn] programs: there is no [program:nosuch]" in text
+
+
+def test_a_python_without_pidfds(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told in one line, and all is Supervisor's own."""
+    monkeypatch.delattr(os, "pidfd_open")
+    site = make_site()
+    site.manage()
+    assert type(site.web) is Subprocess and "without pidfd_open; use one" in site.log
 
 
 def test_handover_events_have_supervisor_s_form(make_site: MakeSite) -> None:
