@@ -117,7 +117,7 @@ class System:
         try:
             os.close(os.pidfd_open(os.getpid()))
         except OSError as error:
-            return f"pidfd_open is refused ({error}); run the host on Linux 5.3, where it is allowed"
+            return f"pidfd_open is refused ({error}); allow it, on Linux 5.3 or newer"
         return ""
 
     def hold(self, pid: int, start: int | None = None) -> Process | None:
