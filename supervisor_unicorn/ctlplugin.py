@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from http.client import HTTPException
 from typing import Any
-from xmlrpc.client import Fault
+from xmlrpc.client import Error, Fault
 
 from supervisor.options import make_namespec, split_namespec
-from supervisor.states import ProcessStates
+from supervisor.states import RUNNING_STATES, ProcessStates
 from supervisor.supervisorctl import Controller, ControllerPluginBase, LSBInitExitStatuses
 from supervisor.xmlrpc import Faults
 
@@ -16,6 +17,8 @@ from unicorn_handover.errors import printable
 from unicorn_handover.progress import Progress, status_line
 
 NOT_MANAGED = (Faults.BAD_NAME, Faults.UNKNOWN_METHOD)
+FAILURES = (Error, HTTPException, OSError)  # of a call: a fault, or supervisord is not there
+PAUSE = 0.1  # seconds between two looks at programs that stop or start
 HANDED_OVER = (ProcessStates.RUNNING, ProcessStates.STARTING)
 
 
@@ -41,26 +44,19 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         """restart [--wait] NAME ... | GROUP:* | all"""
         words = arg.split()
         wait = "--wait" in words
-        names = [word for word in words if word != "--wait"]
+        names = ["all"] if "all" in words else [word for word in words if word != "--wait"]
         stock = self._stock()
         if not names:
             stock.do_restart("")
             return
         if not self.ctl.upcheck():
             return
-        managed = self._managed(names)
-        if not managed:
-            stock.do_restart(" ".join(names))
-            return
+        infos = self._infos_in_order()
+        managed = self._managed(names, infos)
         # The others first: the driver may be one of them.
-        others = list(self._others(names, managed))
-        if others:
-            stock.do_stop(" ".join(others))
-            stock.do_start(" ".join(others))
-        numbers = {name: self._begin(name) for name in managed}
-        for name, number in numbers.items():
-            if number:
-                self._finish(name, number, wait)
+        self._restart_others(names, infos, managed)
+        begun = [(name, self._begin(name)) for name in managed]
+        self._finish([(name, number) for name, number in begun if number], wait)
 
     def do_unicorn(self, arg: str) -> None:
         """unicorn status [--json] [NAME ...] | rollback NAME | promote NAME"""
@@ -100,8 +96,8 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         try:
             getattr(self._unicorn(), wish)(name)
             self.ctl.output(f"{name}: {wish} begun; see `unicorn status {name}`")
-        except Fault as fault:
-            self._fail(name, _why(fault))
+        except FAILURES as error:
+            self._fail(name, _why(error))
 
     def explain(self, arg: str) -> None:
         """supervisorctl's `help`, for which it asks all plugins, and each says what it lacks."""
@@ -130,25 +126,68 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
     def _unicorn(self) -> Any:
         return self.ctl.get_server_proxy("unicorn")
 
-    def _managed(self, names: list[str]) -> list[str]:
-        """The running managed programs that the names mean."""
+    def _infos(self) -> dict[str, dict[str, Any]]:
         infos = self.ctl.get_supervisor().getAllProcessInfo()
-        specs = [
-            make_namespec(info["group"], info["name"])
-            for info in infos
-            if info["state"] in HANDED_OVER and any(_means(name, info) for name in names)
-        ]
-        return [spec for spec in specs if self._status(spec) is not None]
+        return {make_namespec(info["group"], info["name"]): info for info in infos}
 
-    def _others(self, names: list[str], managed: list[str]) -> Iterator[str]:
-        """The names, with those that mean a managed program spelt out as the rest they mean."""
-        infos = self.ctl.get_supervisor().getAllProcessInfo()
-        for name in names:
-            specs = [make_namespec(i["group"], i["name"]) for i in infos if _means(name, i)]
-            if set(specs) & set(managed):
-                yield from (spec for spec in specs if spec not in managed)
-            else:
-                yield name
+    def _infos_in_order(self) -> dict[str, dict[str, Any]]:
+        """All programs, those first that Supervisor starts first."""
+        configs = self.ctl.get_supervisor().getAllConfigInfo()
+        configs.sort(key=lambda config: (config["group_prio"], config["process_prio"]))
+        infos, order = self._infos(), [make_namespec(c["group"], c["name"]) for c in configs]
+        return {spec: infos[spec] for spec in dict.fromkeys([*order, *infos]) if spec in infos}
+
+    def _managed(self, names: list[str], infos: dict[str, dict[str, Any]]) -> list[str]:
+        """The running managed programs that the names mean."""
+        meant = [spec for spec, info in infos.items() if any(_means(name, info) for name in names)]
+        running = [spec for spec in meant if infos[spec]["state"] in HANDED_OVER]
+        return [spec for spec in running if self._status(spec) is not None]
+
+    def _restart_others(
+        self, names: list[str], infos: dict[str, dict[str, Any]], managed: list[str]
+    ) -> None:
+        """Restart what else the names mean as Supervisor does it: stop all, then start all."""
+        mixed = [name for name in names if any(_means(name, infos[spec]) for spec in managed)]
+        meant = [spec for spec, info in infos.items() if any(_means(name, info) for name in mixed)]
+        rest = [spec for spec in meant if spec not in managed]
+        words = " ".join(name for name in names if name not in mixed)
+        if words:
+            self._stock().do_stop(words)
+        if rest:
+            self._stop(rest)
+        if words:
+            self._stock().do_start(words)
+        if rest:
+            self._start(rest)
+
+    def _stop(self, specs: list[str]) -> None:
+        """What Supervisor's `stop` does for all programs, for these of them that run."""
+        infos = self._infos()
+        running = [spec for spec in specs if infos[spec]["state"] in RUNNING_STATES]
+        for result in self._at_once("stopProcess", running, ProcessStates.STOPPING):
+            self.ctl.output(self._stock()._stopresult(result))
+            self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], Faults.NOT_RUNNING)
+
+    def _start(self, specs: list[str]) -> None:
+        """What Supervisor's `start` does for all programs, for these of them that do not run."""
+        infos = self._infos()
+        stopped = [spec for spec in specs if infos[spec]["state"] not in RUNNING_STATES]
+        for result in self._at_once("startProcess", stopped, ProcessStates.STARTING):
+            self.ctl.output(self._stock()._startresult(result))
+            self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], Faults.ALREADY_STARTED)
+
+    def _at_once(self, method: str, specs: list[str], passing: int) -> list[dict[str, Any]]:
+        """Call a method for each, wait until no one is in the passing state, return the results.
+
+        The calls do not wait, and so they are made in this order, and none behind a slow one.
+        """
+        calls = [{"methodName": f"supervisor.{method}", "params": [spec, False]} for spec in specs]
+        answers = self.ctl.get_server_proxy("system").multicall(calls)
+        infos = self._infos()
+        while any(infos[spec]["state"] == passing for spec in specs):
+            time.sleep(PAUSE)
+            infos = self._infos()
+        return [_result(infos[spec], answer) for spec, answer in zip(specs, answers)]
 
     def _status(self, name: str, seen: int = -1) -> dict[str, Any] | None:
         """The status of a managed program, or None if it is not one."""
@@ -164,15 +203,29 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         """Ask for a handover and return its number, or 0 if it was refused."""
         try:
             self._unicorn().restart(name, False)
-        except Fault as fault:
-            self._fail(name, _why(fault))
+            status = self._status(name) or {}
+        except FAILURES as error:
+            if _code(error) == Faults.NOT_RUNNING:  # not any more, or its master serves not yet
+                self._stock().do_restart(name)
+            else:
+                self._fail(name, _why(error))
             return 0
-        status = self._status(name) or {}
         latest = status.get("running") or (status.get("ended") or [{}])[-1]
         return int(status.get("following") or latest.get("number", 0))
 
-    def _finish(self, name: str, number: int, wait: bool) -> None:
-        """Say what became of a handover; with `wait`, when it has ended."""
+    def _finish(self, begun: list[tuple[str, int]], wait: bool) -> None:
+        """Say what became of handovers; with `wait`, when they have ended."""
+        try:
+            while begun:
+                self._tell(*begun[0], wait)
+                begun.pop(0)
+        except KeyboardInterrupt:
+            for name, number in begun:
+                see = f"supervisorctl unicorn status {name}"
+                self.ctl.output(f"{name}: handover {number} is not watched any more; see `{see}`")
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+
+    def _tell(self, name: str, number: int, wait: bool) -> None:
         if not wait:
             self.ctl.output(f"{name}: started (handover {number} is under way)")
             return
@@ -195,8 +248,8 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
                     return end
                 seen = status["changes"]  # type: ignore[index]
                 show.update(status["running"], number)  # type: ignore[index]
-        except KeyboardInterrupt:
-            return {"reason": f"no longer watched; see `supervisorctl unicorn status {name}`"}
+        except FAILURES as error:
+            return {"reason": _why(error)}
         finally:
             show.close()
 
@@ -207,10 +260,29 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
 
 
-def _why(fault: Fault) -> str:
-    if fault.faultCode in NOT_MANAGED:
+def _result(info: dict[str, Any], answer: Any) -> dict[str, Any]:
+    """How a stop or start came out, as Supervisor's own results for many programs say it."""
+    code = Faults.SUCCESS
+    if isinstance(answer, dict):
+        code = answer["faultCode"]
+    elif info["state"] in (ProcessStates.BACKOFF, ProcessStates.FATAL):
+        code = Faults.SPAWN_ERROR if info["spawnerr"] else Faults.ABNORMAL_TERMINATION
+    description = answer["faultString"] if isinstance(answer, dict) else "OK"
+    return {**info, "status": code, "description": description}
+
+
+def _code(error: Exception) -> int:
+    return error.faultCode if isinstance(error, Fault) else 0
+
+
+def _why(error: Exception) -> str:
+    if not isinstance(error, Fault):
+        return f"supervisord does not answer: {printable(str(error))}"
+    if error.faultCode in NOT_MANAGED:
         return "not managed by [rpcinterface:unicorn]"
-    return fault.faultString.partition(": ")[2] or fault.faultString
+    if error.faultCode == Faults.SHUTDOWN_STATE:
+        return "supervisord is shutting down or reloading"
+    return error.faultString.partition(": ")[2] or error.faultString
 
 
 def _end(status: dict[str, Any] | None, number: int) -> dict[str, Any] | None:

@@ -1,0 +1,187 @@
+"""What supervisorctl tells and does in the cases that are not the rule."""
+
+from __future__ import annotations
+
+import io
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from supervisor.options import ClientOptions
+from supervisor.supervisorctl import Controller
+
+from ..waiting import Later, wait_until
+from .conftest import MakeHost
+from .processes import kill, living_in, look
+from .programs import BIN, Program
+from .scenes import held_request
+from .supervisor_host import SupervisorHost
+
+
+@pytest.fixture
+def host(make_supervisor: MakeHost, folder: Path) -> SupervisorHost:
+    """A supervisord with a managed program."""
+    host = make_supervisor(Program(folder))
+    assert isinstance(host, SupervisorHost)
+    return host
+
+
+class Ctl(Controller):  # type: ignore[misc]
+    """supervisorctl in this process, with something that happens after its first look."""
+
+    def __init__(self, host: SupervisorHost, happens: Callable[[], object]) -> None:
+        options = ClientOptions()
+        options.realize(["-c", str(host.conf)])
+        Controller.__init__(self, options, stdout=io.StringIO())
+        plugin = options.plugins[1]
+        look_at = plugin._managed
+
+        def managed(*words: object) -> list[str]:
+            found: list[str] = look_at(*words)
+            happens()
+            return found
+
+        plugin._managed = managed
+
+    def say(self, words: str) -> str:
+        """What it prints at a command."""
+        self.onecmd(words)
+        return str(self.stdout.getvalue())
+
+
+def test_a_program_that_ends_just_then_gets_supervisor_s_own_restart(host: SupervisorHost) -> None:
+    """Found running, and not running when the handover is asked for: stopped and started."""
+    host.start()
+    ctl = Ctl(host, lambda: host.stop("web"))
+    assert ctl.say("restart --wait web") == "web: ERROR (not running)\nweb: started\n"
+    assert ctl.exitstatus == 0
+    host.wait_for_rest("web")
+
+
+def test_restart_while_supervisord_shuts_down(host: SupervisorHost) -> None:
+    """A supervisord that is ending by now begins no handover, and the caller is told why."""
+    host.start()
+    held_request(host.programs["web"])
+    ctl = Ctl(host, lambda: host.rpc.supervisor.shutdown())
+    assert ctl.say("restart web") == "web: ERROR (supervisord is shutting down or reloading)\n"
+    assert ctl.exitstatus != 0
+    host.programs["web"].open_gate()
+    host.wait_for_end()
+
+
+@pytest.mark.parametrize("end", ["shutdown", "reload", "SIGKILL"])
+def test_a_watched_supervisord_that_ends(host: SupervisorHost, folder: Path, end: str) -> None:
+    """restart --wait fails with one line in plain words, whatever way supervisord ends."""
+    host.start()
+    web = host.programs["web"]
+    request = held_request(web)  # so that supervisord takes its time
+    web.write("v2", "gated")
+    with Later(lambda: host.restart("web")) as watching:
+        wait_until(lambda: web.began_to_load("v2"), "it boots")
+        if end == "SIGKILL":
+            kill(look(host.pid()))
+        else:
+            assert host.ctl(end).ok
+        outcome = watching.result()
+    assert outcome.status != 0
+    assert re.fullmatch(r"(web: [a-z-]+\n)*web: ERROR \(.*\)\n", outcome.text), outcome.text
+    web.open_gate()
+    request.answer()
+    for found in living_in(folder) if end == "SIGKILL" else []:
+        kill(found)
+
+
+# Ends when told to only if the other one has been told too.
+SLOW = """
+[program:{name}]
+command = {python} -u {folder}/slow.py {name} {other}
+priority = {priority}
+startsecs = 0
+stopwaitsecs = 10
+"""
+SLOW_PY = """\
+import os, signal, sys, time
+def end(*_):
+    open(sys.argv[1], "w").close()
+    while not os.path.exists(sys.argv[2]):
+        time.sleep(0.02)
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+open(f"{sys.argv[1]}-is-up", "w").close()
+while True:
+    signal.pause()
+"""
+OFF = "\n[program:off]\ncommand = sleep 3600\nstartsecs = 0\nautostart = false\n"
+
+
+@pytest.fixture
+def mixed(make_supervisor: MakeHost, folder: Path) -> SupervisorHost:
+    """A managed program, two slow ones in an order that is not that of their names, and one off."""
+    host = make_supervisor(Program(folder))
+    assert isinstance(host, SupervisorHost)
+    (folder / "slow.py").write_text(SLOW_PY)
+    for name, other, priority in (("a", "z", 20), ("z", "a", 10)):
+        host.more += SLOW.format(
+            name=name, other=other, priority=priority, python=sys.executable, folder=folder
+        )
+    host.more += OFF
+    return host
+
+
+@pytest.mark.parametrize("words", ["all", "site:*"])
+def test_the_others_are_restarted_as_supervisor_does_it(
+    mixed: SupervisorHost, folder: Path, words: str
+) -> None:
+    """Of `all` or a group those that are not managed stop at once, and start by their priority."""
+    prefix = ""
+    if words != "all":
+        mixed.more += "\n[group:site]\nprograms = a,web,off,z\n"
+        prefix = "site:"
+    mixed.launch()
+    wait_until(mixed.programs["web"].answers, "web answers")
+    for name in "az":
+        wait_until((folder / f"{name}-is-up").exists, f"{name} is up")
+    began = len(mixed.host_log())
+    outcome = mixed.restart(words)
+    log = mixed.host_log()[began:]
+    assert outcome.ok and "ERROR" not in outcome.text, outcome.text
+    stopped = re.findall(r"^(\S+): stopped$", outcome.text, re.M)
+    started = re.findall(r"^(\S+): started$", outcome.text, re.M)
+    driver = ["unicorn"] if words == "all" else []
+    assert stopped == [*driver, f"{prefix}z", f"{prefix}a"], outcome.text
+    assert started == [*driver, f"{prefix}z", f"{prefix}a", f"{prefix}off"], outcome.text
+    assert re.search(rf"^{prefix}web: started \(pid ", outcome.text, re.M)
+    assert "SIGKILL" not in log and log.index("spawned: 'z'") < log.index("spawned: 'a'")
+    folder.joinpath("a").touch()
+
+
+def test_one_interrupt_ends_all_watching(make_supervisor: MakeHost, folder: Path) -> None:
+    """After one Ctrl-C restart --wait ends, with a line for each handover; these go on."""
+    web, api = Program(folder), Program(folder, "api")
+    host = make_supervisor(web, api)
+    assert isinstance(host, SupervisorHost)
+    host.start()
+    first = {name: host.master(name) for name in ("web", "api")}
+    for program in (web, api):
+        program.write("v2", "gated")
+    ctl = [f"{BIN}/supervisorctl", "-c", str(host.conf), "restart", "--wait", "web", "api"]
+    with subprocess.Popen(ctl, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout
+        for line in watching.stdout:
+            if line.endswith(": booting\n"):
+                break
+        watching.send_signal(signal.SIGINT)
+        try:
+            text = watching.communicate(timeout=10)[0]
+        finally:
+            watching.kill()
+    lines = [line for line in text.splitlines() if "not watched any more" in line]
+    assert len(lines) == 2 and "ERROR" not in text and watching.returncode == 1, text
+    for program in (web, api):
+        program.open_gate()
+        assert host.wait_for_rest(program.name) != first[program.name]
+        assert program.answers("v2")
