@@ -5,6 +5,7 @@ Both hosts' commands show the structures that `struct` makes of records.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -28,7 +29,7 @@ def struct(record: Record, now: float) -> dict[str, Any]:
         "reason": record.reason,
         "output": list(record.output),
         "seconds": round(end - record.began, 3),
-        "seconds_in_phase": round(now - record.since, 3),
+        "seconds_in_phase": round(end - record.since, 3),
     }
 
 
@@ -77,8 +78,9 @@ class Progress:
         else:
             text = phase_text(running) if self._terminal else running["phase"]
         if self._terminal:
-            elapsed = f"{running['seconds']:.0f} s"
-            self._out.write(f"{ERASE_LINE}{self._name}: {text} ({elapsed})")
+            line = f"{self._name}: {text} ({running['seconds']:.0f} s)"
+            # What is wider than the terminal goes on in the next line, and is not erased with it.
+            self._out.write(f"{ERASE_LINE}{line[: shutil.get_terminal_size().columns]}")
         elif text != self._shown:
             self._out.write(f"{self._name}: {text}\n")
         self._shown = text

@@ -35,6 +35,13 @@ def test_struct_has_only_plain_types() -> None:
     assert struct(ended, 500.0)["seconds"] == 3.0
 
 
+def test_the_times_of_an_ended_handover_stand_still() -> None:
+    """However much later somebody looks."""
+    ended = RUNNING.but(phase=Phase.DONE, since=103.0, ended=103.5)
+    told = struct(ended, 500.0)
+    assert told["seconds"] == 3.5 and told["seconds_in_phase"] == 0.5
+
+
 def test_status_lines() -> None:
     """Name, phase, pids, workers, time, and how the last one ended."""
     running = struct(RUNNING.but(new=MasterId(20, 2)), 105.0)
@@ -65,6 +72,14 @@ def test_progress_on_a_terminal_is_one_line_that_is_erased_in_the_end() -> None:
     assert out.getvalue() == "\r\x1b[Kweb: booting, 1 of 4 workers ready (5 s)"
     progress.close()
     assert out.getvalue().endswith("\r\x1b[K") and "\n" not in out.getvalue()
+
+
+def test_progress_is_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that went on in the next one could not be erased."""
+    monkeypatch.setenv("COLUMNS", "20")
+    out = Terminal()
+    Progress("web", out).update(struct(RUNNING, 105.0), 3)
+    assert out.getvalue() == "\r\x1b[Kweb: booting, 1 of 4"
 
 
 def test_progress_of_one_that_follows() -> None:
