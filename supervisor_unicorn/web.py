@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qs, parse_qsl, quote
 
 from supervisor.http import NOT_DONE_YET, supervisor_auth_handler
 from supervisor.medusa.http_date import build_http_date
 from supervisor.options import make_namespec, split_namespec
+from supervisor.process import Subprocess
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
+from supervisor.states import RUNNING_STATES
 from supervisor.supervisord import Supervisor
 from supervisor.web import DeferredWebProducer, supervisor_ui_handler
 from supervisor.xmlrpc import SystemNamespaceRPCInterface
@@ -48,14 +50,16 @@ class RestartHandler(supervisor_ui_handler):  # type: ignore[misc]
 
     def continue_request(self, data: str, request: Any) -> None:
         """Answer a request whose body has been read."""
-        _, _, query, _ = request.split_uri()
-        form = dict(parse_qsl((query or "").lstrip("?")) + parse_qsl(data))
-        processes = self._meant(form)
+        path, _, query, _ = request.split_uri()
+        # Of a key that comes twice Supervisor takes the first in the query, the last in the body.
+        asked = {key: values[0] for key, values in parse_qs((query or "").lstrip("?")).items()}
+        form = {**asked, **dict(parse_qsl(data))}
+        processes = self._meant(form) if path.lstrip("/") in ("", "index.html") else []
         if not processes:
             supervisor_ui_handler.continue_request(self, data, request)
             return
-        others = self._others() if form["action"] == "restartall" else []
-        page = _Restarts(self._supervisor_restart(others), self._host, processes)
+        first = self._restart_of_others(processes) if form["action"] == "restartall" else None
+        page = _Restarts(first, self._host, processes)
         page.home = request.get_server_url()
         request.channel.push_with_producer(DeferredWebProducer(request, page))
 
@@ -69,61 +73,72 @@ class RestartHandler(supervisor_ui_handler):  # type: ignore[misc]
         name = make_namespec(*split_namespec(form["processname"]))
         return [running[name]] if name in running else []
 
-    def _others(self) -> Iterable[str]:
-        for group in self.supervisord.process_groups.values():
-            for process in group.processes.values():
-                name = make_namespec(group.config.name, process.config.name)
-                handed_over = name in self._host.programs and is_running(process)
-                # The driver is wanted right now.
-                if not handed_over and not self._host.is_driver(process):
-                    yield name
+    def _restart_of_others(self, processes: list[ManagedSubprocess]) -> Callable[[], Any]:
+        """Supervisor's own restart of all but these, as its page does it; call it until it is done.
 
-    def _supervisor_restart(self, names: Iterable[str]) -> Callable[[], Any] | None:
-        """Supervisor's own stop and start of some programs, as its page does it."""
-        main = SupervisorNamespaceRPCInterface(self.supervisord)
-        calls = [
-            {"methodName": f"supervisor.{method}", "params": [name]}
-            for name in names
-            for method in ("stopProcess", "startProcess")
-        ]
-        if not calls:
-            return None
-        result = SystemNamespaceRPCInterface([("supervisor", main)]).multicall(calls)
-        return result if callable(result) else None
+        A driver that runs is wanted right now, one that is stopped is started with the others.
+        """
+        groups = self.supervisord.process_groups.values()
+        every = [process for group in groups for process in group.processes.values()]
+        drivers = [p for p in every if self._host.is_driver(p) and p.state in RUNNING_STATES]
+        others = _AllBut(self.supervisord, [*processes, *drivers])
+        system = SystemNamespaceRPCInterface([("supervisor", others)])
+        calls = ("supervisor.stopAllProcesses", "supervisor.startAllProcesses")
+        restart: Callable[[], Any] = system.multicall([{"methodName": call} for call in calls])
+        return restart
+
+
+class _AllBut(SupervisorNamespaceRPCInterface):  # type: ignore[misc]
+    """Supervisor's own methods, for which some processes do not belong to all."""
+
+    def __init__(self, supervisord: Supervisor, kept: list[Subprocess]) -> None:
+        SupervisorNamespaceRPCInterface.__init__(self, supervisord)
+        self._kept = kept
+
+    def _getAllProcesses(self, lexical: bool = False) -> list[tuple[Any, Subprocess]]:
+        pairs = SupervisorNamespaceRPCInterface._getAllProcesses(self, lexical)
+        # Not `in`: Supervisor compares subprocesses by their priorities.
+        return [pair for pair in pairs if not any(pair[1] is kept for kept in self._kept)]
 
 
 class _Restarts:
-    """What the page waits for: handovers, and maybe Supervisor's restart of other programs."""
+    """What the page waits for: maybe Supervisor's restart of other programs, then handovers."""
 
     delay = NOT_BEFORE
     home = ""
 
     def __init__(
-        self,
-        others: Callable[[], Any] | None,
-        host: Host,
-        processes: list[ManagedSubprocess],
+        self, first: Callable[[], Any] | None, host: Host, processes: list[ManagedSubprocess]
     ) -> None:
-        self._others = others
-        self._clock = host.system.clock
-        self._until = self._clock() + PATIENCE
+        self._first = first
+        self._host = host
+        self._processes = processes
+        self._until = 0.0
         self._waiting: dict[str, Restart] = {}
         self._messages: list[str] = []
-        for process in processes:
-            try:
-                self._waiting[process.namespec] = Restart(host, process)
-            except Refused as why:
-                self._messages.append(f"ERROR: Process {process.namespec}: {why}")
 
     def __call__(self) -> Any:
-        if self._others and self._others() is not NOT_DONE_YET:
-            self._others = None
+        if self._first:
+            if self._first() is NOT_DONE_YET:
+                return NOT_DONE_YET
+            self._first = None
+        if self._processes:
+            self._begin()
         for name, restart in list(self._waiting.items()):
             self._look_at(name, restart)
-        if self._waiting or self._others:
+        if self._waiting:
             return NOT_DONE_YET
         message = quote("; ".join(self._messages))
         return {"headers": {"Location": f"{self.home}/?message={message}", **NOT_KEPT}}
+
+    def _begin(self) -> None:
+        self._until = self._host.system.clock() + PATIENCE
+        for process in self._processes:
+            try:
+                self._waiting[process.namespec] = Restart(self._host, process)
+            except Refused as why:
+                self._messages.append(f"ERROR: Process {process.namespec}: {why}")
+        self._processes = []
 
     def _look_at(self, name: str, restart: Restart) -> None:
         try:
@@ -133,7 +148,7 @@ class _Restarts:
         else:
             if record and record.phase.final:
                 message = _message(name, record)
-            elif self._clock() >= self._until:
+            elif self._host.system.clock() >= self._until:
                 message = f"Process {name}: handover {restart.number} is still under way"
             else:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,6 +132,36 @@ def test_restart_all_button(browser: webdriver.Chrome, host: SupervisorHost) -> 
         second = host.wait_for_rest("web")
     assert f"Process web handed over from pid {first} to {second}" in message
     assert host.master("other") != other and load.failures == []
+
+
+def test_restart_all_button_starts_a_stopped_driver(
+    browser: webdriver.Chrome, host: SupervisorHost
+) -> None:
+    """Restart All starts what is stopped, so also the driver, which the handovers need."""
+    host.start()
+    first = host.master("web")
+    host.stop_driver()
+    message = Page(browser, _port(host)).press_restart_all()
+    second = host.wait_for_rest("web")
+    assert f"Process web handed over from pid {first} to {second}" in message
+    assert host.driver_is_there()
+
+
+NO_RESTARTS = [
+    "tail.html?processname=web&action=restart",
+    "ok.html?action=restartall",
+    "index.html?processname=web&action=refresh&action=restart",
+]
+
+
+def test_what_supervisor_takes_for_no_restart(host: SupervisorHost) -> None:
+    """Only the status page restarts, and of a key that comes twice the first one counts."""
+    host.start()
+    first = host.master("web")
+    for path in NO_RESTARTS:
+        with urllib.request.urlopen(f"http://127.0.0.1:{_port(host)}/{path}", timeout=10) as answer:
+            assert "handed" not in answer.geturl()
+    assert host.phase("web") == "idle" and not host.ended("web") and host.master("web") == first
 
 
 def test_restart_button_needs_the_password(browser: webdriver.Chrome, host: SupervisorHost) -> None:
