@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from circus.exc import MessageError
+from circus.util import TransformableFuture
+from tornado.concurrent import Future
 
 from unicorn_handover.errors import printable
 
@@ -49,12 +51,8 @@ class UnicornCommand:
         return {}
 
 
-class RestartCommand:
-    """Circus's own `restart` or `reload`, with an answer that knows of handovers.
-
-    Circus answers a caller who waits nothing at all if the restart fails, and a caller who does
-    not, before anything was looked at.
-    """
+class StockCommand:
+    """A command of Circus's own, with something of ours around it."""
 
     def __init__(self, stock: Any, host: Host) -> None:
         self._stock = stock
@@ -63,6 +61,52 @@ class RestartCommand:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stock, name)
 
+
+class AddCommand(StockCommand):
+    """`add`: the new watcher is managed from its first moment."""
+
+    def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
+        """Let Circus add it, then look."""
+        response = self._stock.execute(arbiter, props)
+        self._host.look()
+        return response
+
+
+class ReloadConfigCommand(StockCommand):
+    """`reloadconfig`: what it brings is managed when it is answered."""
+
+    def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
+        """Let Circus read the file, then look; what is wrong in it is told anew."""
+        response = self._stock.execute(arbiter, props)
+        if isinstance(response, Future):
+            response.add_done_callback(lambda _: self._host.look_anew())
+        return response
+
+
+class WorkersCommand(StockCommand):
+    """`incr` or `decr`: Circus itself leaves a singleton as it is, but its master has workers."""
+
+    def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
+        """Let a managed watcher add or drop workers."""
+        watcher = self._host.watchers.get(str(props.get("name")).lower())
+        if watcher is None:
+            return self._stock.execute(arbiter, props)
+        number = int(props.get("nb", 1))
+        response = TransformableFuture()
+        response.set_upstream_future(
+            watcher.incr(number) if self._stock.name == "incr" else watcher.decr(number)
+        )
+        response.set_transform_function(lambda number: {"numprocesses": number})
+        return response
+
+
+class RestartCommand(StockCommand):
+    """`restart` or `reload`, with an answer that knows of handovers.
+
+    Circus answers a caller who waits nothing at all if the restart fails, and a caller who does
+    not, before anything was looked at.
+    """
+
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
         """Let Circus begin; if that began handovers, answer for them."""
         self._host.look()
@@ -70,6 +114,8 @@ class RestartCommand:
         several = self._stock.name == "restart" and "name" in props
         with self._host.beginning(several) as begun:
             response = self._stock.execute(arbiter, props)
+            if self._stock.name == "reload" and "name" not in props:
+                self._host.reload_all(bool(props.get("graceful", True)))
         if not begun:
             return response
         props["waiting"] = True  # the controller is to send the answer when it is there

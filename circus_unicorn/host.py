@@ -1,12 +1,14 @@
 """The host side inside circusd: which watchers are managed, and what is to be done with them.
 
-It runs in circusd's own loop, so nothing here blocks, polls or raises into it.
+It runs in circusd's own loop, so nothing here blocks or raises into it. What wakes nobody is looked
+for by timers that end: the plugin's watcher, the taking of a signal, what a master left behind.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import signal
 import socket
 import time
@@ -32,7 +34,13 @@ from unicorn_handover.record import MasterId, Record
 from unicorn_handover.system import System
 
 from .channel import LoopEnd
-from .controller import RestartCommand, UnicornCommand
+from .controller import (
+    AddCommand,
+    ReloadConfigCommand,
+    RestartCommand,
+    UnicornCommand,
+    WorkersCommand,
+)
 from .plugin import NAME, peer
 from .restart import Restart
 from .watcher import ManagedWatcher, PluginWatcher
@@ -103,6 +111,10 @@ class Host(HostSide):
         commands[UnicornCommand.name] = UnicornCommand(self)
         for name in ("restart", "reload"):
             commands[name] = RestartCommand(commands[name], self)
+        for name in ("incr", "decr"):
+            commands[name] = WorkersCommand(commands[name], self)
+        commands["add"] = AddCommand(commands["add"], self)
+        commands["reloadconfig"] = ReloadConfigCommand(commands["reloadconfig"], self)
         self.arbiter.loop.call_later(DRIVER_GRACE, self.tick)
         left, self.watchers = self.watchers, {}
         self._look_for_plugin(PLUGIN_LOOKS)
@@ -112,7 +124,7 @@ class Host(HostSide):
     def _look_for_plugin(self, times: int) -> None:
         """Look until the plugin is there: `reloadconfig` adds its watcher after it was started."""
         self.look()
-        if self._plugin is None and times:
+        if self._plugin is None and (times > 0 or self._reads_config):
             self.arbiter.loop.call_later(PLUGIN_PAUSE, self._look_for_plugin, times - 1)
 
     def _find_a_place(self, name: str, left: ManagedWatcher) -> None:
@@ -151,7 +163,7 @@ class Host(HostSide):
 
     def look(self) -> None:
         """Take in the watchers and settings that are new, let go of those that are gone."""
-        if self.arbiter._exclusive_running_command == "arbiter_reload_config":
+        if self._reads_config:
             return  # the plugin or a watcher may be gone for a moment
         self._read_settings()
         there = {str(w.name.lower()): w for w in self.arbiter.watchers}
@@ -167,6 +179,15 @@ class Host(HostSide):
             elif name in there:
                 self.watchers[name].handover_options = options
         self.tick()
+
+    def look_anew(self) -> None:
+        """Look, and tell again what is wrong with the settings."""
+        self._raw = None
+        self.look()
+
+    @property
+    def _reads_config(self) -> bool:
+        return bool(self.arbiter._exclusive_running_command == "arbiter_reload_config")
 
     def _read_settings(self) -> None:
         plugins = [w for w in self.arbiter.watchers if w.cmd.split()[-1:] == [PLUGIN]]
@@ -269,6 +290,17 @@ class Host(HostSide):
             logger.warning(f"{watcher.name}: no handover: {restart.ended.result()['error']}")
         return restart.ended
 
+    @property
+    def reloads_all(self) -> bool:
+        """True while Circus reloads one watcher after the other."""
+        return bool(self.arbiter._exclusive_running_command == "arbiter_reload")
+
+    def reload_all(self, graceful: bool) -> None:
+        """Begin the handovers of a reload of all watchers at once, so that its caller hears."""
+        for watcher in self.arbiter.iter_watchers():
+            if isinstance(watcher, ManagedWatcher) and watcher.reload_is_handover(graceful):
+                self.begin(watcher)
+
     def _refusal(self, watcher: ManagedWatcher) -> str:
         error = self.settings.refusals.get(watcher.program)
         if error:
@@ -276,17 +308,24 @@ class Host(HostSide):
         return watcher.refusal() or ("" if self._driver_will_come else self.absence())
 
     def answer(self, begun: list[Restart], response: Any, waiting: bool) -> Any:
-        """The future of the answer to a restart or reload of which `begun` are handovers."""
+        """The future of the answer to a restart or reload of which `begun` are handovers.
+
+        `response` is Circus's own: one watcher's, or that of all, handed over or not.
+        """
         answer = Future()
         pending = [restart.ended if waiting else restart.accepted for restart in begun]
-        if isinstance(response, Future) and response not in pending:
+        others = []
+        if type(response) is Future and response not in pending:
             response.add_done_callback(check_future_exception_and_log)
+            others = [response] if waiting else []
 
         def one_is_done(_: object) -> None:
-            if not answer.done() and all(future.done() for future in pending):
-                answer.set_result(_answer(begun, [future.result() for future in pending], waiting))
+            if not answer.done() and all(future.done() for future in pending + others):
+                outcomes = [future.result() for future in pending]
+                errors = [future.exception() for future in others if future.exception()]
+                answer.set_result(_answer(begun, outcomes, errors, waiting))
 
-        for future in pending:
+        for future in pending + others:
             future.add_done_callback(one_is_done)
         return answer
 
@@ -341,6 +380,8 @@ class Host(HostSide):
         watcher = self.watchers.get(record.program)
         if watcher is not None:
             event = struct(record, self.system.clock())
+            # Circus's watchdog plugin warns of each event without this.
+            event["process_pid"] = record.old.pid
             watcher.notify_event("handover", {**event, "time": time.time()})
 
     def absence(self) -> str:
@@ -350,7 +391,10 @@ class Host(HostSide):
         name = self._plugin.name
         if self.driver:
             return f"the driver {name} does not answer; `circusctl restart {name}`"
-        return f"the driver {name} is not running; look at its log and `circusctl start {name}`"
+        return (
+            f"the driver {name} is not running; `circusctl start {name}`, and set logoutput in "
+            "[circus] to see why it ends"
+        )
 
     def status(self, program: str) -> dict[str, Any]:
         """What `circus_unicorn status` shows of a watcher."""
@@ -375,12 +419,23 @@ class Host(HostSide):
             channel.close()
             raise MessageError(f"cannot connect to the driver: {error}") from None
         self.look()
-        if self._plugin is None or pid not in self._plugin.processes:
+        if not self._is_the_plugins(pid):
             channel.close()
+            logger.warning(f"pid {pid} is turned away: it is not the plugin that circusd started")
             raise MessageError(f"pid {pid} is not the plugin that circusd started")
         self._disconnect()
         self.driver, self._end = pid, LoopEnd(channel, self.arbiter.loop, self._hear, self._went)
         self.driver_came(self._end)
+
+    def _is_the_plugins(self, pid: int) -> bool:
+        if self._plugin is not None and pid in self._plugin.processes:
+            return True
+        # The watcher of a plugin that `reloadconfig` has started is not there before its end.
+        return (
+            self._reads_config
+            and pid in self.system.children(os.getpid())
+            and self.system.command_line(pid)[-1:] == [PLUGIN]
+        )
 
     def _hear(self, message: dict[str, Any]) -> None:
         if "record" in message:  # and not the driver's greeting
@@ -406,14 +461,20 @@ class Host(HostSide):
         return starting or not (plugin.is_stopped() or plugin.is_stopping())
 
 
-def _answer(begun: list[Restart], outcomes: list[dict[str, Any]], waiting: bool) -> dict[str, Any]:
+def _answer(
+    begun: list[Restart],
+    outcomes: list[dict[str, Any]],
+    errors: list[BaseException],
+    waiting: bool,
+) -> dict[str, Any]:
     """The controller's answer. A `status` among what is told takes the place of its "ok"."""
     failed = [(r.program, o) for r, o in zip(begun, outcomes) if "error" in o]
-    if failed:
-        lines = []
-        for program, outcome in failed:
-            lines.append(f"{program}: {outcome['error']}")
-            lines += [f"    | {line}" for line in outcome["output"]]
+    lines = []
+    for program, outcome in failed:
+        lines.append(f"{program}: {outcome['error']}")
+        lines += [f"    | {line}" for line in outcome["output"]]
+    lines += [f"the other watchers: {error}; see circusd's log" for error in errors]
+    if lines:
         return {"status": "error", "reason": "\n".join(lines), "errno": COMMAND_ERROR, "tb": None}
     if not waiting:
         return {}

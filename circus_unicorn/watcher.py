@@ -22,19 +22,21 @@ from unicorn_handover.heirs import tell_to_end
 from unicorn_handover.options import Options
 from unicorn_handover.orphans import Orphans
 from unicorn_handover.record import MasterId
-from unicorn_handover.servers import server_of
+from unicorn_handover.servers import ADD_WORKER, DROP_WORKER
 from unicorn_handover.system import Process, System
 
 from .coroutines import Steps, coroutine
 from .process import ManagedProcess
 from .streams import Output
-from .workers import change_workers
+from .workers import Workers
 
 if TYPE_CHECKING:
     from .host import Host
 
+COUNTING = (ADD_WORKER, DROP_WORKER, signal.SIGHUP)
 ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGKILL)
-NEEDS_A_START = ("cmd", "args", "env", "uid", "gid", "working_dir", "shell")
+NEEDS_A_START = {"cmd", "args", "env", "uid", "gid", "working_dir", "shell"}
+NEEDS_A_START |= {"stdout_stream", "stderr_stream"}  # where there was none
 ORPHANS_PAUSE = 0.1  # seconds between looks at orphans: what they exec wakes nobody
 
 
@@ -46,6 +48,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     _orphans: Orphans
     processes: dict[int, ManagedProcess]
     _output: Output
+    _workers: Workers
     _expired_at = 0.0
     is_ending = False  # while it is stopped, and what it leaves is seen off
     _runs_on = False  # from one arbiter to the next
@@ -58,6 +61,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         watcher._host = host
         watcher._orphans = Orphans(host.system, watcher.warn)
         watcher._output = Output(watcher)
+        watcher._workers = Workers(watcher)
         for process in watcher.processes.values():
             process.__class__ = ManagedProcess
             process.watcher = watcher
@@ -69,9 +73,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         """Make this an ordinary watcher again: it is not managed any more."""
         for process in self.processes.values():
             process.unwatch()
-            heir = process.take_heir()
-            if heir:
-                heir.close()
+            process.heirs.release()
         self._orphans.release()
         self.__class__ = Watcher
 
@@ -156,22 +158,23 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
 
     def reload(self, graceful: bool = True, sequential: bool = False) -> Any:
         """Hand the program over or, with `send_hup`, send HUP."""
-        if not self._reload_is_handover(graceful):
+        if not self.reload_is_handover(graceful):
             return super().reload(graceful=graceful, sequential=sequential)
         if self.prereload_fn is not None:
             self.prereload_fn(self)
         return self._host.begin(self)
 
-    def _reload_is_handover(self, graceful: bool) -> bool:
+    def reload_is_handover(self, graceful: bool) -> bool:
+        """True if a reload of this watcher is to be a handover now."""
         return self.can_be_handed_over and not (graceful and self.send_hup)
 
     @coroutine
     def _reload(self, graceful: bool = True, sequential: bool = False) -> Steps:
         """As one of all watchers, or after an option was changed; must not be waited for."""
-        if self._reload_is_handover(graceful):
-            self._host.begin(self)
-        else:
+        if not self.reload_is_handover(graceful):
             yield super()._reload(graceful=graceful, sequential=sequential)
+        elif not self._host.reloads_all:  # `Host.reload_all` begins those
+            self._host.begin(self)
 
     @coroutine
     def remove_expired_processes(self) -> Steps:
@@ -212,6 +215,8 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         """Signal the master; what would end it in the middle of a handover ends the new one too."""
         process = self.processes.get(pid)
         others: list[Process] = []
+        if signum in COUNTING:
+            self._workers.forget()
         ends = signum in ENDING or signum == self.stop_signal
         if process and ends and (self.is_stopping() or self._host.is_running(self.program)):
             others = self._guarded(process.other_masters) or []
@@ -406,15 +411,21 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
                 self._guarded(self.reap_process, pid)
         return Watcher.manage_processes(self)  # this may be no managed watcher any more
 
+    def info(self, extended: bool = False) -> Any:
+        """Tell what `circusctl stats` shows, of the masters of this moment."""
+        for process in list(self.processes.values()):
+            process.settle()
+        return super().info(extended)
+
     # -- workers ---------------------------------------------------------------------------------
 
     def incr(self, nb: int = 1) -> Any:
         """Add workers to the master; the answer is how many there are."""
-        return change_workers(self, int(nb))
+        return self._workers.change(int(nb))
 
     def decr(self, nb: int = 1) -> Any:
         """Take workers from the master; the answer is how many there are."""
-        return change_workers(self, -int(nb))
+        return self._workers.change(-int(nb))
 
     @coroutine
     def set_numprocesses(self, np: int) -> Steps:
@@ -428,26 +439,17 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def set_opt(self, key: str, val: Any) -> Any:
         """Set an option. The number of processes is the number of workers."""
         if key == "numprocesses":
-            workers = self.worker_count()
-            self.loop.add_callback(change_workers, self, int(val) - workers)
+            self.loop.add_callback(self._workers.set, int(val))
             self.notify_event("updated", {"time": time.time()})
             return -1
         action = super().set_opt(key, val)
-        if action == 1 and key in NEEDS_A_START and self.can_be_handed_over:
+        if action == 1 and key.split(".")[0] in NEEDS_A_START and self.can_be_handed_over:
             self.warn(
                 f"set {key}: a handover re-executes what runs, so this is for the next start; "
                 f"`circusctl stop {self.name}` and `circusctl start {self.name}` make one"
             )
             return -1
         return action
-
-    def worker_count(self) -> int:
-        """How many workers the master has."""
-        process = self.process
-        if process is None or process.master is None:
-            return 0
-        server = server_of(self.system, process.pid, self.handover_options.server)
-        return len(family.workers(self.system, process.master, server).all) if server else 0
 
     # -- the log ---------------------------------------------------------------------------------
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from signal import Signals
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tornado.gen import Return, sleep
+from tornado.locks import Lock
 
-from unicorn_handover.servers import ADD_WORKER, DROP_WORKER
-from unicorn_handover.system import Process
+from unicorn_handover import family
+from unicorn_handover.record import MasterId
+from unicorn_handover.servers import ADD_WORKER, DROP_WORKER, Server, hears, server_of
 
 from .coroutines import Steps, coroutine
 
@@ -17,39 +21,114 @@ if TYPE_CHECKING:
 
 PAUSE = 0.02  # seconds between looks: that a signal was taken wakes nobody
 PATIENCE = 5.0  # seconds for a master to take one signal
+FEWEST = {"gunicorn": 1}  # workers; it ignores the signal to drop its last one
 
 
-@coroutine
-def change_workers(watcher: ManagedWatcher, change: int) -> Steps:
-    """Add `change` workers, or take so many; gives the number the master is to have.
+class Asked(NamedTuple):
+    """How many workers a master was told to have, and until when this counts."""
 
-    Both masters of a handover are told. The kernel keeps one pending signal of a kind, and unicorn
-    five, so each waits until the one before was taken.
+    master: MasterId
+    number: int
+    until: float
+
+
+class Workers:
+    """Those of one watcher's master. Changes are made one after the other, whoever asks for them.
+
+    A worker that was told to go is there until it has answered its requests. So for as long as that
+    may take, the number that was asked for counts, and not that of the workers.
     """
-    count = watcher.worker_count()
-    number = ADD_WORKER if change > 0 else DROP_WORKER
-    for _ in range(abs(change)):
-        process = watcher.process
-        if process is None or process.master is None:
-            break
-        before = watcher.worker_count()
-        for master in [process.master, *process.other_masters()]:
-            master.signal(number)
-        yield _taken(watcher, process.master, number, before)
-        count += 1 if change > 0 else -1
-    raise Return(max(count, 0))
 
+    def __init__(self, watcher: ManagedWatcher) -> None:
+        self._watcher = watcher
+        self._turns = Lock()
+        self._asked: Asked | None = None
 
-@coroutine
-def _taken(watcher: ManagedWatcher, master: Process, number: Signals, before: int) -> Steps:
-    """Wait until a master has got a signal and, if it adds a worker, has forked it."""
-    deadline = watcher.system.clock() + PATIENCE
-    while watcher.system.clock() < deadline:
+    @coroutine
+    def change(self, by: int) -> Steps:
+        """Add so many workers or, below 0, drop them; gives the number there is to be."""
+        with (yield self._turns.acquire()):
+            if not self._is_up():
+                yield self._until(self._is_up)
+            number = yield self._bring_to(self._number() + by)
+        raise Return(number)
+
+    @coroutine
+    def set(self, number: int) -> Steps:
+        """Add or drop workers until there are so many."""
+        with (yield self._turns.acquire()):
+            if not self._is_up():
+                yield self._until(self._is_up)
+            yield self._bring_to(number)
+
+    def forget(self) -> None:
+        """Count the workers next time: the master was sent a signal that changes their number."""
+        self._asked = None
+
+    def count(self) -> int:
+        """How many there are now, those that are about to go as well."""
+        process, server = self._watcher.process, self._server()
+        if process is None or process.master is None or server is None:
+            return 0
+        return len(family.workers(self._watcher.system, process.master, server).all)
+
+    def _server(self) -> Server | None:
+        master = self._watcher.master
+        option = self._watcher.handover_options.server
+        return server_of(self._watcher.system, master.pid, option) if master else None
+
+    def _number(self) -> int:
+        """How many there are to be."""
+        asked, now = self._asked, self._watcher.system.clock()
+        if asked and asked.master == self._watcher.master and now < asked.until:
+            return asked.number
+        return self.count()
+
+    @coroutine
+    def _bring_to(self, target: int) -> Steps:
+        """Tell both masters of a handover, and remember it of the one that circusd knows.
+
+        The kernel keeps one pending signal of a kind, and unicorn five, so each waits until the one
+        before was taken.
+        """
+        server, number = self._server(), self._number()
+        target = max(target, FEWEST.get(server.name, 0) if server else 0)
+        while number != target:
+            process, master = self._watcher.process, self._watcher.master
+            if process is None or master is None or not self._is_up():
+                break
+            step = 1 if target > number else -1
+            before, sent = self.count(), ADD_WORKER if step > 0 else DROP_WORKER
+            for each in process.all_masters():
+                if hears(self._watcher.system, each.pid):  # by others it is not survived
+                    each.signal(sent)
+            number += step
+            patience = self._watcher.handover_options.drain_timeout
+            self._asked = Asked(master, number, self._watcher.system.clock() + patience)
+            # In place of one that has yet to go none is forked.
+            forked = number if before < number else 0
+            yield self._until(partial(self._took, master.pid, sent, forked))
+        raise Return(number)
+
+    def _is_up(self) -> bool:
+        """True once the master takes signals and has forked its first workers."""
+        master, server, system = self._watcher.master, self._server(), self._watcher.system
+        return bool(
+            master
+            and server
+            and hears(system, master.pid)
+            and server.all_forked(system, master.pid) is not False
+        )
+
+    def _took(self, master: int, number: Signals, workers: int) -> bool:
+        """True once a master has got a signal, and has forked so many workers."""
+        masks = self._watcher.system.signal_masks(master)
+        return masks is None or (not masks.awaits(number) and self.count() >= workers)
+
+    @coroutine
+    def _until(self, fact: Callable[[], bool]) -> Steps:
+        clock = self._watcher.system.clock
+        deadline = clock() + PATIENCE
         yield sleep(PAUSE)
-        masks = watcher.system.signal_masks(master.pid)
-        if masks is None:
-            return
-        if masks.awaits(number):
-            continue
-        if number == DROP_WORKER or watcher.worker_count() > before:
-            return
+        while not fact() and clock() < deadline:
+            yield sleep(PAUSE)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from circus_unicorn.process import AdoptedWorker
+from circus_unicorn.watcher import ManagedWatcher
 
 
 @pytest.fixture
@@ -63,3 +64,21 @@ def test_it_has_the_streams_it_is_given() -> None:
     with subprocess.Popen(["true"], stdout=subprocess.PIPE) as process:
         worker = AdoptedWorker(os.getpid(), process.stdout, None)
         assert worker.stdout is process.stdout and worker.stderr is None
+
+
+def test_statistics_are_of_the_master_of_the_moment() -> None:
+    """Not under the pid of one whose death is noticed just when they are asked for."""
+
+    class Dying:
+        pid = 10
+
+        def settle(self) -> None:
+            self.pid = 20
+
+        def info(self) -> str:
+            self.settle()
+            return f"of {self.pid}"
+
+    watcher = ManagedWatcher("web", "true")
+    watcher.processes = {10: Dying()}
+    assert watcher.info() == {20: "of 20"}

@@ -133,6 +133,30 @@ def test_one_who_does_not_wait_hears_of_a_refusal(host: FakeHost) -> None:
     assert answered(host, answer)["reason"] == "api: no USR2"
 
 
+def test_one_who_waits_for_all_hears_of_the_others(host: FakeHost) -> None:
+    """The answer comes when they are done as well, and tells of an error among them."""
+    for error in (None, RuntimeError("no such hook")):
+        others = Future()
+
+        def begin(others: Any = others) -> Any:
+            host.ask()
+            return others
+
+        props = {"name": "*", "waiting": True}
+        answer = RestartCommand(Stock(begin), host).execute(None, props)
+        host.tell(Phase.DONE, number=len(host.restarts))
+        assert answered(host, answer) is None
+        if error:
+            others.set_exception(error)
+        else:
+            others.set_result(None)
+        host.loop.run_until_complete(asyncio.sleep(0))
+        told = answered(host, answer)
+        assert told.get("reason", "") == (
+            f"the other watchers: {error}; see circusd's log" if error else ""
+        )
+
+
 def test_one_who_does_not_wait_is_not_held_for_long(host: FakeHost) -> None:
     """A driver that does not look does not keep the caller."""
     answer = ask(host, ["web"], {"name": "web"})

@@ -149,6 +149,21 @@ def test_without_the_plugin_restart_fails_and_costs_nothing(host: CircusHost, we
     assert host.restart("web").ok
 
 
+def test_the_answer_to_a_reload_of_all(host: CircusHost, web: Program) -> None:
+    """It tells of the handovers, with `--waiting` of their end, whatever else is reloaded."""
+    host.start()
+    old, other = host.master("web"), host.master("other")
+    web.write("v2", "raises")
+    outcome = host.ctl("--timeout", "60", "reload", "--waiting")
+    assert not outcome.ok and outcome.text.startswith("error: web: the new ")
+    assert host.wait_for_rest("web") == old and host.master("other") != other
+    web.write("v3")
+    assert host.ctl("--timeout", "60", "reload", "--waiting").ok
+    assert host.master("web") != old and web.answers("v3")
+    assert [record["phase"] for record in host.ended("web")] == ["failed", "done"]
+    host.wait_for_rest("web")
+
+
 def test_two_restarts_at_once(host: CircusHost, web: Program) -> None:
     """The second follows the first; a third is the second's."""
     host.start()

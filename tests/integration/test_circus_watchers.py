@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from ..waiting import Watch, wait_until
-from .circus_host import CircusHost
+from ..waiting import Later, Watch, stays, wait_until
+from .circus_host import DRIVER, CircusHost
 from .load import Load
 from .processes import alive, kill, look
-from .programs import Program
-from .scenes import reach
+from .programs import Program, free_port
+from .scenes import held_request, reach
 
 FLAPPING = """
 [plugin:flapping]
@@ -25,6 +26,22 @@ attempts = 2
 window = 10
 retry_in = 1
 max_retry = 1
+"""
+
+WATCHDOG = """
+[plugin:watchdog]
+use = circus.plugins.watchdog.WatchDog
+loop_rate = 0.5
+max_count = 3
+port = {port}
+watchers_regex = ^web
+watchers_graceful_timeout = 2
+"""
+HEARTBEAT = """
+require "socket"
+Thread.new {{ me = $$; loop {{
+  UDPSocket.new.send("#{{$$}};#{{Time.now.to_i}}", 0, "127.0.0.1", {port}) if $$ == me; sleep 0.2
+}} }}
 """
 
 HOOKS = """
@@ -36,9 +53,9 @@ def hook(watcher, arbiter, hook_name, **kwargs):
 
 
 @pytest.fixture
-def web(folder: Path) -> Program:
+def web(folder: Path, request: pytest.FixtureRequest) -> Program:
     """The managed program."""
-    return Program(folder)
+    return Program(folder, server=getattr(request, "param", "unicorn"))
 
 
 @pytest.fixture
@@ -94,7 +111,8 @@ def test_events(host: CircusHost) -> None:
     ]  # fmt: skip
     done = next(e.message for e in events if e.message.get("phase") == "done")
     assert (done["old_pid"], done["new_pid"], done["reason"]) == (old, new, "")
-    others = [(e.topic, e.message["process_pid"]) for e in events if "process_pid" in e.message]
+    pids = [(e.topic, e.message["process_pid"]) for e in events]  # what Circus's plugins look for
+    others = [told for told in pids if told[0] != "watcher.web.handover"]
     assert others == [("watcher.web.kill", old), ("watcher.web.spawn", new)]
 
 
@@ -135,6 +153,26 @@ def test_flapping_does_not_fight_it(host: CircusHost, web: Program) -> None:
     assert len(masters) == 4 and load.failures == [] and host.state("web") == "running"
 
 
+def test_watchdog_does_not_fight_it(host: CircusHost, web: Program) -> None:
+    """Circus's watchdog plugin kills the old master, which is none any more, and not the new."""
+    port = free_port()
+    web.settings = HEARTBEAT.format(port=port)
+    web.write("v1")
+    host.more = WATCHDOG.format(port=port)
+    log = host.folder / "plugins.log"
+    host.circus = f"logoutput = {log}"
+    host.start()
+    old = host.master("web")
+    wait_until(lambda: f"pid:{old}" in log.read_text(), "the old master is watched")
+    with Load(web.address) as load:
+        new = hand_over(host)
+        wait_until(lambda: f"pid:{old} is not responding" in log.read_text(), "it is missed")
+        wait_until(lambda: f"new monitored pid for web:{new}" in log.read_text(), "it is known")
+    assert load.failures == [] and host.wait_for_rest("web") == new
+    assert f"pid:{new} is not" not in log.read_text()
+    assert "no process_pid" not in log.read_text()
+
+
 def test_workers_come_and_go(host: CircusHost) -> None:
     """incr, decr and set numprocesses change the workers, one master stays, and tell how many."""
     host.start()
@@ -153,6 +191,29 @@ def test_workers_come_and_go(host: CircusHost) -> None:
     assert host.ctl("set", "web", "numprocesses", "5").ok
     wait_until(lambda: workers() == 5, "5 workers")
     assert host.master("web") == master and host.call("list", name="web")["pids"] == [master]
+
+
+@pytest.mark.parametrize("web", ["unicorn", "gunicorn"], indirect=True)
+def test_changes_of_workers_add_up(host: CircusHost, web: Program) -> None:
+    """Those at the same time do, and those while workers are still to go; a singleton has them."""
+    web.host_options["singleton"] = "True"
+    host.start()
+    every = [Later(lambda: host.call("incr", name="web", waiting=True)) for _ in range(4)]
+    assert sorted(one.result()["numprocesses"] for one in every) == [3, 4, 5, 6]
+    assert len(host.workers("web")) == 6
+    assert host.ctl("--timeout", "20", "decr", "web", "4", "--waiting").text == "2\n"
+    wait_until(lambda: len(host.workers("web")) == 2, "2 workers")
+    before = set(host.workers("web"))
+    requests = [held_request(web), held_request(web)]
+    fewest = {"unicorn": 0, "gunicorn": 1}[web.server]
+    for left in (1, fewest, fewest):
+        assert host.ctl("decr", "web", "--waiting").text == f"{left}\n"
+    assert host.ctl("set", "web", "numprocesses", "2").ok
+    assert host.ctl("--timeout", "20", "incr", "web", "--waiting").text == "3\n"
+    web.open_gate()
+    assert [request.answer().outcome for request in requests] == ["ok", "ok"]
+    wait_until(lambda: not before <= set(host.workers("web")), "one has gone")
+    wait_until(lambda: len(host.workers("web")) == 3, "3 workers")
 
 
 def test_hooks_of_the_users_own(host: CircusHost, web: Program) -> None:
@@ -215,6 +276,19 @@ def test_stuck_masters_are_killed_in_mid_handover(host: CircusHost, web: Program
     assert host.state("web") == "stopped"
 
 
+def test_removed_while_others_look(host: CircusHost, web: Program) -> None:
+    """A watcher is known until its last process has ended, though Circus shows it no more."""
+    web.host_options["graceful_timeout"] = "2"
+    host.start()
+    reach(host, "booting")
+    new = next(found for found in host.masters("web") if found.pid != host.master("web"))
+    kill(new, signal.SIGSTOP)
+    with Watch(lambda: host.call("unicorn", do="status")):
+        assert host.ctl("--timeout", "30", "rm", "web", "--waiting").ok
+    wait_until(lambda: not host.family("web"), "nothing is left")
+    assert "AttributeError" not in host.host_log() + host.output()
+
+
 def test_added_removed_and_added_again(host: CircusHost, web: Program) -> None:
     """A watcher that comes at run time is managed as soon as Circus has it."""
     host.start()
@@ -227,7 +301,10 @@ def test_added_removed_and_added_again(host: CircusHost, web: Program) -> None:
         added = {"cmd": web.command_line, "start": True, "options": options}
         # While Circus is still removing it, it refuses.
         wait_until(lambda a=added: host.call("add", name="web", **a)["status"] == "ok", "added")
+        assert host.ctl("--timeout", "20", "incr", "web", "--waiting").text == "3\n"
+        assert len(host.masters("web")) == 1
         wait_until(web.answers, "it serves")
+        assert host.ctl("decr", "web", "--waiting").text == "2\n"
         wait_until(lambda: host.at_rest("web"), "all workers")
         web.write(release)
         with Load(web.address) as load:
@@ -258,6 +335,69 @@ def test_reloadconfig_brings_and_takes_the_plugin(host: CircusHost, web: Program
     assert host.master("web") == new
     assert host.ctl("--timeout", "30", "restart", "web", "--waiting").ok
     assert host.master("web") not in (0, new)
+
+
+def test_reloadconfig_with_a_warmup_delay(host: CircusHost) -> None:
+    """A plugin that it brings, or brings anew, is the driver before Circus shows its watcher."""
+    host.circus = "warmup_delay = 2"
+    plugin, host.plugin = host.plugin, ""
+    host.launch()
+    host.plugin = plugin
+    for soak in ("0.1", "0.2"):
+        host.options["soak"] = soak
+        host.write_conf()
+        # While Circus waits after it has started a watcher, it refuses.
+        wait_until(lambda: host.ctl("--timeout", "30", "reloadconfig", "--waiting").ok, "done")
+        assert host.driver_is_there()
+    assert host.restart("web").ok and "turned away" not in host.host_log()
+
+
+def test_reloadconfig_with_mistakes(host: CircusHost, web: Program) -> None:
+    """Of several processes it starts none; a watcher that is gone is told of."""
+    host.circus = "check_delay = 1"
+    host.start()
+    old = host.master("web")
+    web.host_options["numprocesses"] = "2"
+    host.write_conf()
+    assert host.ctl("--timeout", "30", "reloadconfig", "--waiting").ok
+    assert "[watcher:web] numprocesses: must be 1 for a managed watcher, not 2" in host.host_log()
+    with host.events("watcher.web.spawn") as events:
+        assert hand_over(host) != old
+        wait_until(lambda: events, "the new master is told of")
+    assert len(events) == 1 and host.call("numprocesses", name="web")["numprocesses"] == 1
+    programs, host.programs = host.programs, {}
+    host.options["watchers"] = "web"
+    host.write_conf()
+    assert host.ctl("--timeout", "30", "reloadconfig", "--waiting").ok
+    assert "[plugin:unicorn] watchers: there is no [watcher:web]" in host.host_log()
+    host.programs = programs
+    wait_until(lambda: not host.family("web"), "nothing is left")
+
+
+def test_given_back_to_circus(host: CircusHost, web: Program) -> None:
+    """Without its plugin it is an ordinary watcher; removed without a stop it is nobody's."""
+    host.circus = "check_delay = 1"
+    host.start()
+    old = host.master("web")
+    assert host.ctl("--timeout", "30", "rm", DRIVER, "--waiting").ok
+    wait_until(lambda: "web" not in str(host.call("unicorn", do="status")), "it is given back")
+    assert host.ctl("--timeout", "30", "restart", "web", "--waiting").ok
+    wait_until(lambda: host.at_rest("web"), "another master")
+    assert host.master("web") != old
+    assert "TypeError" not in host.host_log() + host.output()
+
+
+def test_removed_without_a_stop(host: CircusHost) -> None:
+    """Its master runs on, and is not replaced when it ends."""
+    host.circus = "check_delay = 1"
+    host.start()
+    (old,) = host.masters("web")
+    wait_until(lambda: time.time() - psutil.Process(old.pid).create_time() > 1.2, "no newcomer")
+    assert host.call("rm", name="web", nostop=True)["status"] == "ok"
+    assert alive(old)
+    kill(old, signal.SIGQUIT)
+    wait_until(lambda: not alive(old), "it has ended")
+    stays(lambda: not host.masters("web"), "no master is started")
 
 
 MISTAKES = {
