@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from http.client import HTTPException
 from typing import Any
@@ -17,12 +18,13 @@ from unicorn_handover.errors import printable
 from unicorn_handover.progress import Progress, status_line
 
 NOT_MANAGED = (Faults.BAD_NAME, Faults.UNKNOWN_METHOD)
+STRANGER = "not managed by [rpcinterface:unicorn]"
 FAILURES = (Error, HTTPException, OSError)  # of a call: a fault, or supervisord is not there
 PAUSE = 0.1  # seconds between two looks at programs that stop or start
 HANDED_OVER = (ProcessStates.RUNNING, ProcessStates.STARTING)
 
 
-def make_ctlplugin(controller: Controller, **config: str) -> UnicornControllerPlugin:
+def make_ctlplugin(controller: Controller, /, **config: str) -> UnicornControllerPlugin:
     """Supervisor's `supervisor.ctl_factory`."""
     plugin = UnicornControllerPlugin(controller)
     # supervisorctl looks for a command in the controller itself, then in its plugins, and its own
@@ -62,16 +64,21 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         """unicorn status [--json] [NAME ...] | rollback NAME | promote NAME"""
         command, *words = arg.split() or [""]
         names = [word for word in words if word != "--json"]
+        as_json = "--json" in words
         if command not in ("status", "rollback", "promote") or (command != "status" and not names):
             self.ctl.output(f"Error: unicorn {printable(command) or 'requires a command'}")
             self.ctl.exitstatus = LSBInitExitStatuses.INVALID_ARGS
             self.help_unicorn()
-        elif self.ctl.upcheck():
-            if command == "status":
-                self._show_statuses(names, "--json" in words)
-            else:
-                for name in names:
-                    self._wish(name, command)
+        elif not self.ctl.upcheck():
+            return
+        elif "unicorn.status" not in self.ctl.get_server_proxy("system").listMethods():
+            self._tell_aside("Error: this supervisord has no [rpcinterface:unicorn]", as_json)
+            self.ctl.exitstatus = LSBInitExitStatuses.UNIMPLEMENTED_FEATURE
+        elif command == "status":
+            self._show_statuses(names, as_json)
+        else:
+            for name in names:
+                self._wish(name, command)
 
     def help_unicorn(self) -> None:
         """Print the help of `unicorn`."""
@@ -80,17 +87,22 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         self.ctl.output("unicorn promote NAME\t\tEnd the soak of a running handover now")
 
     def _show_statuses(self, names: list[str], as_json: bool) -> None:
-        infos = self.ctl.get_supervisor().getAllProcessInfo()
-        specs = names or [make_namespec(info["group"], info["name"]) for info in infos]
-        found = {spec: self._status(spec) for spec in specs}
+        found = {spec: self._status(spec) for spec in names or self._infos()}
         statuses = [status for status in found.values() if status]
         if as_json:
             self.ctl.output(json.dumps(statuses, indent=2))
+        elif not (names or statuses):
+            self.ctl.output("no program is managed by [rpcinterface:unicorn]")
         for status in [] if as_json else statuses:
             self.ctl.output(status_line(status))
         for name in names:
             if found[name] is None:
-                self._fail(name, "not managed by [rpcinterface:unicorn]")
+                self._tell_aside(f"{name}: ERROR ({STRANGER})", as_json)
+                self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+
+    def _tell_aside(self, text: str, as_json: bool) -> None:
+        """Print what is no JSON where it is not taken for it."""
+        print(text, file=sys.stderr if as_json else self.ctl.stdout)
 
     def _wish(self, name: str, wish: str) -> None:
         try:
@@ -279,7 +291,7 @@ def _why(error: Exception) -> str:
     if not isinstance(error, Fault):
         return f"supervisord does not answer: {printable(str(error))}"
     if error.faultCode in NOT_MANAGED:
-        return "not managed by [rpcinterface:unicorn]"
+        return STRANGER
     if error.faultCode == Faults.SHUTDOWN_STATE:
         return "supervisord is shutting down or reloading"
     return error.faultString.partition(": ")[2] or error.faultString

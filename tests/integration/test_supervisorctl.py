@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import signal
 import subprocess
@@ -185,3 +186,43 @@ def test_one_interrupt_ends_all_watching(make_supervisor: MakeHost, folder: Path
         program.open_gate()
         assert host.wait_for_rest(program.name) != first[program.name]
         assert program.answers("v2")
+
+
+def run(host: SupervisorHost, *words: str) -> tuple[str, str, int]:
+    """What supervisorctl prints, what it prints as errors, and its exit status."""
+    done = subprocess.run(
+        [f"{BIN}/supervisorctl", "-c", str(host.conf), *words],
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout, done.stderr, done.returncode
+
+
+def test_unicorn_status_when_there_is_little_to_show(host: SupervisorHost) -> None:
+    """--json prints JSON and nothing else; no managed program, and no plugin, are told."""
+    host.launch()
+    shown, errors, status = run(host, "unicorn", "status", "--json", "web", "nobody")
+    assert [found["name"] for found in json.loads(shown)] == ["web"] and status != 0
+    assert errors == "nobody: ERROR (not managed by [rpcinterface:unicorn])\n"
+    host.shutdown()
+    host.unmanaged = ["web"]
+    host.launch()
+    shown, errors, status = run(host, "unicorn", "status")
+    assert shown == "no program is managed by [rpcinterface:unicorn]\n"
+    assert (errors, status) == ("", 0)
+    assert json.loads(run(host, "unicorn", "status", "--json")[0]) == []
+
+
+def test_unicorn_commands_when_only_supervisorctl_has_the_plugin(host: SupervisorHost) -> None:
+    """A supervisord without [rpcinterface:unicorn] is told of, in one line."""
+    host.write_conf()
+    conf = host.conf.read_text()
+    start, end = conf.index("[rpcinterface:unicorn]"), conf.index("[ctlplugin:unicorn]")
+    # A key of any name in the section is no reason for supervisorctl to fail.
+    host.conf.write_text(conf[:start] + conf[end:].replace("\n", "\ncontroller = x\n", 1))
+    host.write_conf = lambda: None  # type: ignore[method-assign]
+    host.listener = ""
+    host.launch()
+    why = "Error: this supervisord has no [rpcinterface:unicorn]\n"
+    assert run(host, "unicorn", "status") == run(host, "unicorn", "rollback", "web") == (why, "", 3)
+    assert run(host, "unicorn", "status", "--json", "web") == ("", why, 3)
