@@ -7,42 +7,37 @@ import socket
 import struct
 from collections.abc import Iterable
 
-import psutil
-
-# sock_diag(7), linux/sock_diag.h and linux/unix_diag.h
+# sock_diag(7), linux/sock_diag.h, linux/unix_diag.h and linux/inet_diag.h
 SOCK_DIAG_BY_FAMILY = 20
 NETLINK_SOCK_DIAG = 4
 NLM_F_REQUEST = 1
 UNIX_DIAG_PEER = 2
 UDIAG_SHOW_PEER = 4
+TCP_LISTEN = 10
 ANY = 0xFFFFFFFF
 
 NETLINK_HEADER = struct.Struct("=IHHII")
 UNIX_REQUEST = struct.Struct("=BBHIIIII")
 UNIX_ANSWER_SIZE = 16
 ATTRIBUTE_HEADER = struct.Struct("=HH")
+INET_REQUEST_HEAD = struct.Struct("=BBBBI")
+INET_ENDS = struct.Struct("!HH16s16s")
+INET_REQUEST_TAIL = struct.Struct("=III")
+INET_ANSWER = struct.Struct("=BBBB48sIIIII")
 
 
-def accepter(connection: socket.socket, pids: Iterable[int]) -> int | None:
-    """Return the one of `pids` that has accepted this connection, or None if none has yet."""
+def far_end(connection: socket.socket) -> int | None:
+    """The inode of a connection's other end: 0 until somebody has accepted it.
+
+    None if the kernel does not tell, or that end is not on this machine or is closed already.
+    """
     if connection.family == socket.AF_UNIX:
-        inode = _unix_peer(os.fstat(connection.fileno()).st_ino)
-        return next((pid for pid in pids if inode and _holds(pid, inode)), None)
-    ports = (connection.getpeername()[1], connection.getsockname()[1])
-    return next((pid for pid in pids if ports in _port_pairs(pid)), None)
+        return _unix_peer(os.fstat(connection.fileno()).st_ino)
+    return _inet_peer(connection)
 
 
-def _port_pairs(pid: int) -> set[tuple[int, int]]:
-    """The (local, remote) ports of a process's connections."""
-    try:
-        process = psutil.Process(pid)
-        list_connections = getattr(process, "net_connections", None) or process.connections
-        return {(c.laddr.port, c.raddr.port) for c in list_connections("tcp") if c.raddr}
-    except psutil.Error:
-        return set()
-
-
-def _holds(pid: int, inode: int) -> bool:
+def holds(pid: int, inode: int) -> bool:
+    """True if the process has the socket of this inode open."""
     folder, wanted = f"/proc/{pid}/fd", f"socket:[{inode}]"
     try:
         return any(os.readlink(f"{folder}/{fd}") == wanted for fd in os.listdir(folder))
@@ -50,9 +45,43 @@ def _holds(pid: int, inode: int) -> bool:
         return False
 
 
-def _unix_peer(inode: int) -> int:
-    """The inode of a unix socket's other end, 0 until it is accepted or if the kernel won't say."""
+def holder(inode: int, pids: Iterable[int]) -> int | None:
+    """Return the one of `pids` that has the socket of this inode open, or None."""
+    return next((pid for pid in pids if holds(pid, inode)), None)
+
+
+def _unix_peer(inode: int) -> int | None:
     request = UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, ANY, inode, UDIAG_SHOW_PEER, ANY, ANY)
+    answer = _diagnosis(request)
+    offset = UNIX_ANSWER_SIZE
+    while offset + ATTRIBUTE_HEADER.size <= len(answer):
+        length, attribute = ATTRIBUTE_HEADER.unpack_from(answer, offset)
+        if attribute == UNIX_DIAG_PEER:
+            return int.from_bytes(answer[offset + 4 : offset + 8], "little")
+        offset += (length + 3) & ~3 or 4
+    return None
+
+
+def _inet_peer(connection: socket.socket) -> int | None:
+    family, there, here = connection.family, connection.getpeername(), connection.getsockname()
+    scope = here[3] if family == socket.AF_INET6 else 0
+    ends = INET_ENDS.pack(
+        there[1], here[1], socket.inet_pton(family, there[0]), socket.inet_pton(family, here[0])
+    )
+    answer = _diagnosis(
+        INET_REQUEST_HEAD.pack(family, socket.IPPROTO_TCP, 0, 0, ANY)
+        + ends
+        + INET_REQUEST_TAIL.pack(scope, ANY, ANY)
+    )
+    if len(answer) < INET_ANSWER.size:
+        return None
+    _, state, *_, inode = INET_ANSWER.unpack_from(answer)
+    # The listener is what is found for a connection whose other end is gone.
+    return None if state == TCP_LISTEN else int(inode)
+
+
+def _diagnosis(request: bytes) -> bytes:
+    """What the kernel tells of one socket, b"" if nothing."""
     size = NETLINK_HEADER.size + len(request)
     header = NETLINK_HEADER.pack(size, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0)
     try:
@@ -61,16 +90,6 @@ def _unix_peer(inode: int) -> int:
             diag.send(header + request)
             answer = diag.recv(1 << 16)
     except OSError:
-        return 0
-    return _peer_attribute(answer)
-
-
-def _peer_attribute(answer: bytes) -> int:
+        return b""
     size, kind, *_ = NETLINK_HEADER.unpack_from(answer)
-    offset = NETLINK_HEADER.size + UNIX_ANSWER_SIZE
-    while kind == SOCK_DIAG_BY_FAMILY and offset + ATTRIBUTE_HEADER.size <= size:
-        length, attribute = ATTRIBUTE_HEADER.unpack_from(answer, offset)
-        if attribute == UNIX_DIAG_PEER:
-            return int.from_bytes(answer[offset + 4 : offset + 8], "little")
-        offset += (length + 3) & ~3 or 4
-    return 0
+    return answer[NETLINK_HEADER.size : size] if kind == SOCK_DIAG_BY_FAMILY else b""

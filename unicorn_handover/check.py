@@ -6,26 +6,15 @@ import contextlib
 import http.client
 import socket
 import threading
-import time
 from collections.abc import Callable
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from .accepter import accepter
 from .errors import printable
+from .rivals import Rivals, Search
 
 PAUSE = 1.0  # seconds between two requests
 PATIENCE = 5.0  # seconds for one answer, all of it
 FAILURES = 3  # so many in a row fail the check
-ATTRIBUTION = 1.0  # seconds to see who accepts a connection
-LOOK_PAUSE = 0.002  # seconds between looks: being accepted wakes nobody
-
-
-class Rivals(NamedTuple):
-    """Who may accept a connection to the address that is asked, by pid."""
-
-    new: frozenset[int]
-    old: frozenset[int]
 
 
 class Check:
@@ -35,9 +24,8 @@ class Check:
     up after PATIENCE. Only the status line and the header are read. A redirect is an answer: it is
     not followed.
 
-    `rivals` tells the workers of both releases where both serve. Then a connection that an old
-    worker accepts is not used and another one is made, so that the answer is the new release's. If
-    nobody does, a proxy stands between, and the answer counts as it is.
+    `rivals` tells the workers of both releases. While there are old ones the question is put on a
+    connection that a new one has accepted, see `rivals`: an old one's answer says nothing.
     """
 
     def __init__(self, address: str, rivals: Callable[[], Rivals] | None = None) -> None:
@@ -62,8 +50,7 @@ class Check:
             self._asking = None
             self._next = now + PAUSE
         if self._asking is None and now >= self._next and not self.failed:
-            rivals = self._rivals() if self._rivals else None
-            self._asking = _Question(self.address, now + PATIENCE, rivals)
+            self._asking = _Question(self.address, now + PATIENCE, self._rivals)
 
     def close(self) -> None:
         """End a request under way."""
@@ -79,12 +66,17 @@ class Check:
 
 
 class _Question:
-    def __init__(self, address: str, deadline: float, rivals: Rivals | None) -> None:
+    """One request. `fault` is what is wrong with the answer, or with its absence until now."""
+
+    def __init__(
+        self, address: str, deadline: float, rivals: Callable[[], Rivals] | None = None
+    ) -> None:
         self.address = address
         self.deadline = deadline
         self.done = False
         self.fault = f"did not answer within {PATIENCE:g} s"
         self._rivals = rivals
+        self._ended = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
         try:
             threading.Thread(target=self._ask, daemon=True).start()
@@ -93,65 +85,62 @@ class _Question:
 
     def end(self) -> None:
         """Wake a thread that still waits: a server can drip an answer for ever."""
+        self._ended.set()
         connection = self._connection
-        if connection and connection.sock:
+        sock = connection.sock if connection else None
+        if sock:
             with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _ask(self) -> None:
         try:
-            status = self._status()
-            self.fault = "" if 200 <= status < 400 else f"answered {status}"
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            connection = self._find() if self._rivals else _connect(self.address)
+            if connection:
+                status = self._status(connection)
+                self.fault = "" if 200 <= status < 400 else f"answered {status}"
+        except Exception as error:  # whatever it was, there is no good answer
             self.fault = f"did not answer: {printable(str(error) or type(error).__name__, 80)}"
         self.done = True
 
-    def _status(self) -> int:
+    def _find(self) -> http.client.HTTPConnection | None:
+        """A connection that the new release has accepted; None if none did in time."""
+        assert self._rivals
+        unanswered = self.fault
+        self.fault = f"was not accepted by a new worker within {PATIENCE:g} s"
+        search = Search(lambda: _connect(self.address), self._rivals, self.deadline)
+        connection = search.run(self._ended)
+        if connection:
+            self.fault = unanswered
+        return connection
+
+    def _status(self, connection: http.client.HTTPConnection) -> int:
         """Return the status of one GET. Raises OSError or http.client.HTTPException."""
-        connection, target = self._connect()
         self._connection = connection
         try:
+            if self._ended.is_set():
+                raise TimeoutError
+            target = _target(self.address)
             connection.request("GET", target, headers={"Connection": "close"})
             return connection.getresponse().status
         finally:
             connection.close()
 
-    def _connect(self) -> tuple[http.client.HTTPConnection, str]:
-        """A connection that no old worker has accepted, and the target to ask for.
 
-        Those that one has are kept until then: an idle server's connections go to the same worker
-        time and again, and a worker that serves one at a time is kept from the next one so.
-        """
-        with contextlib.ExitStack() as kept:
-            while True:
-                connection, target = _connection(self.address)
-                connection.connect()
-                if not (self._rivals and _accepted_by_old(connection.sock, self._rivals)):
-                    return connection, target
-                kept.callback(connection.close)
-                if time.monotonic() >= self.deadline - ATTRIBUTION:
-                    raise TimeoutError("only old workers accept connections")
-
-
-def _accepted_by_old(connection: socket.socket, rivals: Rivals) -> bool:
-    """Wait until somebody has accepted a connection; True if it was an old worker."""
-    deadline = time.monotonic() + ATTRIBUTION
-    while time.monotonic() < deadline:
-        pid = accepter(connection, rivals.new | rivals.old)
-        if pid is not None:
-            return pid in rivals.old
-        time.sleep(LOOK_PAUSE)
-    return False
-
-
-def _connection(address: str) -> tuple[http.client.HTTPConnection, str]:
-    """A connection to be made to the address, and the target to ask for."""
+def _connect(address: str) -> http.client.HTTPConnection:
+    """A connection to the address. Raises OSError."""
     if address.startswith("unix:"):
-        path, _, target = address[len("unix:") :].partition(":")
-        return _UnixConnection(path), target
-    url = urlsplit(address)
-    target = url._replace(scheme="", netloc="").geturl() or "/"
-    return http.client.HTTPConnection(url.netloc, timeout=PATIENCE), target
+        connection: http.client.HTTPConnection = _UnixConnection(address.split(":", 2)[1])
+    else:
+        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE)
+    connection.connect()
+    return connection
+
+
+def _target(address: str) -> str:
+    """What is asked for at the address."""
+    if address.startswith("unix:"):
+        return address.split(":", 2)[2]
+    return urlsplit(address)._replace(scheme="", netloc="").geturl() or "/"
 
 
 class _UnixConnection(http.client.HTTPConnection):
