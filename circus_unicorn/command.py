@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from circus.client import CircusClient
 from circus.exc import CallError
 from circus.util import DEFAULT_ENDPOINT_DEALER
+from zmq import ZMQError
 
 from unicorn_handover import __version__
 from unicorn_handover.progress import status_line
@@ -19,20 +21,26 @@ from unicorn_handover.progress import status_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns its exit status: 1 if circusd does not answer, 3 if it refuses."""
     chosen = _parser().parse_args(arguments)
-    client = CircusClient(endpoint=chosen.endpoint, timeout=chosen.timeout)
-    names = {"name": chosen.name} if chosen.name else {}
     try:
-        answer = client.send_message("unicorn", do=chosen.command, **names)
-    except CallError as error:
-        print(f"{chosen.endpoint}: {error}", file=sys.stderr)
+        answer = _ask(chosen)
+    except (CallError, ZMQError) as error:
+        print(f"{chosen.endpoint or '--endpoint'}: {error}", file=sys.stderr)
         return 1
-    finally:
-        client.stop()
     if answer["status"] != "ok":
         print(f"error: {_reason(answer)}", file=sys.stderr)
         return 3
     _show(chosen, answer)
     return 0
+
+
+def _ask(chosen: argparse.Namespace) -> dict[str, Any]:
+    client = CircusClient(endpoint=chosen.endpoint, timeout=chosen.timeout)
+    names = {"name": chosen.name} if chosen.name else {}
+    try:
+        answer: dict[str, Any] = client.send_message("unicorn", do=chosen.command, **names)
+    finally:
+        client.stop()
+    return answer
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
         "They are begun by `circusctl restart`.",
     )
     parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument("--endpoint", default=DEFAULT_ENDPOINT_DEALER, help="circusd's endpoint")
+    # As circusctl finds it.
+    endpoint = os.environ.get("CIRCUSCTL_ENDPOINT", DEFAULT_ENDPOINT_DEALER)
+    parser.add_argument("--endpoint", default=endpoint, help="circusd's endpoint")
     parser.add_argument("--timeout", type=float, default=5.0, help="seconds to wait for circusd")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     status = commands.add_parser("status", help="show handovers, running and ended")
@@ -54,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("name", metavar="NAME", help="a watcher")
     for command in (status, rollback, promote):
         command.add_argument("--endpoint", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        command.add_argument(
+            "--timeout", type=float, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
     return parser
 
 
