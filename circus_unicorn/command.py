@@ -12,7 +12,7 @@ from typing import Any
 from circus.client import CircusClient
 from circus.exc import CallError
 from circus.util import DEFAULT_ENDPOINT_DEALER
-from zmq import ZMQError
+from zmq.error import ZMQError
 
 from unicorn_handover import __version__
 from unicorn_handover.progress import status_line
