@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from supervisor.events import Event, register
+from supervisor.options import split_namespec
 
 from unicorn_handover.errors import printable
 from unicorn_handover.record import Record
@@ -17,10 +18,12 @@ class HandoverEvent(Event):  # type: ignore[misc]
     def payload(self) -> str:
         """Return `key:value` words, as all of Supervisor's process events have, then the reason."""
         record = self.record
+        group, name = split_namespec(record.program)
         new = record.new.pid if record.new else 0
         return (
-            f"processname:{record.program} number:{record.number} phase:{record.phase.value} "
-            f"old_pid:{record.old.pid} new_pid:{new}\n{printable(record.reason)}"
+            f"processname:{name} groupname:{group} number:{record.number} "
+            f"phase:{record.phase.value} old_pid:{record.old.pid} new_pid:{new}\n"
+            f"{printable(record.reason)}"
         )
 
 

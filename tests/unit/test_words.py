@@ -6,8 +6,10 @@ import io
 from pathlib import Path
 
 import pytest
+from supervisor import childutils
 
 from circus_unicorn import command
+from supervisor_unicorn.events import HandoverEvent
 from unicorn_handover.errors import ConfigError, printable
 from unicorn_handover.output import LINES, excerpt
 from unicorn_handover.progress import Progress, status_line, struct
@@ -89,6 +91,24 @@ def test_progress_of_one_that_follows() -> None:
     out = io.StringIO()
     Progress("web", out).update(struct(RUNNING, 105.0), 4)
     assert out.getvalue() == "web: waiting for handover 3, booting\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "group", "name"), [("web", "web", "web"), ("site:web", "site", "web")]
+)
+def test_handover_events_are_read_as_supervisor_s_own(program: str, group: str, name: str) -> None:
+    """An event listener that uses childutils understands them, whatever group the program is in."""
+    failed = RUNNING.but(program=program, phase=Phase.FAILED, reason="why: so")
+    headers, data = childutils.eventdata(HandoverEvent(failed).payload())
+    assert headers == {
+        "processname": name,
+        "groupname": group,
+        "number": "3",
+        "phase": "failed",
+        "old_pid": "10",
+        "new_pid": "0",
+    }
+    assert data == "why: so"
 
 
 @pytest.mark.parametrize("endpoint", ["foo", ""])
