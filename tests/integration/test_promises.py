@@ -130,7 +130,7 @@ def test_one_family(
     make_host: MakeHost, folder: Path, server: str, phase: str, victim: str
 ) -> None:
     """Whoever is killed in the middle of a handover, one supervised family is left."""
-    web = Program(folder, server=server, restarted=True)
+    web = Program(folder, server=server, restarted=True, timeout=10)
     if phase == "re-executing":
         holding_exec(web)
     host = make_host(web)
