@@ -377,10 +377,12 @@ def test_reloadconfig_with_mistakes(host: CircusHost, web: Program) -> None:
 def test_given_back_to_circus(host: CircusHost, web: Program) -> None:
     """Without its plugin it is an ordinary watcher; removed without a stop it is nobody's."""
     host.circus = "check_delay = 1"
+    host.more = "\n[watcher:other]\ncmd = sleep 1000\ncopy_env = True\n"
     host.start()
-    old = host.master("web")
+    old, other = host.master("web"), host.master("other")
     assert host.ctl("--timeout", "30", "rm", DRIVER, "--waiting").ok
-    wait_until(lambda: "web" not in str(host.call("unicorn", do="status")), "it is given back")
+    kill(look(other))
+    wait_until(lambda: host.master("other") not in (0, other), "Circus looks at its watchers")
     assert host.ctl("--timeout", "30", "restart", "web", "--waiting").ok
     wait_until(lambda: host.at_rest("web"), "another master")
     assert host.master("web") != old
