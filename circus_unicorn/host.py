@@ -329,6 +329,11 @@ class Host(HostSide):
             future.add_done_callback(one_is_done)
         return answer
 
+    def dismiss_callers(self) -> None:
+        """Answer all who wait, as circusd is about to start anew."""
+        for restart in self._restarts:
+            restart.dismiss()
+
     def _look_at_restarts(self) -> None:
         self._restarts = [restart for restart in self._restarts if restart.look()]
 

@@ -53,6 +53,12 @@ class Restart:
         if not self.accepted.done():
             self.accepted.set_result({})
 
+    def dismiss(self) -> None:
+        """Let a caller go whom the next arbiter cannot answer; the handover goes on."""
+        if not self.ended.done():
+            command = f"`circus_unicorn status {self.program}`"
+            self._end(_failed(f"circusd starts anew; {command} tells what becomes of it"))
+
     def _end(self, outcome: dict[str, Any]) -> None:
         self.ended.set_result(outcome)
         if not self.accepted.done():

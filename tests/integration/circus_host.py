@@ -108,7 +108,8 @@ class CircusHost(Host):
             "stderr_stream.filename": f"{self.folder}/{program.name}.err",
             **program.host_options,
         }
-        return f"[watcher:{program.name}]\n{_lines(keys)}\n"
+        given = {key: value for key, value in keys.items() if value}
+        return f"[watcher:{program.name}]\n{_lines(given)}\n"
 
     # -- circusd ---------------------------------------------------------------------------------
 

@@ -164,6 +164,20 @@ def test_a_slow_watcher_in_the_restart_of_all(host: CircusHost, web: Program) ->
     assert host.driver() != driver and host.master("web") == new
 
 
+def test_one_who_waits_for_a_handover(host: CircusHost, web: Program) -> None:
+    """They are told that circusd starts anew, and the handover goes on."""
+    host.start()
+    old = host.master("web")
+    web.write("v2", "gated")
+    with Later(lambda: host.restart("web")) as restart:
+        host.wait_for_phase("web", "booting")
+        start_anew(host)
+        assert "circusd starts anew" in restart.result().text
+    web.open_gate()
+    wait_until(lambda: web.answers("v2"), "the new release answers", 20)
+    assert host.wait_for_rest("web") != old
+
+
 def test_circusd_that_cannot_start_anew(host: CircusHost, web: Program) -> None:
     """It ends, as Circus does then; what was to outlive it is stopped."""
     host.start()

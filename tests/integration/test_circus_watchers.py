@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -434,6 +436,28 @@ def test_a_mistake_is_one_clear_line(host: CircusHost, web: Program, kind: str) 
         outcome = host.ctl("restart", "web")
         assert not outcome.ok and "numprocesses: must be 1" in outcome.text
         assert host.call("list", name="web")["pids"] == masters
+
+
+def test_an_option_for_the_next_start(host: CircusHost, web: Program) -> None:
+    """What a re-exec cannot change begins no handover; circusd's log says how it comes about."""
+    web.host_options.update({"stdout_stream.class": "", "stdout_stream.filename": ""})
+    host.start()
+    old = host.master("web")
+    for key, value in (("working_dir", "/"), ("stdout_stream.filename", f"{host.folder}/web.out")):
+        assert host.ctl("set", "web", key, value).ok
+        wait_until(lambda k=key: f"web: set {k}: a handover re-executes" in host.host_log(), key)
+    assert host.wait_for_rest("web") == old and host.ended("web") == []
+
+
+def test_a_stranger_is_no_driver(host: CircusHost) -> None:
+    """Only the plugin that circusd started drives; circusd's log tells of others."""
+    host.start()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(f"\0circus_unicorn-{host.folder.name}")
+        listener.listen()
+        answer = host.call("unicorn", do="connect", address=host.folder.name)
+    assert "not the plugin that circusd started" in answer["reason"]
+    assert f"pid {os.getpid()} is turned away" in host.host_log() and host.driver_is_there()
 
 
 def test_the_command(host: CircusHost) -> None:
