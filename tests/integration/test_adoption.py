@@ -65,6 +65,19 @@ def test_a_restart_beside_a_usr2_by_hand_is_refused(make_host: MakeHost, folder:
     hand_over(host)
 
 
+def test_a_restart_out_of_a_crash_loop(make_host: MakeHost, folder: Path, server: str) -> None:
+    """A release whose workers, or whose master, die again and again is left by a restart."""
+    web = Program(folder, server=server, restarted=True)
+    web.write("v1", "raises")
+    host = make_host(web)
+    host.launch()
+    wait_until(lambda: "v1 is broken" in host.log("web"), "the release breaks")
+    web.write("v2")
+    wait_until(lambda: host.restart("web").ok, "a restart is taken")
+    wait_until(lambda: web.answers("v2"), "the good release serves")
+    host.wait_for_rest("web")
+
+
 @pytest.mark.parametrize("preload", [False, True], ids=["lazy", "preload"])
 def test_a_restart_while_the_first_master_starts(
     make_host: MakeHost, folder: Path, server: str, preload: bool
