@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+from .check import FAILURES, PATIENCE, PAUSE
 from .options import Options
 from .record import Record
 from .states import Phase
 
 HARD_PAUSE = 5.0  # seconds until a harder signal follows
 AT_ONCE = 1.0  # seconds for what takes none
+VERDICT = FAILURES * (PATIENCE + PAUSE)  # seconds until a check has failed for sure
 
 
 def deadline(record: Record, options: Options) -> float:
@@ -18,7 +20,8 @@ def deadline(record: Record, options: Options) -> float:
     if phase in (Phase.RE_EXECUTING, Phase.BOOTING, Phase.ALONE):
         return record.signalled + options.boot_timeout
     if phase is Phase.SOAKING:
-        return since + options.soak + options.boot_timeout
+        extra = max(options.boot_timeout, VERDICT if options.check else 0)
+        return since + options.soak + extra
     if phase in (Phase.CHECKING, Phase.RESTORING):
         return since + options.boot_timeout
     if phase is Phase.DRAINING:

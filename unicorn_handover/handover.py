@@ -220,10 +220,15 @@ class Handover:
             yield Event.OLD_READY
             return
         self._restoration.step()
+        ready = self._restoration.ready()
         late = self._system.clock() >= self._deadline()
-        if self._restoration.complete or (late and self._restoration.ready()):
+        if not late and not self._restoration.complete:
+            self._show(ready, self.record.strength)
+            return
+        self._count()  # what follows is about the new workers
+        if ready:
             yield Event.OLD_READY
-        elif late and (self._new is None or not self._new.alive()):
+        elif self._new is None or not self._new.alive():
             yield Event.STRANDED
 
     def _count(self) -> None:
@@ -246,8 +251,11 @@ class Handover:
         if found.all != self._workers.all:
             self._workers_changed = self._system.clock()
         self._workers = found
-        if (len(found.ready), len(found.all)) != (self.record.ready, self.record.total):
-            self.record = self.record.but(ready=len(found.ready), total=len(found.all))
+        self._show(len(found.ready), len(found.all))
+
+    def _show(self, ready: int, total: int) -> None:
+        if (ready, total) != (self.record.ready, self.record.total):
+            self.record = self.record.but(ready=ready, total=total)
             self._report(self.record)
 
     def _all_ready(self) -> bool:
@@ -272,6 +280,8 @@ class Handover:
             return self._refusal
         if event is Event.CHECK_FAILED and self._check:
             return f"{reason}: {self._check.failure}"
+        if event is Event.TIMEOUT and self._check and self._all_ready():
+            return f"the check had no good answer: {self._check.failure or 'it was too slow'}"
         if event is Event.TIMEOUT and self.record.phase is not Phase.RESTORING:
             timed = f"{reason} (boot_timeout = {self.options.boot_timeout:g} s"
             return f"{timed}; {self.record.ready} of {self.record.total} ready)"
@@ -319,10 +329,14 @@ class Handover:
     def _quiesce(self) -> None:
         if self.options.check:
             self._check = Check(self.options.check, self._rivals)
-        # A driver that takes over finds the workers gone already; see `restoration` for why a
-        # second signal would do harm.
-        if self._old and self._server and self._server.quiesce and self._worker_pids(self._old):
-            self._old.signal(self._server.quiesce)
+        if self._old and self._server and self._server.quiesce:
+            self.record = self.record.but(quiesced=self.record.since)
+            # A driver that takes over finds them gone already, and those that somebody has brought
+            # back meanwhile are meant to stay.
+            before = self._system.ticks(self.record.quiesced)
+            found = family.workers(self._system, self._old, self._server)
+            if any(start < before for _, start in found.all):
+                self._old.signal(self._server.quiesce)
 
     def _rivals(self) -> Rivals:
         return Rivals(self._worker_pids(self._new), self._worker_pids(self._old))
@@ -336,8 +350,10 @@ class Handover:
     def _begin_restore(self) -> None:
         self._stop_check()
         if self._old and self._server and self._server.quiesce:
-            strength, since = self.record.strength, self.record.since
-            self._restoration = Restoration(self._system, self._old, self._server, strength, since)
+            strength, quiesced = self.record.strength, self.record.quiesced
+            self._restoration = Restoration(
+                self._system, self._old, self._server, strength, quiesced
+            )
             self._restoration.step()
 
     def _remove(self) -> None:

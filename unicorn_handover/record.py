@@ -28,10 +28,12 @@ class Record:
     old, new: the masters; `new` is None until it is found.
     server: the name of the server, "" until it is known.
     strength: how many workers the old master had before the handover.
-    ready, total: the new master's workers that are ready, and all of them.
+    ready, total: the new master's workers that are ready, and all of them; while the old workers
+    are brought back, those that are ready again, and `strength`.
     reason: why it failed, "" while nothing is wrong.
     began, signalled, since: seconds of CLOCK_MONOTONIC when it was asked for, when USR2 was sent
     (0 before that), and when the phase was entered.
+    quiesced: when the old workers were told to end, 0 if they never were.
     ended: when it reached its end, 0 before that.
     output: the last lines the program wrote, if it failed and the host has them.
     """
@@ -49,6 +51,7 @@ class Record:
     total: int = 0
     reason: str = ""
     signalled: float = 0.0
+    quiesced: float = 0.0
     ended: float = 0.0
     output: tuple[str, ...] = ()
 

@@ -6,32 +6,36 @@ from . import family
 from .servers import ADD_WORKER, DROP_WORKER, Server
 from .system import Process, System
 
-SETTLED = 2.0  # seconds without a change in the workers, after which their number is corrected
+SETTLED = 0.5  # seconds without a change in the workers, after which their number is corrected
 
 
 class Restoration:
-    """Adds workers one by one until the master has `strength` of them again; `step` never blocks.
+    """Adds workers until the master has `strength` fresh ones and no other; `step` never blocks.
 
     Not by HUP, which loads the application and its settings anew: from the disk, where the new
-    release may be, and without `-c` unicorn re-executes. `began` is the moment from which on
-    workers count, in seconds of the system's clock: older ones may still be draining.
+    release may be, and without `-c` unicorn re-executes. `quiesced` is the moment in which the
+    workers were told to end, in seconds of the system's clock: those started since are fresh,
+    whoever asked for them. The others finish their requests, and nobody knows for how long.
 
-    The number is looked at again once nothing changes any more. Signals that wait together are
-    delivered lowest number first, so that an added worker may be taken back by the WINCH before it.
+    The number is corrected whenever nothing changes any more. A master counts the workers that are
+    still ending as its own, so that the first signals may have no effect, and replaces them when
+    they have ended, so that there are too many then. Signals that wait together are delivered
+    lowest number first, so that an added worker may be taken back by the WINCH before it.
     """
 
     def __init__(
-        self, system: System, master: Process, server: Server, strength: int, began: float
+        self, system: System, master: Process, server: Server, strength: int, quiesced: float
     ) -> None:
         self._system = system
         self._master = master
         self._server = server
         self._strength = strength
-        self._began = system.ticks(began)
+        self._quiesced = system.ticks(quiesced)
         self._last = self._look()
         self._changed = system.clock()
-        # Those a driver before this one has added are there already.
         self._to_add = max(0, strength - len(self._fresh(self._last.all)))
+        self._to_drop = 0
+        self._after_drops: int | None = None  # workers, when those that were dropped have ended
 
     def step(self) -> None:
         """Send what can be sent now."""
@@ -41,8 +45,8 @@ class Restoration:
             self._last, self._changed = found, now
         elif now >= self._changed + SETTLED:
             self._changed = now
-            self._correct(len(found.all))
-        self._add()
+            self._correct()
+        self._send()
 
     def ready(self) -> int:
         """How many of the workers that were brought back are ready."""
@@ -57,23 +61,29 @@ class Restoration:
         return family.workers(self._system, self._master, self._server)
 
     def _fresh(self, workers: frozenset[tuple[int, int]]) -> list[tuple[int, int]]:
-        return [worker for worker in workers if worker[1] >= self._began]
+        return [worker for worker in workers if worker[1] >= self._quiesced]
 
-    def _correct(self, number: int) -> None:
-        if number < self._strength:
-            self._to_add = self._strength - number
-        elif number > self._strength:
-            self._master.signal(DROP_WORKER)
+    def _correct(self) -> None:
+        number = len(self._last.all)
+        if self._after_drops is not None and number > self._after_drops:
+            return  # one that was dropped has a request to finish
+        self._after_drops = None
+        self._to_add = max(0, self._strength - len(self._fresh(self._last.all)))
+        # Of ready ones only: one that boots does not take the place of one that serves.
+        self._to_drop = max(0, self.ready() - self._strength)
+        if self._to_drop:
+            self._after_drops = number - self._to_drop
 
-    def _add(self) -> None:
-        """Add workers, each when the signal for the one before was delivered.
-
-        The kernel keeps one pending signal of a kind.
-        """
-        while self._to_add:
+    def _send(self) -> None:
+        """Send the signals one by one: the kernel keeps one pending signal of a kind."""
+        while self._to_add or self._to_drop:
             masks = self._system.signal_masks(self._master.pid)
-            quiesce = self._server.quiesce
-            if masks is None or masks.awaits(ADD_WORKER) or (quiesce and masks.awaits(quiesce)):
+            sent = (ADD_WORKER, DROP_WORKER, self._server.quiesce)
+            if masks is None or any(number and masks.awaits(number) for number in sent):
                 return
-            self._master.signal(ADD_WORKER)
-            self._to_add -= 1
+            if self._to_add:
+                self._master.signal(ADD_WORKER)
+                self._to_add -= 1
+            else:
+                self._master.signal(DROP_WORKER)
+                self._to_drop -= 1

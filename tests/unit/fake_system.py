@@ -6,7 +6,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from signal import SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, Signals
+from signal import SIGHUP, SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, Signals
 from types import SimpleNamespace
 
 from unicorn_handover.system import PF_FORKNOEXEC, SignalMasks, Stat
@@ -176,7 +176,8 @@ class Unicorn:
     """Makes unicorn masters in a fake system, which behave as unicorn 6 does.
 
     boots: seconds until a new master's workers are ready, None if never. dies: seconds until a new
-    master dies by itself. drains: seconds that ending gracefully takes, None if for ever.
+    master dies by itself. drains: seconds that ending gracefully takes, None if for ever. finishes:
+    seconds that a worker takes to end when its master tells it to.
     """
 
     def __init__(self, system: FakeSystem, workers: int = 2) -> None:
@@ -185,11 +186,16 @@ class Unicorn:
         self.boots: float | None = 0.5
         self.dies: float | None = None
         self.drains: float | None = 0.1
+        self.finishes = 0.05
         self.crashes = False  # each worker dies after 0.2 s, before it is ready
         self.exec_fails = False
         self.obeys_quick = True
         self.masters: list[Fake] = []
         self._children: dict[int, Fake] = {}  # by the pid of the master that re-executed
+        self.wanted: dict[int, int] = {}  # worker_processes, by the pid of the master
+        self._respawns: dict[int, bool] = {}
+        self._numbers: dict[int, int] = {}  # by the pid of the worker
+        self._quitting: set[int] = set()
 
     def start(self) -> Fake:
         """The first master, with its workers ready."""
@@ -200,8 +206,12 @@ class Unicorn:
         return master
 
     def workers(self, master: Fake) -> list[Fake]:
-        """The workers of a master."""
+        """The workers of a master, and a child that is about to exec."""
         return [p for p in self.system.processes.values() if p.ppid == master.pid and p.forked]
+
+    def numbered(self, master: Fake) -> list[Fake]:
+        """Its workers alone."""
+        return [worker for worker in self.workers(master) if worker.pid in self._numbers]
 
     def _become_master(self, process: Fake, environ: dict[str, str]) -> Fake:
         process.forked = False
@@ -210,6 +220,7 @@ class Unicorn:
         process.sockets = {7}
         process.catches = set(MASTER_CATCHES)
         process.obey = lambda number: self._obey(process, number)
+        self.wanted[process.pid], self._respawns[process.pid] = self.strength, True
         self.masters.append(process)
         return process
 
@@ -218,6 +229,8 @@ class Unicorn:
         worker = self.system.add(
             ppid=master.pid, forked=True, words=["unicorn worker[0] -c u.rb"], catches=set()
         )
+        taken = {self._numbers.get(other.pid) for other in self.workers(master)}
+        self._numbers[worker.pid] = next(n for n in itertools.count() if n not in taken)
         if boots is not None:
             self.system.later(boots, lambda: worker.catches.add(SIGUSR1))
 
@@ -225,16 +238,41 @@ class Unicorn:
         if number == SIGUSR2:
             self._re_exec(master)
         elif number == SIGWINCH:
-            for worker in self.workers(master):
-                self.system.later(0.05, lambda w=worker: self.system.end(w))
+            self._respawns[master.pid], self.wanted[master.pid] = False, 0
+            self._quit(master, 0)
         elif number == SIGTTIN:
-            self.fork_worker(master, 0.3)
+            self._respawns[master.pid] = True
+            self.wanted[master.pid] += 1
         elif number == SIGTTOU:
-            self.system.end(self.workers(master)[-1])
+            self.wanted[master.pid] = max(0, self.wanted[master.pid] - 1)
+        elif number == SIGHUP:
+            self._respawns[master.pid], self.wanted[master.pid] = True, self.strength
+            self._quit(master, 0)
         elif number.name == "SIGQUIT" and self.drains is not None:
             self.system.later(self.drains, lambda: self._end(master))
         elif number.name == "SIGTERM" and self.obeys_quick:
             self._end(master)
+        self._maintain(master)
+
+    def _maintain(self, master: Fake) -> None:
+        """HttpServer#maintain_worker_count: those that are ending count as well."""
+        if not master.alive or not self._respawns[master.pid]:
+            return
+        missing = self.wanted[master.pid] - len(self.numbered(master))
+        for _ in range(missing):
+            self.fork_worker(master, 0.3)
+        if missing < 0:
+            self._quit(master, self.wanted[master.pid])
+
+    def _quit(self, master: Fake, lowest: int) -> None:
+        for worker in self.numbered(master):
+            if self._numbers[worker.pid] >= lowest and worker.pid not in self._quitting:
+                self._quitting.add(worker.pid)
+                self.system.later(self.finishes, lambda w=worker: self._ended(master, w))
+
+    def _ended(self, master: Fake, worker: Fake) -> None:
+        self.system.end(worker)
+        self._maintain(master)
 
     def _end(self, master: Fake) -> None:
         for worker in self.workers(master):

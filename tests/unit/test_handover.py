@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from signal import SIGUSR2
+from signal import SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2
 
 import pytest
 
@@ -454,3 +454,142 @@ def test_an_exit_between_a_step_and_the_wait_is_not_missed() -> None:
     assert history.new.pid in list(history.handover.descriptors())
     history.handover.step()
     assert history.new.pid not in list(history.handover.descriptors())
+
+
+# -- the way back ----------------------------------------------------------------------------------
+
+
+def roll_back_from(history: History) -> Record:
+    """Let the operator roll a soak back; return what comes of it."""
+    assert history.handover
+    history.handover.wish(Event.ROLLBACK)
+    return history.run()
+
+
+def soaking(**options: object) -> History:
+    """A history in a long soak, a second after it began."""
+    history = History(soak=1000.0, **options)
+    history.run(Phase.SOAKING)
+    history.system.advance_to(history.system.now + 1)
+    return history
+
+
+def serving(history: History) -> int:
+    """How many of the old master's workers are ready and not told to quit."""
+    unicorn = history.unicorn
+    found = unicorn.workers(history.old)
+    return sum(w.pid not in unicorn._quitting and SIGUSR1 in w.catches for w in found)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["same driver", "next driver"])
+@pytest.mark.parametrize("strength", [1, 2, 5])
+def test_old_workers_that_still_answer_hold_up_nobody(strength: int, lost: bool) -> None:
+    """Though they count for the master, others are started at once, and none is left over."""
+    history = History(soak=1000.0)
+    for _ in range(strength - 2):
+        history.old.obey(SIGTTIN)
+    if strength == 1:
+        history.old.obey(SIGTTOU)
+    history.unicorn.strength = strength
+    history.system.advance_to(history.system.now + 1)
+    history.unicorn.finishes = 20.0
+    history.run(Phase.SOAKING)
+    history.system.advance_to(history.system.now + 1)
+    assert history.handover and serving(history) == 0
+    history.system.end(history.new)
+    began, full = history.system.now, 0.0
+    while not history.handover.finished:
+        history.handover.step()
+        if lost and history.system.now >= began + 0.3:
+            lost = False
+            history.begin(history.lose_driver())
+        history.system.advance_to(history.system.now + 0.05)
+        full = full or (history.system.now if serving(history) >= strength else 0.0)
+        assert not full or serving(history) >= strength
+    assert full - began < 2
+    assert len(history.unicorn.workers(history.old)) == strength == serving(history)
+    assert history.unicorn.wanted[history.old.pid] == strength
+
+
+def test_workers_that_somebody_brought_back_in_the_soak_count() -> None:
+    """After HUP the old master is at full strength already: nothing is added, nothing dropped."""
+    history = soaking()
+    history.old.obey(SIGHUP)
+    history.system.advance_to(history.system.now + 1)
+    before = history.system.now
+    record = roll_back_from(history)
+    assert record.phase is Phase.FAILED and record.ended - before < 1 and not history.new.alive
+    assert history.signals == ["USR2 old", "WINCH old", "QUIT new"]
+    assert len(history.unicorn.workers(history.old)) == 2
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_workers_that_somebody_added_in_the_soak(number: int) -> None:
+    """One more by hand, or too many, and the way back still ends at the old strength, soon."""
+    history = soaking()
+    for _ in range(number):
+        history.old.obey(SIGTTIN)
+    history.system.advance_to(history.system.now + 1)
+    before = history.system.now
+    record = roll_back_from(history)
+    assert record.phase is Phase.FAILED and record.ended - before < 4
+    assert serving(history) == 2 == history.unicorn.wanted[history.old.pid]
+
+
+def test_the_next_driver_leaves_workers_that_were_brought_back() -> None:
+    """It takes up the soak without telling them to end."""
+    history = soaking()
+    history.old.obey(SIGHUP)
+    history.system.advance_to(history.system.now + 1)
+    history.begin(history.lose_driver())
+    assert history.signals == ["USR2 old", "WINCH old"] and serving(history) == 2
+
+
+def test_some_old_workers_are_better_than_a_bad_release() -> None:
+    """If not all are back in time, those that are take over."""
+    history = soaking(boot_timeout=5.0)
+    start, started = history.unicorn.fork_worker, []
+
+    def only_one(master: Fake, boots: float | None) -> None:
+        if not started:
+            started.append(start(master, boots))
+
+    history.unicorn.fork_worker = only_one  # type: ignore[method-assign]
+    record = roll_back_from(history)
+    assert record.phase is Phase.FAILED and history.old.alive and not history.new.alive
+
+
+def test_what_is_told_while_workers_are_brought_back() -> None:
+    """The numbers are those of the old workers; what follows counts the new ones again."""
+    history = soaking()
+    roll_back_from(history)
+    told = [(r.ready, r.total) for r in history.reports if r.phase is Phase.RESTORING]
+    assert (0, 2) in told
+    removing = next(r for r in history.reports if r.phase is Phase.REMOVING)
+    assert (removing.ready, removing.total) == (2, 2)
+
+
+class Slow:
+    """A check that has no answer yet."""
+
+    passed = failed = False
+    failure = ""
+
+    def __init__(self, *arguments: object) -> None:
+        pass
+
+    def step(self, now: float) -> None:
+        pass
+
+    close = __init__
+
+
+def test_a_check_that_is_slow_has_time_and_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short boot_timeout is, three questions have their time; the workers get no blame."""
+    monkeypatch.setattr("unicorn_handover.handover.Check", Slow)
+    history = History(boot_timeout=2.0, check="http://127.0.0.1:1/")
+    history.run(Phase.SOAKING)
+    began = history.system.now
+    record = history.run(Phase.RESTORING)
+    assert record.since - began >= 18 and record.reason.startswith("the check had no good answer")
+    history.run()

@@ -101,7 +101,7 @@ def test_what_old_workers_accept_is_kept_and_not_used(listener: Listener) -> Non
 
 def test_not_too_many_are_kept(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many old workers take, no more than some are open at a time; at the end none is."""
-    monkeypatch.setattr(rivals, "SHORT_PAUSE", 0.0)
+    monkeypatch.setattr(rivals, "SHORT_PAUSE", 0.001)
     listener.begin()
     most = 0
 
@@ -111,9 +111,9 @@ def test_not_too_many_are_kept(listener: Listener, monkeypatch: pytest.MonkeyPat
         return Rivals(NOBODY, ME)
 
     ended = threading.Event()
-    thread = threading.Thread(target=listener.search(look).run, args=(ended,))
+    thread = threading.Thread(target=listener.search(look, 30).run, args=(ended,))
     thread.start()
-    wait_until(lambda: len(listener.accepted) > KEPT + 10, "more were made than are kept")
+    wait_until(lambda: len(listener.accepted) > KEPT + 10, "more were made than are kept", 25)
     ended.set()
     thread.join()
     assert KEPT - 2 <= most <= KEPT
