@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
-from ..waiting import wait_until
+from ..waiting import Later, stays, wait_until
 from .conftest import MakeHost
 from .host import Host
-from .load import Load
+from .load import Load, Request
 from .processes import alive, children, kill, look
 from .programs import Program
 
@@ -27,6 +28,32 @@ def _check_of(program: Program) -> str:
     if program.unix:
         return f"unix:{program.address}:/"
     return f"http://127.0.0.1:{program.port}/"
+
+
+def _held_requests(program: Program, number: int) -> list[Request]:
+    """So many requests that each keep a worker busy until the gate is opened."""
+    program.answer.unlink(missing_ok=True)
+    requests = [Request(program.address, "/held") for _ in range(number)]
+    wait_until(lambda: _accepted(program) == number, "all are under way")
+    return requests
+
+
+def _accepted(program: Program) -> int:
+    """How many connections a worker has accepted."""
+    return sum(inode != "0" for inode in _connections(program))
+
+
+def _waiting(program: Program) -> int:
+    """How many connections no worker has accepted yet."""
+    return sum(inode == "0" for inode in _connections(program))
+
+
+def _connections(program: Program) -> list[str]:
+    """The inodes of the server's ends of its open connections, on TCP."""
+    with open("/proc/net/tcp") as file:
+        rows = [line.split() for line in file]
+    mine = f"0100007F:{program.port:04X}"
+    return [row[9] for row in rows if row[1] == mine and row[3] == "01"]
 
 
 @pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
@@ -87,6 +114,47 @@ def test_sick_release_is_backed_out(
     host.wait_for_phase("web", "soaking")
     assert host.promote("web").ok and host.wait_for_rest("web") != first
     assert web.ask().release == "v3"
+
+
+@pytest.mark.parametrize("soak", ["0", "1"])
+def test_old_workers_do_not_answer_for_a_sick_release(
+    make_supervisor: MakeHost, folder: Path, soak: str
+) -> None:
+    """However long old unicorn workers take to go, the check is not asked of them."""
+    web = Program(folder, server="unicorn", preload=True)
+    host = make_supervisor(web, options={"soak": soak, "check": _check_of(web)})
+    host.start()
+    first = host.master("web")
+    web.write("v2", "sick")
+    with Later(lambda: host.restart("web")) as restart:
+        host.wait_for_phase("web", "booting")
+        kill(look(first), signal.SIGSTOP)  # so that its workers are not told to go
+        host.wait_for_phase("web", "restoring")
+        kill(look(first), signal.SIGCONT)
+    assert "the check failed" in restart.result().text
+    assert host.wait_for_rest("web") == first and web.answers("v1")
+
+
+def test_a_busy_old_worker_does_not_answer_for_a_sick_release(
+    make_supervisor: MakeHost, folder: Path
+) -> None:
+    """While all workers of both releases are busy, the check waits for a new one to be free."""
+    web = Program(folder, server="gunicorn", preload=True, workers=1)
+    host = make_supervisor(web, options={"check": _check_of(web)})
+    host.start()
+    first = host.master("web")
+    web.write("v2", "sick")
+    (old,) = _held_requests(web, 1)
+    with Later(lambda: host.restart("web")) as restart:
+        host.wait_for_phase("web", "soaking")
+        new = Request(web.address, "/sleep/4")
+        wait_until(lambda: _accepted(web) == 2, "both workers are busy")
+        wait_until(lambda: _waiting(web) == 1, "a question waits")
+        stays(lambda: host.phase("web") == "soaking", "it waits for longer", 1.5)
+        web.answer.touch()
+    assert "the check failed" in restart.result().text
+    assert host.wait_for_rest("web") == first
+    assert old.answer().outcome == "ok" and new.answer().detail.endswith("500 X")
 
 
 def test_rollback_by_hand(make_host: MakeHost, folder: Path, server: str) -> None:
@@ -159,6 +227,45 @@ def test_new_master_dies_in_the_soak(make_host: MakeHost, folder: Path, server: 
     assert host.wait_for_rest("web") == first
     wait_until(lambda: web.pid_in_file() == first, "the pid file names the old master")
     assert "in the soak" in str(host.ended("web")[-1]["reason"])
+
+
+def test_long_requests_do_not_hold_up_the_way_back(make_host: MakeHost, folder: Path) -> None:
+    """Old workers that still answer do not keep others from being started, and none is too many."""
+    web = Program(folder, server="unicorn", preload=True)
+    host = make_host(web, options={"soak": LONG})
+    host.start()
+    first = host.master("web")
+    requests = _held_requests(web, 2)
+    web.write("v2")
+    host.restart("web", wait=False)
+    host.wait_for_phase("web", "soaking")
+    kill(look(_new_master(host)))
+    wait_until(lambda: web.answers("v1"), "old workers answer")
+    assert not any(request.ended for request in requests)
+    web.answer.touch()
+    assert host.wait_for_rest("web") == first  # with two workers, not more
+    assert [request.answer().outcome for request in requests] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("number", ["HUP", "TTIN"])
+def test_rollback_after_a_signal_by_hand(
+    make_supervisor: MakeHost, folder: Path, number: str
+) -> None:
+    """Workers that an operator brought back in the soak do not confuse the way back."""
+    web = Program(folder, server="unicorn", preload=True)
+    host = make_supervisor(web, options={"soak": LONG})
+    host.start()
+    first = host.master("web")
+    web.write("v2")
+    with Load(web.address) as load:
+        host.restart("web", wait=False)
+        host.wait_for_phase("web", "soaking")
+        wait_until(lambda: not host.workers("web"), "the old workers have gone", 10)
+        assert host.signal("web", number).ok
+        wait_until(lambda: host.workers("web"), "there are old workers again")
+        assert host.rollback("web").ok
+        assert host.wait_for_rest("web") == first
+    assert load.failures == []
 
 
 @pytest.mark.parametrize("phase", ["soaking", "restoring", "draining"])
