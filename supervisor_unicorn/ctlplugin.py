@@ -53,7 +53,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
             return
         if not self.ctl.upcheck():
             return
-        infos = self._infos_in_order()
+        infos = self._infos()
         managed = self._managed(names, infos)
         # The others first: the driver may be one of them.
         self._restart_others(names, infos, managed)
@@ -142,12 +142,12 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         infos = self.ctl.get_supervisor().getAllProcessInfo()
         return {make_namespec(info["group"], info["name"]): info for info in infos}
 
-    def _infos_in_order(self) -> dict[str, dict[str, Any]]:
-        """All programs, those first that Supervisor starts first."""
+    def _in_order(self, specs: list[str]) -> list[str]:
+        """Put first what Supervisor starts first."""
         configs = self.ctl.get_supervisor().getAllConfigInfo()
         configs.sort(key=lambda config: (config["group_prio"], config["process_prio"]))
-        infos, order = self._infos(), [make_namespec(c["group"], c["name"]) for c in configs]
-        return {spec: infos[spec] for spec in dict.fromkeys([*order, *infos]) if spec in infos}
+        order = [make_namespec(config["group"], config["name"]) for config in configs]
+        return sorted(specs, key=lambda spec: order.index(spec) if spec in order else len(order))
 
     def _managed(self, names: list[str], infos: dict[str, dict[str, Any]]) -> list[str]:
         """The running managed programs that the names mean."""
@@ -166,6 +166,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         if words:
             self._stock().do_stop(words)
         if rest:
+            rest = self._in_order(rest)
             self._stop(rest)
         if words:
             self._stock().do_start(words)
