@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -11,6 +14,10 @@ from .errors import ConfigError, printable
 
 SERVERS = ("auto", "unicorn", "gunicorn")
 LONGEST = 86400.0  # one day, in seconds: more is a typing error
+LONGEST_SOCKET = 107  # bytes of a unix socket's path, unix(7)
+
+_NAME = r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.?"  # of a host
+_TARGET = r"/[!-\"$-~]*"  # a path and query: what can be seen of ASCII, but no fragment
 
 
 @dataclass(frozen=True)
@@ -175,12 +182,27 @@ class _Seconds:
 
 
 def _check(value: str) -> str:
-    if not value or re.fullmatch(r"http://[^/\s]+(/\S*)?|unix:/[^:\s]+:/\S*", value):
-        return value
-    raise ValueError(
-        "must be an address to ask",
-        "write http://host:port/path or unix:/path.sock:/path",
-    )
+    socket = re.fullmatch(rf"unix:(/[^:\s]+):{_TARGET}", value)
+    if socket and len(os.fsencode(socket[1])) > LONGEST_SOCKET:
+        problem = f"must name a socket by at most {LONGEST_SOCKET} bytes"
+        raise ValueError(problem, "the kernel takes no longer path")
+    if value and not socket and not _is_http(value):
+        raise ValueError(
+            "must be an address to ask",
+            "write http://host:port/path or unix:/path.sock:/path",
+        )
+    return value
+
+
+def _is_http(value: str) -> bool:
+    """True for a URL that http.client can ask, without a user, a password or a fragment."""
+    pattern = rf"http://(?:{_NAME}|\[(?P<v6>[^\]]+)\])(?::(?P<port>\d{{1,5}}))?(?:{_TARGET})?"
+    url = re.fullmatch(pattern, value, re.ASCII)
+    if not url or not 0 < int(url["port"] or 80) < 65536:
+        return False
+    with contextlib.suppress(ValueError):
+        return not url["v6"] or bool(ipaddress.IPv6Address(url["v6"]))
+    return False
 
 
 def _path(value: str) -> str:

@@ -49,7 +49,10 @@ def test_a_program_with_a_dot_in_its_name() -> None:
         ("check", "", "check", ""),
         ("check", "http://127.0.0.1:80/up?x=1", "check", "http://127.0.0.1:80/up?x=1"),
         ("check", "http://[::1]:80", "check", "http://[::1]:80"),
+        ("check", "http://[fe80::1%lo]/", "check", "http://[fe80::1%lo]/"),
+        ("check", "http://web-1.example.:1/", "check", "http://web-1.example.:1/"),
         ("check", "unix:/run/web.sock:/up", "check", "unix:/run/web.sock:/up"),
+        ("check", f"unix:/{'x' * 106}:/", "check", f"unix:/{'x' * 106}:/"),
     ],
 )
 def test_good_values(key: str, value: str, attribute: str, read: object) -> None:
@@ -89,6 +92,24 @@ ADDRESS = "write http://host:port/path or unix:/path.sock:/path"
         ("check", "https://x/", f"must be an address to ask, not 'https://x/'; {ADDRESS}"),
         ("check", "unix:sock:/up", f"must be an address to ask, not 'unix:sock:/up'; {ADDRESS}"),
         ("check", "http://x/a b", f"must be an address to ask, not 'http://x/a b'; {ADDRESS}"),
+        *(
+            ("check", value, f"must be an address to ask, not {value!r}; {ADDRESS}")
+            for value in (
+                *("http://h:abc/", "http://h:0/", "http://h:65536/", "http://:80/", "http://a..b/"),
+                *("http://[::1/", "http://[::x]/", "http://[]/", "http://user:pw@h/", "http://h?x"),
+                *("http://h/#f", "http://h#f", "unix:/s:/#f"),
+            )
+        ),
+        (
+            "check",
+            "http://h\xe9/",
+            f"must be an address to ask, not 'http://h\\xe9/'; {ADDRESS}",
+        ),
+        (
+            "check",
+            "unix:/s:/\xe9",
+            f"must be an address to ask, not 'unix:/s:/\\xe9'; {ADDRESS}",
+        ),
         ("pidfile", "web.pid", "must be an absolute path, not 'web.pid'; start it with /"),
         ("max_handovers", "-1", "must be a whole number, not '-1'; 0 means no limit"),
         ("max_handovers", "٣", "must be a whole number, not '\\u0663'; 0 means no limit"),
@@ -164,3 +185,9 @@ def test_a_program_of_a_group_goes_by_its_own_name() -> None:
     settings = parse(SECTION, {"programs": "a:web b:web api", "web.soak": "5"})
     assert [options.soak for options in settings.programs.values()] == [5, 5, 0]
     assert settings.errors == []
+
+
+def test_a_socket_path_that_the_kernel_does_not_take() -> None:
+    """It is told at the start, not when the first question fails."""
+    (line,) = lines({"check": f"unix:/{'x' * 107}:/"})
+    assert "must name a socket by at most 107 bytes" in line and len(line) < 300
