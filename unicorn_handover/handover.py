@@ -56,6 +56,7 @@ class Handover:
         self._workers_changed = system.clock()
         self._was_ready: set[tuple[int, int]] = set()
         self._deaths = 0
+        self._unreplaced = 0  # young ones that were ready and ended, and no other came for them
         self.record = record
         if record.phase in (Phase.REQUESTED, Phase.QUEUED):
             self._enter(Phase.CHECKING)
@@ -237,7 +238,8 @@ class Handover:
         if self._new is None:
             return
         found = family.workers(self._system, self._new, self._server)
-        for pid, start in found.all - self._workers.all:
+        born = found.all - self._workers.all
+        for pid, start in born:
             held = self._system.hold(pid, start)
             if held:
                 self._seen[pid, start] = held
@@ -247,7 +249,12 @@ class Handover:
         for worker in [w for w, held in self._seen.items() if not held.alive()]:
             self._seen.pop(worker).close()
             young = now < self._first_seen.pop(worker) + YOUNG
-            self._deaths += young or worker not in self._was_ready
+            self._deaths += worker not in self._was_ready
+            self._unreplaced += young and worker in self._was_ready
+        # A crash is followed by another worker. One that was ready and is not replaced was dropped.
+        replaced = min(self._unreplaced, len(born))
+        self._deaths += replaced
+        self._unreplaced -= replaced
         if found.all != self._workers.all:
             self._workers_changed = self._system.clock()
         self._workers = found
@@ -327,6 +334,7 @@ class Handover:
             self._send_re_exec()
 
     def _quiesce(self) -> None:
+        self._deaths = 0  # bad luck at boot is forgiven
         if self.options.check:
             self._check = Check(self.options.check, self._rivals)
         if self._old and self._server and self._server.quiesce:

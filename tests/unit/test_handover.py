@@ -593,3 +593,58 @@ def test_a_check_that_is_slow_has_time_and_its_own_reason(monkeypatch: pytest.Mo
     record = history.run(Phase.RESTORING)
     assert record.since - began >= 18 and record.reason.startswith("the check had no good answer")
     history.run()
+
+
+def crash(history: History, worker: Fake) -> None:
+    """Let a worker of the new master die; the master replaces it a moment later."""
+    history.system.end(worker)
+    history.system.later(0.05, lambda: history.unicorn.fork_worker(history.new, 0.1))
+
+
+def live(history: History, seconds: float) -> None:
+    """Let time pass in a phase that does not end."""
+    assert history.handover
+    until = history.system.now + seconds
+    while history.system.now < until:
+        history.handover.step()
+        history.system.advance_to(history.system.now + 0.05)
+
+
+def test_new_workers_that_die_in_the_soak_when_they_were_ready() -> None:
+    """Three that are replaced and die again within seconds are a crash loop."""
+    history = History(soak=1000.0)
+    history.run(Phase.SOAKING)
+    for _ in range(3):
+        crash(history, history.unicorn.workers(history.new)[0])
+        live(history, 0.5)
+    record = history.run()
+    assert record.phase is Phase.FAILED and "again and again in the soak" in record.reason
+
+
+def test_new_workers_that_are_dropped_in_the_soak() -> None:
+    """Fewer workers by TTOU, just when the release is ready, are no crash loop."""
+    history = History(soak=20.0)
+    history.unicorn.strength = 5
+    history.run(Phase.SOAKING)
+    for _ in range(4):
+        history.new.obey(SIGTTOU)
+    assert history.run().succeeded
+
+
+def test_deaths_at_boot_are_not_counted_in_the_soak() -> None:
+    """Two workers that died at boot, and one long after, are not a crash loop."""
+    history = History(soak=1000.0)
+    history.run(Phase.BOOTING)
+    for _ in range(2):
+        while not history.unicorn.numbered(history.new):
+            live(history, 0.05)
+        live(history, 0.1)
+        crash(history, history.unicorn.workers(history.new)[0])
+        live(history, 0.1)
+    history.run(Phase.SOAKING)
+    live(history, 10)
+    crash(history, history.unicorn.workers(history.new)[0])
+    live(history, 0.1)
+    crash(history, history.unicorn.workers(history.new)[-1])
+    live(history, 2)
+    assert history.handover and history.handover.record.phase is Phase.SOAKING
