@@ -114,15 +114,9 @@ class RestartCommand(StockCommand):
         several = self._stock.name == "restart" and "name" in props
         with self._host.beginning(several) as begun:
             response = self._stock.execute(arbiter, props)
-            if "name" not in props:
-                self._begun_for_all(props)
+            if self._stock.name == "reload" and "name" not in props:
+                self._host.reload_all(bool(props.get("graceful", True)))
         if not begun:
             return response
         props["waiting"] = True  # the controller is to send the answer when it is there
         return self._host.answer(begun, response, waiting)
-
-    def _begun_for_all(self, props: dict[str, Any]) -> None:
-        if self._stock.name == "reload":
-            self._host.reload_all(bool(props.get("graceful", True)))
-        else:
-            self._host.dismiss_callers()

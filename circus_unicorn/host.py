@@ -41,12 +41,14 @@ from .controller import (
     UnicornCommand,
     WorkersCommand,
 )
+from .coroutines import Steps, coroutine
 from .plugin import NAME, peer
 from .restart import Restart
 from .watcher import ManagedWatcher, PluginWatcher
 
 PLUGIN = "circus_unicorn.UnicornPlugin"
 NOT_OURS = ("active", "__name__")  # what Circus itself puts among a plugin's options
+LINGER = 1000  # milliseconds
 PLUGIN_LOOKS, PLUGIN_PAUSE = 100, 0.1  # seconds
 
 _host: Host | None = None  # of this process; it outlives the arbiters, of which a restart makes one
@@ -89,6 +91,7 @@ class Host(HostSide):
         self._raw: dict[str, str] | None = None
         self._end: LoopEnd | None = None
         self._restarts: list[Restart] = []
+        self._answers: list[Any] = []
         self._begun: list[Restart] | None = None
 
     @property
@@ -313,6 +316,7 @@ class Host(HostSide):
         `response` is Circus's own: one watcher's, or that of all, handed over or not.
         """
         answer = Future()
+        self._answers = [other for other in self._answers if not other.done()] + [answer]
         pending = [restart.ended if waiting else restart.accepted for restart in begun]
         others = []
         if type(response) is Future and response not in pending:
@@ -329,10 +333,14 @@ class Host(HostSide):
             future.add_done_callback(one_is_done)
         return answer
 
-    def dismiss_callers(self) -> None:
+    @coroutine
+    def dismiss_callers(self) -> Steps:
         """Answer all who wait, as circusd is about to start anew."""
         for restart in self._restarts:
             restart.dismiss()
+        # Circus closes its socket without waiting for what is on the way.
+        self.arbiter.ctrl.ctrl_socket.linger = LINGER
+        yield list(self._answers)
 
     def _look_at_restarts(self) -> None:
         self._restarts = [restart for restart in self._restarts if restart.look()]

@@ -198,6 +198,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             return
         if self._host.outlives_circusd(self):
             self._runs_on = True
+            yield self._host.dismiss_callers()
             return
         self._host.ending(self.program, "the watcher was stopped")
         yield self._end(close_output_streams)

@@ -172,7 +172,7 @@ def test_one_who_waits_for_a_handover(host: CircusHost, web: Program) -> None:
     with Later(lambda: host.restart("web")) as restart:
         host.wait_for_phase("web", "booting")
         start_anew(host)
-        assert "circusd starts anew" in restart.result().text
+        assert "circusd starts anew" in restart.result(15).text
     web.open_gate()
     wait_until(lambda: web.answers("v2"), "the new release answers", 20)
     assert host.wait_for_rest("web") != old
