@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from circus.exc import MessageError
-from circus.util import TransformableFuture
 from tornado.concurrent import Future
+from tornado.gen import Return
 
 from unicorn_handover.errors import printable
+
+from .coroutines import Steps, coroutine
 
 if TYPE_CHECKING:
     from .host import Host
@@ -92,12 +94,12 @@ class WorkersCommand(StockCommand):
         if watcher is None:
             return self._stock.execute(arbiter, props)
         number = int(props.get("nb", 1))
-        response = TransformableFuture()
-        response.set_upstream_future(
-            watcher.incr(number) if self._stock.name == "incr" else watcher.decr(number)
-        )
-        response.set_transform_function(lambda number: {"numprocesses": number})
-        return response
+        return self._answer(watcher.incr(number if self._stock.name == "incr" else -number))
+
+    @coroutine
+    def _answer(self, change: Any) -> Steps:
+        number = yield change
+        raise Return({"numprocesses": number})
 
 
 class RestartCommand(StockCommand):
