@@ -258,6 +258,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
                 status = self._status(name, seen)
                 end = _end(status, number)
                 if end:
+                    show.passed(end.get("passed", []))
                     return end
                 seen = status["changes"]  # type: ignore[index]
                 show.update(status["running"], number)  # type: ignore[index]

@@ -90,7 +90,7 @@ class Ledger:
         running = page.running
         if running is None or running.key != record.key:
             return
-        page.running = record
+        page.running = record = record.after(running)
         if record.phase in TOLD_TO_QUIT:
             page.told_to_quit = record.old
         if record.phase.final:
@@ -205,7 +205,8 @@ class Ledger:
     def _fail(self, page: Page, record: Record, reason: str) -> None:
         now = self._clock()
         why = f"{record.reason}; {reason}" if record.reason else reason
-        self._end(page, record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))
+        failed = record.but(phase=Phase.FAILED, reason=why, since=now, ended=now)
+        self._end(page, failed.after(record))
 
     def _end(self, page: Page, record: Record) -> None:
         page.running = None

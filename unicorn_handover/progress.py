@@ -6,7 +6,7 @@ Both hosts' commands show the structures that `struct` makes of records.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from .record import Record
@@ -30,6 +30,7 @@ def struct(record: Record, now: float) -> dict[str, Any]:
         "output": list(record.output),
         "seconds": round(end - record.began, 3),
         "seconds_in_phase": round(end - record.since, 3),
+        "passed": [{"phase": phase, "seconds": seconds} for phase, seconds in record.passed],
     }
 
 
@@ -70,21 +71,30 @@ class Progress:
         self._out = out
         self._terminal = out.isatty()
         self._shown = ""
+        self._lines = 0  # how many phases have theirs
 
     def update(self, running: Mapping[str, Any], number: int) -> None:
         """Show where the running handover is; `number` is the one that is waited for."""
         if running["number"] != number:
             text = f"waiting for handover {running['number']}, {running['phase']}"
         else:
-            text = phase_text(running) if self._terminal else running["phase"]
+            text = phase_text(running)
         if self._terminal:
             line = f"{self._name}: {text} ({running['seconds']:.0f} s)"
             # What is wider than the terminal goes on in the next line, and is not erased with it.
             self._out.write(f"{ERASE_LINE}{line[: shutil.get_terminal_size().columns]}")
+        elif running["number"] == number:
+            self.passed([*running["passed"], running])
         elif text != self._shown:
             self._out.write(f"{self._name}: {text}\n")
         self._shown = text
         self._out.flush()
+
+    def passed(self, phases: Sequence[Mapping[str, Any]]) -> None:
+        """Without a terminal, give each phase its line, also one that was too short to be seen."""
+        for phase in [] if self._terminal else phases[self._lines :]:
+            self._out.write(f"{self._name}: {phase['phase']}\n")
+            self._lines += 1
 
     def close(self) -> None:
         """Clear the line that was updated."""

@@ -36,6 +36,7 @@ class Record:
     quiesced: when the old workers were told to end, 0 if they never were.
     ended: when it reached its end, 0 before that.
     output: the last lines the program wrote, if it failed and the host has them.
+    passed: the phases it has left, each with its seconds; the host keeps them.
     """
 
     program: str
@@ -54,6 +55,7 @@ class Record:
     quiesced: float = 0.0
     ended: float = 0.0
     output: tuple[str, ...] = ()
+    passed: tuple[tuple[str, float], ...] = ()
 
     @property
     def key(self) -> tuple[str, int, MasterId]:
@@ -68,6 +70,11 @@ class Record:
     def but(self, **changes: Any) -> Record:
         """Return a copy with these fields changed."""
         return replace(self, **changes)
+
+    def after(self, before: Record) -> Record:
+        """Return a copy that has passed what `before` has, and its phase if this is another."""
+        left = ((before.phase.value, round(self.since - before.since, 3)),)
+        return self.but(passed=before.passed + (left if self.phase is not before.phase else ()))
 
     def to_json(self) -> dict[str, Any]:
         """Return this as what `json.dumps` takes."""
@@ -88,5 +95,6 @@ class Record:
                 "old": MasterId(*fields["old"]),
                 "new": None if new is None else MasterId(*new),
                 "output": tuple(fields["output"]),
+                "passed": tuple((phase, seconds) for phase, seconds in fields.get("passed", ())),
             }
         )

@@ -81,7 +81,8 @@ def test_handover_events_have_supervisor_s_form(make_site: MakeSite) -> None:
     )
     record = Record("web", 4, Phase.FAILED, MasterId(10, 1), 1.0, 2.0, reason="why\x1b\n")
     host._changed(record.but(new=MasterId(20, 2)))
-    assert heard == ["processname:web number:4 phase:failed old_pid:10 new_pid:20\nwhy\\x1b\\n"]
+    words = "processname:web groupname:web number:4 phase:failed old_pid:10 new_pid:20"
+    assert heard == [f"{words}\nwhy\\x1b\\n"]
 
 
 @pytest.fixture

@@ -467,7 +467,9 @@ def test_other_listeners_hear_of_handovers(make_supervisor: MakeHost, folder: Pa
     lines = heard.read_text().splitlines()
     phases = list(dict.fromkeys(re.findall(r"phase:(\S+)", "\n".join(lines))))
     assert phases == ["requested", "checking", "re-executing", "booting", "draining", "done"]
-    assert lines[-1].startswith(f"processname:web number:1 phase:done old_pid:{old} new_pid:{new}")
+    assert lines[-1].startswith(
+        f"processname:web groupname:web number:1 phase:done old_pid:{old} new_pid:{new}"
+    )
 
 
 LISTENER = """\

@@ -35,6 +35,8 @@ def test_struct_has_only_plain_types() -> None:
     told = struct(RUNNING, 105.0)
     assert told["new_pid"] == 0 and told["seconds"] == 5.0 and told["seconds_in_phase"] == 4.0
     assert all(type(value) in (str, int, float, bool, list) for value in told.values())
+    told = struct(RUNNING.but(phase=Phase.SOAKING, since=104.0).after(RUNNING), 105.0)
+    assert told["passed"] == [{"phase": "booting", "seconds": 3.0}]
     ended = RUNNING.but(phase=Phase.DONE, ended=103.0)
     assert struct(ended, 500.0)["seconds"] == 3.0
 
@@ -62,10 +64,15 @@ def test_progress_without_a_terminal_is_a_line_a_phase() -> None:
     """A log gets each phase once, and no control characters."""
     out = io.StringIO()
     progress = Progress("web", out)
-    for phase in (Phase.BOOTING, Phase.BOOTING, Phase.DRAINING):
-        progress.update(struct(RUNNING.but(phase=phase), 105.0), 3)
+    booting = RUNNING.but(passed=(("requested", 0.1), ("checking", 0.2)))
+    soaking = booting.but(phase=Phase.SOAKING, since=104.0).after(booting)
+    draining = soaking.but(phase=Phase.DRAINING, since=104.5).after(soaking)
+    for record in (booting, booting, draining):  # nobody looked while it was soaking
+        progress.update(struct(record, 105.0), 3)
+    progress.passed(struct(draining.but(phase=Phase.DONE).after(draining), 106.0)["passed"])
     progress.close()
-    assert out.getvalue() == "web: booting\nweb: draining\n"
+    phases = ["requested", "checking", "booting", "soaking", "draining"]
+    assert out.getvalue() == "".join(f"web: {phase}\n" for phase in phases)
 
 
 def test_progress_on_a_terminal_is_one_line_that_is_erased_in_the_end() -> None:
