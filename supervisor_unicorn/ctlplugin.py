@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from http.client import HTTPException
 from typing import Any
 from xmlrpc.client import Error, Fault
 
-from supervisor.options import make_namespec, split_namespec
-from supervisor.states import RUNNING_STATES, ProcessStates
+from supervisor.options import split_namespec
+from supervisor.states import ProcessStates
 from supervisor.supervisorctl import Controller, ControllerPluginBase, LSBInitExitStatuses
 from supervisor.xmlrpc import Faults
 
 from unicorn_handover.errors import printable
 from unicorn_handover.progress import Progress, status_line
 
+from .others import Others, process_infos
+
 NOT_MANAGED = (Faults.BAD_NAME, Faults.UNKNOWN_METHOD)
 STRANGER = "not managed by [rpcinterface:unicorn]"
 FAILURES = (Error, HTTPException, OSError)  # of a call: a fault, or supervisord is not there
-PAUSE = 0.1  # seconds between two looks at programs that stop or start
 HANDED_OVER = (ProcessStates.RUNNING, ProcessStates.STARTING)
 
 
@@ -53,7 +53,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
             return
         if not self.ctl.upcheck():
             return
-        infos = self._infos()
+        infos = process_infos(self.ctl)
         managed = self._managed(names, infos)
         # The others first: the driver may be one of them.
         self._restart_others(names, infos, managed)
@@ -87,7 +87,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         self.ctl.output("unicorn promote NAME\t\tEnd the soak of a running handover now")
 
     def _show_statuses(self, names: list[str], as_json: bool) -> None:
-        found = {spec: self._status(spec) for spec in names or self._infos()}
+        found = {spec: self._status(spec) for spec in names or process_infos(self.ctl)}
         statuses = [status for status in found.values() if status]
         if as_json:
             self.ctl.output(json.dumps(statuses, indent=2))
@@ -138,17 +138,6 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
     def _unicorn(self) -> Any:
         return self.ctl.get_server_proxy("unicorn")
 
-    def _infos(self) -> dict[str, dict[str, Any]]:
-        infos = self.ctl.get_supervisor().getAllProcessInfo()
-        return {make_namespec(info["group"], info["name"]): info for info in infos}
-
-    def _in_order(self, specs: list[str]) -> list[str]:
-        """Put first what Supervisor starts first."""
-        configs = self.ctl.get_supervisor().getAllConfigInfo()
-        configs.sort(key=lambda config: (config["group_prio"], config["process_prio"]))
-        order = [make_namespec(config["group"], config["name"]) for config in configs]
-        return sorted(specs, key=lambda spec: order.index(spec) if spec in order else len(order))
-
     def _managed(self, names: list[str], infos: dict[str, dict[str, Any]]) -> list[str]:
         """The running managed programs that the names mean."""
         meant = [spec for spec, info in infos.items() if any(_means(name, info) for name in names)]
@@ -162,45 +151,14 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         mixed = [name for name in names if any(_means(name, infos[spec]) for spec in managed)]
         meant = [spec for spec, info in infos.items() if any(_means(name, info) for name in mixed)]
         rest = [spec for spec in meant if spec not in managed]
+        others = Others(self.ctl, rest)
         words = " ".join(name for name in names if name not in mixed)
         if words:
             self._stock().do_stop(words)
-        if rest:
-            rest = self._in_order(rest)
-            self._stop(rest)
+        others.stop()
         if words:
             self._stock().do_start(words)
-        if rest:
-            self._start(rest)
-
-    def _stop(self, specs: list[str]) -> None:
-        """What Supervisor's `stop` does for all programs, for these of them that run."""
-        infos = self._infos()
-        running = [spec for spec in specs if infos[spec]["state"] in RUNNING_STATES]
-        for result in self._at_once("stopProcess", running, ProcessStates.STOPPING):
-            self.ctl.output(self._stock()._stopresult(result))
-            self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], Faults.NOT_RUNNING)
-
-    def _start(self, specs: list[str]) -> None:
-        """What Supervisor's `start` does for all programs, for these of them that do not run."""
-        infos = self._infos()
-        stopped = [spec for spec in specs if infos[spec]["state"] not in RUNNING_STATES]
-        for result in self._at_once("startProcess", stopped, ProcessStates.STARTING):
-            self.ctl.output(self._stock()._startresult(result))
-            self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], Faults.ALREADY_STARTED)
-
-    def _at_once(self, method: str, specs: list[str], passing: int) -> list[dict[str, Any]]:
-        """Call a method for each, wait until no one is in the passing state, return the results.
-
-        The calls do not wait, and so they are made in this order, and none behind a slow one.
-        """
-        calls = [{"methodName": f"supervisor.{method}", "params": [spec, False]} for spec in specs]
-        answers = self.ctl.get_server_proxy("system").multicall(calls)
-        infos = self._infos()
-        while any(infos[spec]["state"] == passing for spec in specs):
-            time.sleep(PAUSE)
-            infos = self._infos()
-        return [_result(infos[spec], answer) for spec, answer in zip(specs, answers)]
+        others.start()
 
     def _status(self, name: str, seen: int = -1) -> dict[str, Any] | None:
         """The status of a managed program, or None if it is not one."""
@@ -272,17 +230,6 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         for line in output or []:
             self.ctl.output(f"    | {printable(line)}")
         self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-
-
-def _result(info: dict[str, Any], answer: Any) -> dict[str, Any]:
-    """How a stop or start came out, as Supervisor's own results for many programs say it."""
-    code = Faults.SUCCESS
-    if isinstance(answer, dict):
-        code = answer["faultCode"]
-    elif info["state"] in (ProcessStates.BACKOFF, ProcessStates.FATAL):
-        code = Faults.SPAWN_ERROR if info["spawnerr"] else Faults.ABNORMAL_TERMINATION
-    description = answer["faultString"] if isinstance(answer, dict) else "OK"
-    return {**info, "status": code, "description": description}
 
 
 def _code(error: Exception) -> int:
