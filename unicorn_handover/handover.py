@@ -221,13 +221,13 @@ class Handover:
             yield Event.OLD_READY
             return
         self._restoration.step()
-        ready = self._restoration.ready()
+        ready, complete = self._restoration.ready(), self._restoration.complete
         late = self._system.clock() >= self._deadline()
-        if not late and not self._restoration.complete:
+        if not late and not complete:
             self._show(ready, self.record.strength)
             return
         self._count()  # what follows is about the new workers
-        if ready:
+        if ready or complete:
             yield Event.OLD_READY
         elif self._new is None or not self._new.alive():
             yield Event.STRANDED

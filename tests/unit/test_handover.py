@@ -569,6 +569,18 @@ def test_what_is_told_while_workers_are_brought_back() -> None:
     assert (removing.ready, removing.total) == (2, 2)
 
 
+def test_an_old_master_that_had_no_workers() -> None:
+    """Where there is nothing to bring back, the new master is removed at once."""
+    history = History(soak=1000.0)
+    for _ in range(2):
+        history.old.obey(SIGTTOU)
+    history.system.advance_to(history.system.now + 1)
+    history.run(Phase.SOAKING)
+    record = roll_back_from(history)
+    assert record.phase is Phase.FAILED and not history.new.alive and history.old.alive
+    assert history.signals == ["USR2 old", "QUIT new"]
+
+
 class Slow:
     """A check that has no answer yet."""
 
