@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+from .system import look_into
 
 # sock_diag(7), linux/sock_diag.h, linux/unix_diag.h and linux/inet_diag.h
 SOCK_DIAG_BY_FAMILY = 20
@@ -38,11 +41,14 @@ def far_end(connection: socket.socket) -> int | None:
 
 def holds(pid: int, inode: int) -> bool:
     """True if the process has the socket of this inode open."""
-    folder, wanted = f"/proc/{pid}/fd", f"socket:[{inode}]"
-    try:
-        return any(os.readlink(f"{folder}/{fd}") == wanted for fd in os.listdir(folder))
-    except OSError:
-        return False
+    return bool(look_into(pid, lambda: f"socket:[{inode}]" in _open_paths(pid)))
+
+
+def _open_paths(pid: int) -> Iterator[str]:
+    folder = f"/proc/{pid}/fd"
+    for descriptor in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):  # closed just now
+            yield os.readlink(f"{folder}/{descriptor}")
 
 
 def holder(inode: int, pids: Iterable[int]) -> int | None:

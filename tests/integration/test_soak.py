@@ -217,7 +217,7 @@ def test_rollback_while_booting(make_host: MakeHost, folder: Path, server: str) 
 
 def test_new_master_dies_in_the_soak(make_host: MakeHost, folder: Path, server: str) -> None:
     """When the new master is killed in the soak, the old one serves again, at full strength."""
-    web = Program(folder, server=server, workers=3)
+    web = Program(folder, server=server, workers=3, timeout=10)
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
