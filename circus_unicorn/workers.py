@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 PAUSE = 0.02  # seconds between looks: that a signal was taken wakes nobody
 PATIENCE = 5.0  # seconds for a master to take one signal
-FEWEST = {"gunicorn": 1}  # workers; it ignores the signal to drop its last one
 
 
 class Asked(NamedTuple):
@@ -92,7 +91,7 @@ class Workers:
         before was taken.
         """
         server, number = self._server(), self._number()
-        target = max(target, FEWEST.get(server.name, 0) if server else 0)
+        target = max(target, server.fewest_workers if server else 0)
         while number != target:
             process, master = self._watcher.process, self._watcher.master
             if process is None or master is None or not self._is_up():

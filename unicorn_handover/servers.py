@@ -35,6 +35,7 @@ class Server:
     graceful: ends a master after its requests. quick: ends it now, cutting requests.
     ignores_re_exec: whether it may ignore RE_EXEC for a moment, so that it must be sent again.
     quiesce: ends the workers gracefully and keeps the master, or None where it cannot.
+    fewest_workers: how many it keeps, whatever is dropped.
     is_master(words): whether a command line is this server's.
     is_successor(system, pid, old): whether an exec'd process is the new master that `old` started.
     readiness(system, pid): what a child of a master is.
@@ -48,6 +49,7 @@ class Server:
     quick: Signals
     ignores_re_exec: bool
     quiesce: Signals | None
+    fewest_workers: int
     is_master: Callable[[Sequence[str]], bool]
     is_successor: Callable[[System, int, int], bool]
     readiness: Callable[[System, int], Readiness]
@@ -225,6 +227,7 @@ SERVERS = {
         quick=SIGTERM,
         ignores_re_exec=False,
         quiesce=SIGWINCH,
+        fewest_workers=0,
         is_master=_unicorn_is_master,
         is_successor=_unicorn_is_successor,
         readiness=_unicorn_readiness,
@@ -238,6 +241,7 @@ SERVERS = {
         quick=SIGQUIT,
         ignores_re_exec=True,  # until it has noticed, within 1 s, that the master before it is gone
         quiesce=None,  # it ignores WINCH unless it has daemonised, which no supervised program has
+        fewest_workers=1,
         is_master=_gunicorn_is_master,
         is_successor=_gunicorn_is_successor,
         readiness=_gunicorn_readiness,
