@@ -103,6 +103,10 @@ class Host(HostSide):
 
     def take_over(self) -> None:
         """Begin: become the parent of orphans, add the commands, look for watchers."""
+        unfit = self.system.unfit()
+        if unfit:
+            logger.error(f"{PLUGIN}: no restart can be a handover: {unfit}")
+            return
         try:
             self.system.become_subreaper()
         except OSError as error:
