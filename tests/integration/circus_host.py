@@ -22,6 +22,7 @@ from .processes import Found, alive, look
 from .programs import BIN, Program
 
 DRIVER = "plugin:unicorn"
+PROBE = f"watcher.{DRIVER}.updated"  # an event that changes nothing
 PATIENCE = 90  # seconds for circusctl
 
 CONF = """\
@@ -191,17 +192,18 @@ class CircusHost(Host):
         """Collect the events whose topic begins with this, while the `with` block runs."""
         found: list[Event] = []
         with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
-            subscriber.setsockopt(zmq.SUBSCRIBE, topic.encode())
-            monitor = subscriber.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+            for prefix in (topic, PROBE):
+                subscriber.setsockopt(zmq.SUBSCRIBE, prefix.encode())
             subscriber.connect(f"ipc://{self.folder}/pubsub")
-            assert monitor.poll(10000), "not connected to the pub/sub endpoint"
+            wait_until(lambda: self._probe() and subscriber.poll(50), "circusd knows of us")
             ended = threading.Event()
 
             def collect() -> None:
                 while not ended.is_set():
                     while subscriber.poll(50):
                         name, text = subscriber.recv_multipart()
-                        found.append(Event(name.decode(), json.loads(text)))
+                        if name != PROBE.encode():
+                            found.append(Event(name.decode(), json.loads(text)))
 
             collector = threading.Thread(target=collect)
             collector.start()
@@ -210,7 +212,11 @@ class CircusHost(Host):
             finally:
                 ended.set()
                 collector.join()
-                subscriber.disable_monitor()
+
+    def _probe(self) -> bool:
+        """Have circusd publish PROBE: one that takes a connection may not send to it yet."""
+        answer = self.call("set", name=DRIVER, options={"warmup_delay": 0})
+        return answer.get("status") == "ok"
 
     # -- programs --------------------------------------------------------------------------------
 
