@@ -86,6 +86,7 @@ class Host(HostSide):
         super().__init__(system)
         self.watchers: dict[str, ManagedWatcher] = {}
         self.driver = 0  # its pid
+        self._start_plugin_from = 0.0  # on the clock
         self.restarting = False  # while Circus begins to stop watchers, to start them again
         self._plugin: Watcher | None = None
         self._raw: dict[str, str] | None = None
@@ -460,8 +461,36 @@ class Host(HostSide):
 
     def _went(self, end: LoopEnd) -> None:
         if end is self._end:
+            driver, now = self.driver, self.system.clock()
             self._disconnect()
             self.arbiter.loop.call_later(DRIVER_GRACE, self.tick)
+            # Not more often than Circus looks: a driver that crashes must not become a loop.
+            if now >= self._start_plugin_from:
+                self._start_plugin_from = now + self.check_delay
+                self._start_after(driver)
+
+    def _start_after(self, driver: int) -> None:
+        """Have Circus start the plugin again as soon as it has ended, not at the next look.
+
+        It may have died together with a new master in its soak: then nobody answers until another
+        driver brings the old workers back.
+        """
+        held, loop = self.system.hold(driver), self.arbiter.loop
+
+        def ended(descriptor: int, events: int) -> None:
+            loop.remove_handler(descriptor)
+            if held:
+                held.close()
+            self._start_plugin()
+
+        if held:
+            loop.add_handler(held.fileno(), ended, loop.READ)
+        else:
+            self._start_plugin()
+
+    def _start_plugin(self) -> None:
+        if self._plugin is not None and self._driver_will_come:
+            self.arbiter.loop.add_callback(self._plugin.manage_processes)
 
     def _disconnect(self) -> None:
         end, self._end, self.driver = self._end, None, 0

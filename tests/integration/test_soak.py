@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ..waiting import Later, stays, wait_until
+from .circus_host import CircusHost
 from .conftest import MakeHost
 from .host import Host
 from .load import Load, Request, ask
@@ -15,7 +16,7 @@ from .processes import alive, children, kill, look
 from .programs import Program
 
 LONG = "60"  # seconds of a soak that a test ends itself
-SOON = 4.0  # seconds: for another driver to start, and a worker
+SOON = 20.0  # seconds: for another driver to start, and a worker
 
 
 def _new_master(host: Host, name: str = "web") -> int:
@@ -294,10 +295,12 @@ def test_driver_killed_in_the_soak(make_host: MakeHost, folder: Path, phase: str
 def test_new_master_and_driver_die_together(make_host: MakeHost, folder: Path) -> None:
     """When both die in the soak, the old workers answer as soon as another driver is there.
 
-    That is before circusd would look at its processes by itself (`check_delay`, 5 s).
+    That is before circusd would look at its processes by itself (`check_delay`).
     """
     web = Program(folder, server="unicorn", preload=True)  # keeps what was on the disk
     host = make_host(web, options={"soak": LONG})
+    if isinstance(host, CircusHost):
+        host.circus = "check_delay = 60"
     host.start()
     first = host.master("web")
     web.write("v2")
