@@ -105,7 +105,7 @@ def test_a_watcher_with_several_processes(host: CircusHost, web: Program) -> Non
 @pytest.mark.parametrize("web", ["gunicorn"], indirect=True)
 def test_a_handover_that_ends_while_others_stop(host: CircusHost, web: Program) -> None:
     """Its master is watched as ever: it is adopted at once, and handed over in the end."""
-    web.pidfile = False  # in which a gunicorn may find its master that was killed and not reaped yet
+    web.pidfile = False  # in it a gunicorn may find a killed master that is not reaped yet
     web.write("v1")
     gate = slow_watcher(host)
     host.start()
