@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from .system import look_into
+from .system import look_into, open_links
 
 # sock_diag(7), linux/sock_diag.h, linux/unix_diag.h and linux/inet_diag.h
 SOCK_DIAG_BY_FAMILY = 20
@@ -41,14 +40,8 @@ def far_end(connection: socket.socket) -> int | None:
 
 def holds(pid: int, inode: int) -> bool:
     """True if the process has the socket of this inode open."""
-    return bool(look_into(pid, lambda: f"socket:[{inode}]" in _open_paths(pid)))
-
-
-def _open_paths(pid: int) -> Iterator[str]:
-    folder = f"/proc/{pid}/fd"
-    for descriptor in os.listdir(folder):
-        with contextlib.suppress(FileNotFoundError):  # closed just now
-            yield os.readlink(f"{folder}/{descriptor}")
+    wanted = f"socket:[{inode}]"
+    return bool(look_into(pid, lambda: any(path == wanted for _, path in open_links(pid))))
 
 
 def holder(inode: int, pids: Iterable[int]) -> int | None:

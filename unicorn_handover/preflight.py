@@ -6,18 +6,15 @@ import os
 
 from .errors import Refused, printable
 from .options import Options
-from .servers import SERVERS, Server, recognise
+from .servers import Server, is_any_successor, recognise, server_of
 from .system import Process, System
 
 
 def identify(system: System, master: Process, options: Options) -> Server:
     """Return the server a master runs. Raises Refused if it is none that can be handed over."""
-    if options.server != "auto":
-        return SERVERS[options.server]
-    words = system.command_line(master.pid)
-    server = recognise(words)
+    server = server_of(system, master.pid, options.server)
     if server is None:
-        shown = printable(" ".join(words), 80)
+        shown = printable(" ".join(system.command_line(master.pid)), 80)
         raise Refused(
             f"pid {master.pid} ({shown}) is neither unicorn nor gunicorn; start the server itself, "
             "with `exec` if a shell script does it, or set the `server` option"
@@ -47,7 +44,7 @@ def check(system: System, master: Process, server: Server) -> None:
 
 def _refuse_second_master(system: System, master: Process) -> None:
     for pid in system.children(master.pid):
-        if any(server.is_successor(system, pid, master.pid) for server in SERVERS.values()):
+        if is_any_successor(system, pid, master.pid):
             raise Refused(
                 f"pid {master.pid} already has a new master, pid {pid}, of no running handover, "
                 "maybe from a USR2 sent by hand; end one of the two with its graceful signal"

@@ -248,13 +248,20 @@ def _eyes_of_owner(pid: int) -> Iterator[None]:
 
 
 def _open_files(pid: int, name_part: str) -> list[os.stat_result]:
-    folder = f"/proc/{pid}/fd"
     found = []
+    for link, path in open_links(pid):
+        if name_part in path:
+            with contextlib.suppress(FileNotFoundError):  # closed just now
+                found.append(os.stat(link))
+    return found
+
+
+def open_links(pid: int) -> Iterator[tuple[str, str]]:
+    """Yield each link in /proc/PID/fd and what it names. Raises OSError; see `look_into`."""
+    folder = f"/proc/{pid}/fd"
     for descriptor in os.listdir(folder):
         with contextlib.suppress(FileNotFoundError):  # closed just now
-            if name_part in os.readlink(f"{folder}/{descriptor}"):
-                found.append(os.stat(f"{folder}/{descriptor}"))
-    return found
+            yield f"{folder}/{descriptor}", os.readlink(f"{folder}/{descriptor}")
 
 
 def _readable(descriptor: int) -> bool:
