@@ -489,7 +489,9 @@ class Host(HostSide):
             self._start_plugin()
 
     def _start_plugin(self) -> None:
-        if self._plugin is not None and self._driver_will_come:
+        # A command that runs, such as a reload of all, may be about to replace the plugin itself.
+        idle = self.arbiter._exclusive_running_command is None
+        if self._plugin is not None and self._driver_will_come and idle:
             self.arbiter.loop.add_callback(self._plugin.manage_processes)
 
     def _disconnect(self) -> None:
