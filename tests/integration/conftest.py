@@ -11,6 +11,7 @@ import pytest
 
 from ..waiting import wait_until
 from . import hosts
+from .circus_host import CircusHost
 from .host import Host
 from .processes import describe, kill, living_in
 from .programs import Program, short_folder
@@ -53,6 +54,22 @@ def make_host(folder: Path, host_class: type[Host]) -> Iterator[MakeHost]:
 def make_supervisor(folder: Path) -> Iterator[MakeHost]:
     """Make a supervisord, not started."""
     yield from _makes(folder, hosts.HOSTS["supervisor"])
+
+
+@pytest.fixture
+def web(folder: Path, request: pytest.FixtureRequest) -> Program:
+    """A program; its server is the fixture's parameter, if it has one."""
+    return Program(folder, server=getattr(request, "param", "unicorn"))
+
+
+@pytest.fixture
+def circusd(folder: Path, web: Program) -> Iterator[CircusHost]:
+    """A circusd that has it; not started."""
+    circusd = CircusHost(folder, [web], {})
+    yield circusd
+    if circusd.pid():
+        web.open_gate()
+        circusd.shutdown()
 
 
 def _makes(folder: Path, kind: type[Host]) -> Iterator[MakeHost]:

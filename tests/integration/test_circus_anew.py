@@ -24,20 +24,10 @@ while :; do sleep 0.05; done
 
 
 @pytest.fixture
-def web(folder: Path, request: pytest.FixtureRequest) -> Program:
-    """The managed program."""
-    return Program(folder, server=getattr(request, "param", "unicorn"))
-
-
-@pytest.fixture
-def host(folder: Path, web: Program) -> Iterator[CircusHost]:
-    """A circusd that has it; not started."""
-    host = CircusHost(folder, [web], {})
-    yield host
-    if host.pid():
-        web.open_gate()
-        (folder / "slow-gate").touch()
-        host.shutdown()
+def host(circusd: CircusHost) -> Iterator[CircusHost]:
+    """A circusd that has one managed program; its slow watcher is let go before it is shut down."""
+    yield circusd
+    (circusd.folder / "slow-gate").touch()
 
 
 def slow_watcher(host: CircusHost) -> Path:

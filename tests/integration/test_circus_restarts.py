@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,20 +21,10 @@ copy_env = True
 
 
 @pytest.fixture
-def web(folder: Path) -> Program:
-    """The managed program."""
-    return Program(folder)
-
-
-@pytest.fixture
-def host(folder: Path, web: Program) -> Iterator[CircusHost]:
-    """A circusd that has it, and an ordinary watcher besides; not started."""
-    host = CircusHost(folder, [web], {})
-    host.more = OTHER
-    yield host
-    if host.pid():
-        web.open_gate()
-        host.shutdown()
+def host(circusd: CircusHost) -> CircusHost:
+    """A circusd that has one managed program, and an ordinary watcher besides; not started."""
+    circusd.more = OTHER
+    return circusd
 
 
 WAYS = {

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +54,9 @@ def hook(watcher, arbiter, hook_name, **kwargs):
 
 
 @pytest.fixture
-def web(folder: Path, request: pytest.FixtureRequest) -> Program:
-    """The managed program."""
-    return Program(folder, server=getattr(request, "param", "unicorn"))
-
-
-@pytest.fixture
-def host(folder: Path, web: Program) -> Iterator[CircusHost]:
-    """A circusd that has it; not started."""
-    host = CircusHost(folder, [web], {})
-    yield host
-    if host.pid():
-        web.open_gate()
-        host.shutdown()
+def host(circusd: CircusHost) -> CircusHost:
+    """A circusd that has one managed program; not started."""
+    return circusd
 
 
 def hand_over(host: CircusHost) -> int:
