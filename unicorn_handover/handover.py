@@ -11,16 +11,16 @@ from .deadlines import deadline
 from .errors import Refused
 from .family import Workers
 from .options import Options
+from .re_exec import ReExec
 from .record import MasterId, Record
 from .restoration import Restoration
 from .rivals import Rivals
-from .servers import RE_EXEC, SERVERS, Server
+from .servers import SERVERS, Server
 from .states import TABLE, Event, Phase, matters
 from .system import Process, System
 
-SEARCH_PAUSE = 0.01  # seconds between looks for the new master: a failing exec takes about 5 ms
+SEARCH_PAUSE = 0.01  # seconds between looks for the new master
 BOOT_PAUSE = 0.05  # seconds between looks at workers: masks change without waking anyone
-AGAIN_PAUSE = 0.5  # seconds until USR2 is sent again, see `_search`
 DYING_WORKERS = 3  # so many dead young, or before they were ready, is a crash loop, not bad luck
 YOUNG = 5.0  # seconds of a worker's life in which it should not end
 FORK_PAUSE = 0.3  # seconds: gunicorn's Arbiter.spawn_workers pauses for up to 0.1 after each fork
@@ -47,9 +47,7 @@ class Handover:
         self._wish: Event | None = None
         self._check: Check | None = None
         self._restoration: Restoration | None = None
-        self._forks: set[int] = set()  # all that were seen between a fork and an exec
-        self._awaits_new = False  # USR2 was sent, and the old master has not shown what came of it
-        self._quiet_since = 0.0  # when USR2 was sent, or such a fork was seen last
+        self._re_exec: ReExec | None = None  # until the old master has shown what came of USR2
         self._seen: dict[tuple[int, int], Process] = {}
         self._first_seen: dict[tuple[int, int], float] = {}
         self._workers = Workers(frozenset(), frozenset())
@@ -71,7 +69,7 @@ class Handover:
     @property
     def new_may_come(self) -> bool:
         """True if USR2 was sent, and the old master may still obey it."""
-        return self._awaits_new and not self._is_gone(self._old)
+        return self._re_exec is not None and not self._is_gone(self._old)
 
     def close(self) -> None:
         """Give every descriptor back. Sends nothing: what runs goes on running."""
@@ -166,32 +164,14 @@ class Handover:
 
     def _search(self) -> Iterator[Event]:
         assert self._old is not None and self._server is not None
-        new = family.successor(self._system, self._old, self._server)
-        if new:
-            self._new = new
-            self._awaits_new = False
-            self.record = self.record.but(new=MasterId(new.pid, new.start))
+        self._new = self._new or family.successor(self._system, self._old, self._server)
+        if self._new:
+            self._re_exec = None
+            self.record = self.record.but(new=MasterId(self._new.pid, self._new.start))
             yield Event.NEW_FOUND
-            return
-        now, clock = set(self._system.children(self._old.pid)), self._system.clock()
-        about_to_exec = {pid for pid in now if self._may_exec(pid)}
-        self._forks |= about_to_exec
-        if about_to_exec:
-            self._quiet_since = clock
-        if clock < self._quiet_since + AGAIN_PAUSE:
-            return
-        if self._forks - now:
-            # Never send USR2 again then: a gunicorn's failed child takes the workers along.
-            self._awaits_new = False
+        elif self._re_exec and self._re_exec.failed():
+            self._re_exec = None
             yield Event.RE_EXEC_FAILED
-        elif self._server.ignores_re_exec:
-            # While a child may still exec, a second USR2 would start another one if that fails.
-            self._send_re_exec()
-
-    def _may_exec(self, pid: int) -> bool:
-        """True for a fork of the master that is still as the master was; workers drop its USR2."""
-        stat, masks = self._system.stat(pid), self._system.signal_masks(pid)
-        return bool(stat and stat.forked_only and masks and masks.catches(RE_EXEC))
 
     def _boot(self) -> Iterator[Event]:
         self._count()
@@ -317,21 +297,13 @@ class Handover:
         if act:
             act(self)
 
-    def _send_re_exec(self) -> None:
-        assert self._old is not None
-        self._quiet_since = self._system.clock()
-        self._awaits_new = True
-        self._old.signal(RE_EXEC)
-
     def _begin_re_exec(self) -> None:
-        # A driver that takes over must not send USR2 to a master that already has a successor.
         if self._old is None or self._server is None:
             return
-        found = family.successor(self._system, self._old, self._server)
-        if found:
-            found.close()
-        else:
-            self._send_re_exec()
+        # A driver that takes over must not send USR2 to a master that already has a successor.
+        self._new = family.successor(self._system, self._old, self._server)
+        if self._new is None:
+            self._re_exec = ReExec(self._system, self._old, self._server)
 
     def _quiesce(self) -> None:
         self._deaths = 0  # bad luck at boot is forgiven

@@ -21,12 +21,17 @@ PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 @dataclass(frozen=True)
 class Stat:
-    """Fields of /proc/PID/stat (proc(5)); `start` in clock ticks since boot."""
+    """Fields of /proc/PID/stat (proc(5)).
+
+    reaped_faults: minor page faults of all children that it has waited for. start: in clock ticks
+    since boot.
+    """
 
     state: str
     ppid: int
     pgrp: int
     flags: int
+    reaped_faults: int
     start: int
 
     @property
@@ -140,9 +145,8 @@ class System:
         fields = text.rpartition(b")")[2].split()
         if len(fields) < 20:
             return None
-        return Stat(
-            fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[6]), int(fields[19])
-        )
+        ppid, pgrp, flags, reaped_faults, start = (int(fields[n]) for n in (1, 2, 6, 8, 19))
+        return Stat(fields[0].decode(), ppid, pgrp, flags, reaped_faults, start)
 
     def parent(self) -> int:
         """The pid of this process's own parent."""

@@ -88,6 +88,13 @@ def kill(found: Found, number: int = signal.SIGKILL) -> None:
             os.close(pidfd)
 
 
+def awaits(found: Found, number: int) -> bool:
+    """True if this signal was sent to a process and not yet delivered."""
+    with open(f"/proc/{found.pid}/status") as file:
+        pending = next(line for line in file if line.startswith("ShdPnd"))
+    return bool(int(pending.split()[1], 16) >> (number - 1) & 1)
+
+
 def describe(found: Found) -> str:
     """One line on a process, for a report."""
     with contextlib.suppress(psutil.Error, OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from ..waiting import Later, stays, wait_until
 from .conftest import MakeHost
 from .host import Host
 from .load import Load
-from .processes import kill, look
+from .processes import awaits, kill, look
 from .programs import Program
 from .scenes import hand_over, holding_exec, reach
 
@@ -60,6 +61,26 @@ def test_another_driver_goes_on(
     assert (last == first) == (phase == "removing")
     assert load.failures == []
     hand_over(host, release="v3")
+
+
+def test_a_re_exec_that_failed_between_two_looks(make_host: MakeHost, folder: Path) -> None:
+    """The old master's failed child lives for milliseconds, and is told of if nobody saw it."""
+    web = Program(folder)
+    web.settings += "\nbefore_exec { |server| raise 'not today' }\n"
+    web.write("v1")
+    host = make_host(web)
+    host.start()
+    first, driver = look(host.master("web")), look(host.driver())
+    kill(first, signal.SIGSTOP)
+    assert host.restart("web", wait=False).ok
+    wait_until(lambda: awaits(first, signal.SIGUSR2), "USR2 was sent")
+    kill(driver, signal.SIGSTOP)
+    kill(first, signal.SIGCONT)
+    wait_until(lambda: "exec()-ed" in host.log("web"), "the failed child has been reaped")
+    kill(driver, signal.SIGCONT)
+    assert host.wait_for_rest("web") == first.pid and web.answers("v1")
+    (ended,) = host.ended("web")
+    assert "could not re-execute itself" in ended["reason"]
 
 
 def test_a_waiting_caller_outlives_the_driver(make_host: MakeHost, folder: Path) -> None:

@@ -28,6 +28,7 @@ class Fake:
     catches: set[Signals] = field(default_factory=set)
     times: list[float] = field(default_factory=list)  # of the wgunicorn files it holds
     pgrp: int = 0
+    reaped_faults: int = 0
     alive: bool = True
     obey: Callable[[Signals], None] = lambda number: None
     cwd: str = "/"
@@ -89,6 +90,8 @@ class FakeSystem:
         """End a process; it is reaped at once, and its children go to pid 1."""
         fake.alive = False
         self.processes.pop(fake.pid, None)
+        if fake.ppid in self.processes:
+            self.processes[fake.ppid].reaped_faults += 100
         for other in self.processes.values():
             other.ppid = 1 if other.ppid == fake.pid else other.ppid
 
@@ -126,7 +129,8 @@ class FakeSystem:
         fake = self.processes.get(pid)
         if fake is None:
             return None
-        return Stat("S", fake.ppid, fake.pgrp, PF_FORKNOEXEC if fake.forked else 0, fake.start)
+        flags = PF_FORKNOEXEC if fake.forked else 0
+        return Stat("S", fake.ppid, fake.pgrp, flags, fake.reaped_faults, fake.start)
 
     def parent(self) -> int:
         return 1
@@ -189,6 +193,7 @@ class Unicorn:
         self.finishes = 0.05
         self.crashes = False  # each worker dies after 0.2 s, before it is ready
         self.exec_fails = False
+        self.exec_takes = 0.03  # seconds
         self.obeys_quick = True
         self.masters: list[Fake] = []
         self._children: dict[int, Fake] = {}  # by the pid of the master that re-executed
@@ -286,7 +291,7 @@ class Unicorn:
         child = self._children[old.pid] = self.system.add(
             ppid=old.pid, forked=True, words=old.words, catches=set(MASTER_CATCHES)
         )
-        self.system.later(0.03, lambda: self._exec(old, child))
+        self.system.later(self.exec_takes, lambda: self._exec(old, child))
 
     def _exec(self, old: Fake, child: Fake) -> None:
         if self.exec_fails or not child.alive:

@@ -180,6 +180,31 @@ def test_a_re_exec_that_fails_is_told_at_once() -> None:
     assert record.ended - record.signalled < 1 and history.signals == ["USR2 old"]
 
 
+def obeys_late(history: History, seconds: float) -> None:
+    """Let the old master take its time to obey."""
+    obey = history.old.obey
+    history.old.obey = lambda number: history.system.later(seconds, lambda: obey(number))
+
+
+def test_a_re_exec_that_fails_between_two_looks_is_told_at_once() -> None:
+    """A child that nobody saw is told of by what it leaves in its parent."""
+    history = History()
+    history.unicorn.exec_fails, history.unicorn.exec_takes = True, 0.0
+    obeys_late(history, 0.001)
+    record = history.run()
+    assert record.phase is Phase.FAILED and "could not re-execute itself" in record.reason
+    assert record.ended - record.signalled < 1 and history.signals == ["USR2 old"]
+
+
+def test_a_worker_that_ends_is_not_a_re_exec_that_failed() -> None:
+    """A worker that the old master has reaped says nothing about the new master."""
+    history = History()
+    obeys_late(history, 2.0)
+    worker = history.unicorn.workers(history.old)[0]
+    history.system.later(0.2, lambda: history.system.end(worker))
+    assert history.run().succeeded
+
+
 def test_the_old_master_dies_while_the_new_boots() -> None:
     """There is no way back, but the new one is followed to its end, without any signal."""
     history = History()

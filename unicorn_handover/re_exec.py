@@ -1,0 +1,81 @@
+"""USR2, and what comes of it: a new master, a child that ends before it is one, or nothing."""
+
+from __future__ import annotations
+
+from .servers import RE_EXEC, Server
+from .system import Process, System
+
+AGAIN_PAUSE = 0.5  # seconds without a child about to exec, after which that is judged
+
+
+class ReExec:
+    """USR2 sent to a master without a successor, and the children that it forks from then on.
+
+    A child that fails to exec ends after about 5 ms (measured), so it may come and go between two
+    looks. It leaves its page faults in those of its parent.
+    """
+
+    def __init__(self, system: System, old: Process, server: Server) -> None:
+        self._system = system
+        self._old = old
+        self._server = server
+        self._about_to_exec: set[int] = set()  # all that were ever seen so
+        self._lost = False  # one of them has ended, or one that nobody saw
+        self._children = set(system.children(old.pid))
+        self._faults = self._faults_of_the_reaped()
+        self._send()
+
+    def failed(self) -> bool:
+        """Look, and return True once the old master has tried, and no child is left to exec.
+
+        Sends USR2 again where it was ignored.
+        """
+        self._look()
+        if self._system.clock() < self._quiet_since + AGAIN_PAUSE:
+            return False
+        if self._lost:
+            # Never send USR2 again then: a gunicorn's failed child takes the workers along.
+            return True
+        if self._server.ignores_re_exec:
+            # While a child may still exec, a second USR2 would start another one if that fails.
+            self._send()
+        return False
+
+    def _send(self) -> None:
+        self._quiet_since = self._system.clock()
+        self._old.signal(RE_EXEC)
+
+    def _look(self) -> None:
+        # In this order: what the faults of a known child were added to is seen to have ended.
+        children, faults = set(self._system.children(self._old.pid)), self._faults_of_the_reaped()
+        if faults > self._faults and all(map(self._lives, self._children)):
+            self._lost = True
+        self._children, self._faults = children, faults
+        about_to_exec = {pid for pid in children if self._may_exec(pid)}
+        self._about_to_exec |= about_to_exec
+        if about_to_exec:
+            self._quiet_since = self._system.clock()
+        if not all(map(self._lives, self._about_to_exec)):
+            self._lost = True
+
+    def _faults_of_the_reaped(self) -> int:
+        stat = self._system.stat(self._old.pid)
+        return stat.reaped_faults if stat else 0
+
+    def _lives(self, pid: int) -> bool:
+        stat = self._system.stat(pid)
+        return stat is not None and stat.ppid == self._old.pid and stat.state not in ("Z", "X")
+
+    def _may_exec(self, pid: int) -> bool:
+        """True for a fork of the master that is still as the master was, or ending after that.
+
+        A worker has none of the master's handler of USR2, but its own of the graceful signal.
+        A python that ends has neither.
+        """
+        stat, masks = self._system.stat(pid), self._system.signal_masks(pid)
+        if not (stat and stat.forked_only and masks and self._lives(pid)):
+            return False
+        was_as_the_master = pid in self._about_to_exec
+        return masks.catches(RE_EXEC) or (
+            was_as_the_master and not masks.catches(self._server.graceful)
+        )
