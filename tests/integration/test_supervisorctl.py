@@ -78,7 +78,7 @@ def test_restart_while_supervisord_shuts_down(host: SupervisorHost) -> None:
 def test_a_watched_supervisord_that_ends(host: SupervisorHost, folder: Path, end: str) -> None:
     """restart --wait fails with one line in plain words, whatever way supervisord ends."""
     host.start()
-    web = host.programs["web"]
+    web, first = host.programs["web"], host.master("web")
     request = held_request(web)  # so that supervisord takes its time
     web.write("v2", "gated")
     with Later(lambda: host.restart("web")) as watching:
@@ -92,6 +92,8 @@ def test_a_watched_supervisord_that_ends(host: SupervisorHost, folder: Path, end
     assert re.fullmatch(r"(web: [a-z-]+\n)*web: ERROR \(.*\)\n", outcome.text), outcome.text
     web.open_gate()
     request.answer()
+    if end == "reload":  # between its two lives nobody can tell supervisord to end
+        wait_until(lambda: host.master("web") not in (0, first), "it is started anew", 30)
     for found in living_in(folder) if end == "SIGKILL" else []:
         kill(found)
 
