@@ -300,7 +300,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         if not self._guarded(self._succeed, process):
             told_to_quit = self._host.told_to_quit(self.program, process.pid)
             lived = time.time() - process.started
-            self._guarded(self._collect_orphans, process)
+            self._mind_orphans()
             self.loop.add_callback(self._without_master, process, told_to_quit, lived)
 
     def _succeed(self, process: ManagedProcess) -> bool:
@@ -327,15 +327,20 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         return True
 
     def _find_successor(self, process: ManagedProcess, old: int) -> Process | None:
-        heir = process.take_heir()
-        if heir:
-            return heir
-        known = self._host.known_pids()
-        pids = [pid for pid in self.system.children(os.getpid()) if pid not in known]
-        found = family.successors_among(self.system, pids, old, process.group)
-        for other in found[1:]:
+        """Hold the next master, or else what the dead one left behind."""
+        others = self._host.known_pids()
+        pids = [pid for pid in self.system.children(os.getpid()) if pid not in others]
+        left = self._orphans.left_in(process.group, pids)
+        known = self._host.new_master(self.program)
+        successor = process.take_heir() or family.successor_among(
+            self.system, pids, old, process.group, known
+        )
+        if successor is None:
+            self._orphans.keep(left, self.handover_options.drain_timeout)
+            return None
+        for other in left:
             other.close()
-        return found[0] if found else None
+        return successor
 
     def _tell_of_adoption(self, old: int, code: int, started: float, new: int) -> None:
         """Publish and call the hooks for a master that ended and one that came.
@@ -348,12 +353,6 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         self.call_hook("after_reap", process_status=0, process_pid=old, time=now, exit_code=code)
         self.notify_event("spawn", {"process_pid": new, "time": now})
         self.call_hook("after_spawn", pid=new)
-
-    def _collect_orphans(self, process: ManagedProcess) -> None:
-        known = self._host.known_pids()
-        pids = [pid for pid in self.system.children(os.getpid()) if pid not in known]
-        self._orphans.collect(pids, process.group, self.handover_options.drain_timeout)
-        self._mind_orphans()
 
     def _mind_orphans(self) -> None:
         if self._guarded(self._orphans.mind):

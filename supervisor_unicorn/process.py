@@ -86,7 +86,10 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         if successor:
             self._adopt(successor, pid, sts)
             return
-        self._guarded(self._collect_orphans)
+        # A stopped master has waited for its workers, so what is left of it is new, and a shutdown
+        # would leave it: supervisord ends now.
+        if self.killing:
+            self._guarded(self._orphans.kill)
         told_to_quit = self._guarded(self._host.told_to_quit, self.namespec, pid)
         Subprocess.finish(self, pid, sts)
         self._guarded(self._host.lost, self.namespec)
@@ -97,16 +100,20 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             self.spawn()
 
     def _find_successor(self, old: int) -> Process | None:
-        heir = self._heirs.take()
-        if heir:
-            return heir
-        options = self.config.options
-        pids = [p for p in self._host.system.children(os.getpid()) if p not in options.pidhistory]
-        group = self._process_group
-        found = family.successors_among(self._host.system, pids, old, group)
-        for other in found[1:]:
-            other.close()
-        return found[0] if found else None
+        """Hold the next master, or else what the dead one left behind."""
+        system, history = self._host.system, self.config.options.pidhistory
+        pids = [pid for pid in system.children(os.getpid()) if pid not in history]
+        left = self._orphans.left_in(self._process_group, pids)
+        known = self._host.new_master(self.namespec)
+        successor = self._heirs.take() or family.successor_among(
+            system, pids, old, self._process_group, known
+        )
+        if successor is None:
+            self._orphans.keep(left, self.handover_options.drain_timeout)
+            return None
+        for process in left:
+            process.close()
+        return successor
 
     def _adopt(self, successor: Process, old: int, sts: int) -> None:
         """Take the successor for this program's process, as if it had been spawned now.
@@ -186,15 +193,6 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         """Look after what a dead master left behind, then do as Supervisor does."""
         self._guarded(self._orphans.mind)
         Subprocess.transition(self)
-
-    def _collect_orphans(self) -> None:
-        known = self.config.options.pidhistory
-        pids = [pid for pid in self._host.system.children(os.getpid()) if pid not in known]
-        self._orphans.collect(pids, self._process_group, self.handover_options.drain_timeout)
-        # A stopped master has waited for its workers, so what is left of it is new, and a shutdown
-        # would leave it: supervisord ends now.
-        if self.killing:
-            self._orphans.kill()
 
     def release(self) -> None:
         """Give the descriptors of the orphans and of other masters back."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from .record import MasterId
 from .servers import Readiness, Server, is_any_successor, is_forked
 from .system import Process, System
 
@@ -20,26 +22,29 @@ def successor(system: System, old: Process, server: Server) -> Process | None:
     return None
 
 
-def successors_among(
-    system: System, pids: list[int], old: int, process_group: int
-) -> list[Process]:
-    """Hold those of `pids` that are new masters started by `old`, which may be dead by now.
+def successor_among(
+    system: System, pids: Collection[int], old: int, process_group: int, known: MasterId | None
+) -> Process | None:
+    """Hold the one of `pids` that is the new master which the dead master `old` started, or None.
 
     When a master dies its successor becomes the subreaper's child, so parentage proves nothing any
     more. The process group does: the host made it for the program, and its number cannot be reused
-    while a process is in it.
+    while a process is in it. `known` was proven while the old master lived; it may have been told
+    to quit since, and have closed the listeners that would prove it now.
     """
-    found = []
+    if known and known.pid in pids:
+        held = system.hold(*known)
+        if held:
+            return held
     for pid in pids:
         held = system.hold(pid)
         if held is None:
             continue
         stat = system.stat(pid)
         if stat and stat.pgrp == process_group and is_any_successor(system, pid, old):
-            found.append(held)
-        else:
-            held.close()
-    return found
+            return held
+        held.close()
+    return None
 
 
 @dataclass(frozen=True)

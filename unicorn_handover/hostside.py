@@ -177,6 +177,11 @@ class HostSide(abc.ABC):
         """True if a handover has told this master to quit."""
         return self.ledger.was_told_to_quit(program, pid)
 
+    def new_master(self, program: str) -> MasterId | None:
+        """The new master of the program's running handover, once it was found."""
+        running = self.ledger.page(program).running
+        return running.new if running else None
+
     def adopted(self, program: str, new: MasterId) -> None:
         """Take note of a program's new master."""
         self.ledger.adopted(program, new)

@@ -19,24 +19,35 @@ class Orphans:
         self._system = system
         self._log = log
         self._held: dict[Process, float] = {}  # with the moment when they are ended
+        self._killed: set[Process] = set()  # one that waits in the kernel lives on for a while
 
-    def collect(self, pids: Collection[int], process_group: int, patience: float) -> None:
-        """Hold those of `pids` in the group, too; after `patience` seconds `mind` ends them.
+    def left_in(self, process_group: int, pids: Collection[int]) -> list[Process]:
+        """Hold those of `pids` in the group that have not exec'd, or are in the middle of that.
+
+        To be called before the look for a new master: one that execs in between is held here and
+        found there. In the middle of an exec the command line is empty, and nothing is proven.
+        """
+        known = {(orphan.pid, orphan.start) for orphan in self._held}
+        left = []
+        for pid in pids:
+            stat = self._system.stat(pid)
+            if not stat or stat.pgrp != process_group or (pid, stat.start) in known:
+                continue
+            if stat.forked_only or not any(self._system.command_line(pid)):
+                held = self._system.hold(pid, stat.start)
+                left += [held] if held else []
+        return left
+
+    def keep(self, left: list[Process], patience: float) -> None:
+        """Look after what `left_in` held; after `patience` seconds `mind` ends them.
 
         Those of a master before this one stay held: the program may have been started and have
         crashed again while one of them was still about to exec.
         """
-        known = {(orphan.pid, orphan.start) for orphan in self._held}
-        for pid in pids:
-            stat = self._system.stat(pid)
-            if not stat or stat.pgrp != process_group or not stat.forked_only:
-                continue
-            held = None if (pid, stat.start) in known else self._system.hold(pid, stat.start)
-            if held:
-                self._held[held] = self._system.clock() + patience
+        self._held.update(dict.fromkeys(left, self._system.clock() + patience))
 
     def mind(self) -> bool:
-        """End those that outstay their requests or exec'd; True while any is left."""
+        """End those that outstay their requests or exec'd; True while any is left to be ended."""
         for orphan, deadline in list(self._held.items()):
             stat = self._system.stat(orphan.pid)
             late = self._system.clock() >= deadline
@@ -44,8 +55,14 @@ class Orphans:
                 self._kill(orphan)
             if not orphan.alive():
                 del self._held[orphan]
+                self._killed.discard(orphan)
                 orphan.close()
         return bool(self._held)
+
+    @property
+    def hopeless(self) -> bool:
+        """True if all that are left were killed, and yet live."""
+        return self._killed.issuperset(self._held)
 
     def kill(self) -> None:
         """End all that are left, now."""
@@ -54,6 +71,9 @@ class Orphans:
                 self._kill(orphan)
 
     def _kill(self, orphan: Process) -> None:
+        if orphan in self._killed:
+            return
+        self._killed.add(orphan)
         self._log(f"killing pid {orphan.pid}, left behind by a dead master")
         for worker in family.forked_by(self._system, orphan.pid):
             worker.signal(signal.SIGKILL)
@@ -65,3 +85,4 @@ class Orphans:
         for orphan in self._held:
             orphan.close()
         self._held = {}
+        self._killed = set()

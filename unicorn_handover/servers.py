@@ -7,7 +7,6 @@ docs/design.md tells what each rests on.
 from __future__ import annotations
 
 import enum
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -116,11 +115,20 @@ def _is_exec_master(system: System, pid: int) -> bool:
 def _holds_sockets(system: System, pid: int, listing: str) -> bool:
     """True if `listing`, "7,8", names sockets that are open in the process.
 
-    Listeners are close-on-exec in both servers but for a re-exec, so a helper that a worker started
-    may have the variable in its environment, but not the sockets.
+    Listeners are close-on-exec but for a re-exec, so a helper that a worker started may have the
+    variable in its environment, but not the sockets.
     """
     numbers = [int(word) for word in listing.split(",") if word.isdigit()]
     return bool(numbers) and all(system.is_socket(pid, number) for number in numbers)
+
+
+def _runs(system: System, pid: int, is_master: Callable[[Sequence[str]], bool]) -> bool:
+    """True if a process has a server's command line or, under another name, a master's handlers.
+
+    A helper that a re-executed unicorn started has both the variable and the sockets: unicorn does
+    not make inherited listeners close-on-exec again (measured).
+    """
+    return is_master(system.command_line(pid)) or hears(system, pid)
 
 
 def _unicorn_is_master(words: Sequence[str]) -> bool:
@@ -137,7 +145,8 @@ def _unicorn_is_successor(system: System, pid: int, old: int) -> bool:
     if not environ:  # written over
         return re.match(r"\S+ master", _title(system, pid)) is not None
     # HttpServer#reexec: ENV['UNICORN_FD'] = listener_fds.keys.join(',')
-    return _holds_sockets(system, pid, environ.get("UNICORN_FD", ""))
+    holds_sockets = _holds_sockets(system, pid, environ.get("UNICORN_FD", ""))
+    return holds_sockets and _runs(system, pid, _unicorn_is_master)
 
 
 def _unicorn_readiness(system: System, pid: int) -> Readiness:
@@ -187,13 +196,15 @@ def _gunicorn_folder(system: System, pid: int) -> str:
 def _gunicorn_is_master(words: Sequence[str]) -> bool:
     if words[:1] and words[0].startswith("gunicorn: master"):  # with setproctitle installed
         return True
-    return any(os.path.basename(word).startswith("gunicorn") for word in words[:4])
+    # `python -m gunicorn` re-executes itself as `python /.../gunicorn/__main__.py`.
+    return any(re.search(r"(^|/)gunicorn([^/]*|/__main__\.py)$", word) for word in words[:4])
 
 
 def _gunicorn_is_successor(system: System, pid: int, old: int) -> bool:
     # Arbiter.reexec names the old master, and its listeners' descriptors or, under socket
     # activation, the new one itself. Arbiter.start takes GUNICORN_FD out of the environment again,
-    # so what the new one's workers start never has it; what it names may be closed by then.
+    # so what the new one's workers start never has it, but what an app that is preloaded starts
+    # has; what it names may be closed by then.
     if not _is_exec_master(system, pid):
         return False
     environ = system.environ(pid)
@@ -201,7 +212,8 @@ def _gunicorn_is_successor(system: System, pid: int, old: int) -> bool:
         return _title(system, pid).startswith("gunicorn: master")
     if environ.get("GUNICORN_PID") != str(old):
         return False
-    return "GUNICORN_FD" in environ or environ.get("LISTEN_PID") == str(pid)
+    listens = "GUNICORN_FD" in environ or environ.get("LISTEN_PID") == str(pid)
+    return listens and _runs(system, pid, _gunicorn_is_master)
 
 
 def _gunicorn_readiness(system: System, pid: int) -> Readiness:

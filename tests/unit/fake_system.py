@@ -55,7 +55,8 @@ class FakeHandle:
             return False
         self._system.signals.append((number.name[3:], self.pid))
         if number == SIGKILL:
-            self._system.end(self._fake)
+            if self.pid not in self._system.unkillable:
+                self._system.end(self._fake)
         elif number != SIGSTOP:
             self._fake.obey(number)
         return True
@@ -74,6 +75,7 @@ class FakeSystem:
         self.files: dict[str, str] = {}
         self.signals: list[tuple[str, int]] = []
         self.open_handles = 0
+        self.unkillable: set[int] = set()
         self._pids = itertools.count(100)
         self._order = itertools.count()
         self._plan: list[tuple[float, int, Callable[[], None]]] = []

@@ -31,7 +31,7 @@ def test_each_heir_takes_over_in_its_turn() -> None:
     family = [system.add(ppid=1, forked=False, words=["unicorn master"])]
     for _ in range(2):
         proof = {"environ": {"UNICORN_FD": "7"}, "sockets": {7}}
-        family.append(system.add(ppid=family[-1].pid, forked=False, words=["ruby"], **proof))
+        family.append(system.add(ppid=family[-1].pid, forked=False, words=["unicorn"], **proof))
     heirs = Heirs(system)  # type: ignore[arg-type]
     assert [heir.pid for heir in heirs.gather(family[0].pid)] == [family[1].pid, family[2].pid]
     for master, heir in zip(family, family[1:]):

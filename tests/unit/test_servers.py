@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from signal import SIGUSR1, SIGWINCH, Signals
+from signal import SIGTTOU, SIGUSR1, SIGWINCH, Signals
 
 import pytest
 
 from unicorn_handover import family
+from unicorn_handover.record import MasterId
 from unicorn_handover.servers import SERVERS, Readiness, is_forked, recognise
 
 from .fake_system import Fake, FakeSystem
@@ -35,11 +36,13 @@ def add(system: FakeSystem, words: str = "x y", forked: bool = False, **fields: 
         ("unicorn_rails master (old) -c u.rb", "unicorn"),
         ("python3|/venv/bin/gunicorn|app:a", "gunicorn"),
         ("python3|-m|gunicorn|app:a", "gunicorn"),
+        ("python3|/venv/lib/python3.11/site-packages/gunicorn/__main__.py|app:a", "gunicorn"),
         ("gunicorn: master [app:a]", "gunicorn"),
         ("nginx: master process nginx", None),
         ("/bin/sh|-c|cd x; unicorn -c u.rb", None),
         ("ruby|/usr/bin/puma", None),
         ("vi|/etc/unicorn.rb", None),
+        ("python3|/srv/gunicorn/manage.py", None),
         ("", None),
     ],
 )
@@ -60,9 +63,12 @@ class TestUnicornSuccessor:
     """A new master of unicorn was exec'd, and holds the listeners that UNICORN_FD names."""
 
     def test_it_is(self, system: FakeSystem) -> None:
-        """Both sockets are open."""
-        new = add(system, environ={"UNICORN_FD": "7,8"}, sockets={7, 8})
+        """Both sockets are open, and it runs unicorn or, under another name, has its handlers."""
+        proof = {"environ": {"UNICORN_FD": "7,8"}, "sockets": {7, 8}}
+        new = add(system, "ruby|/usr/bin/unicorn", **proof)
         assert UNICORN.is_successor(system, new.pid, 50)
+        own = add(system, "ruby|bin/web", **proof, catches={SIGTTOU})
+        assert UNICORN.is_successor(system, own.pid, 50)
 
     @pytest.mark.parametrize(
         "fields",
@@ -72,11 +78,20 @@ class TestUnicornSuccessor:
             {"environ": {"A": "b"}, "sockets": {7}},
             {"environ": {"UNICORN_FD": "7"}, "sockets": {7}, "forked": True},
             {"environ": {"UNICORN_FD": "7", "UNICORN_WORKER": "0,9"}, "sockets": {7}},
+            {"environ": {"UNICORN_FD": "7"}, "sockets": {7}, "words": "sleep|45"},
         ],
-        ids=["helper of a worker", "empty", "other program", "worker", "exec'd worker"],
+        ids=[
+            "helper of a worker",
+            "empty",
+            "other",
+            "worker",
+            "exec'd worker",
+            "helper of a master",
+        ],
     )
     def test_it_is_not(self, system: FakeSystem, fields: dict[str, object]) -> None:
         """What only looks like one."""
+        fields = {"words": "ruby|/usr/bin/unicorn", **fields}
         assert not UNICORN.is_successor(system, add(system, **fields).pid, 50)
 
     @pytest.mark.parametrize(
@@ -117,6 +132,11 @@ class TestGunicornSuccessor:
         """The number must be that of this very master."""
         new = add(system, "python3|gunicorn|app", environ=environ)
         assert GUNICORN.is_successor(system, new.pid, 50) is proven
+
+    def test_a_helper_of_its_own(self, system: FakeSystem) -> None:
+        """What an application starts while it is preloaded has the variables as well."""
+        helper = add(system, "sleep|45", environ={"GUNICORN_PID": "50", "GUNICORN_FD": "5"})
+        assert not GUNICORN.is_successor(system, helper.pid, 50)
 
     def test_socket_activation(self, system: FakeSystem) -> None:
         """Under systemd's protocol LISTEN_PID is the new master itself."""
@@ -222,19 +242,32 @@ def test_all_forked(system: FakeSystem) -> None:
     assert GUNICORN.all_forked(system, serving.pid) is None
 
 
-def test_successors_after_the_old_master_s_death_are_of_its_group(system: FakeSystem) -> None:
+def test_a_successor_after_the_old_master_s_death_is_of_its_group(system: FakeSystem) -> None:
     """Parentage is lost then; the process group is not, and a stranger's master is not taken."""
-    environ = {"UNICORN_FD": "7"}
-    own = add(system, environ=environ, sockets={7}, pgrp=50)
-    stranger = add(system, environ=environ, sockets={7}, pgrp=60)
-    found = family.successors_among(system, [own.pid, stranger.pid, 4711], 50, 50)
-    assert [held.pid for held in found] == [own.pid] and system.open_handles == 1
-    found[0].close()
+    proof = {"environ": {"UNICORN_FD": "7"}, "sockets": {7}}
+    stranger = add(system, "unicorn", **proof, pgrp=60)
+    own = add(system, "unicorn", **proof, pgrp=50)
+    found = family.successor_among(system, [stranger.pid, own.pid, 4711], 50, 50, None)
+    assert found and found.pid == own.pid and system.open_handles == 1
+    found.close()
+
+
+def test_a_known_successor_needs_no_proof_after_the_old_master_s_death(system: FakeSystem) -> None:
+    """One that was told to quit has closed its listeners; it comes before what looks like one."""
+    other = add(system, "unicorn", environ={"UNICORN_FD": "7"}, sockets={7}, pgrp=50)
+    known = add(system, "unicorn", pgrp=50)
+    pids, new = [other.pid, known.pid], MasterId(known.pid, known.start)
+    found = family.successor_among(system, pids, 50, 50, new)
+    assert found and found.pid == known.pid
+    found.close()
+    reused = MasterId(known.pid, known.start - 1)
+    assert family.successor_among(system, [known.pid], 50, 50, reused) is None
+    assert system.open_handles == 0
 
 
 def test_a_successor_is_not_older_than_its_master(system: FakeSystem) -> None:
     """A process that began before the master cannot be its new one."""
-    early = add(system, environ={"UNICORN_FD": "7"}, sockets={7})
+    early = add(system, "unicorn", environ={"UNICORN_FD": "7"}, sockets={7})
     system.advance_to(system.now + 5)
     master = system.add(ppid=1, forked=False, words=["unicorn master"])
     early.ppid = master.pid
