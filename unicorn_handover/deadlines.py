@@ -9,7 +9,7 @@ from .options import Options
 from .record import Record
 from .states import Phase
 
-HARD_PAUSE = 5.0  # seconds until a harder signal follows
+HARD_PAUSE = 5.0  # seconds until a harder signal follows, or nothing more can be done
 AT_ONCE = 1.0  # seconds for what takes none
 VERDICT = FAILURES * (PATIENCE + PAUSE)  # seconds until a check has failed for sure
 
@@ -17,18 +17,18 @@ VERDICT = FAILURES * (PATIENCE + PAUSE)  # seconds until a check has failed for 
 def deadline(record: Record, options: Options) -> float:
     """Return when the record's phase is over, in seconds of CLOCK_MONOTONIC; infinity if never."""
     since, phase = record.since, record.phase
-    if phase in (Phase.RE_EXECUTING, Phase.BOOTING, Phase.ALONE):
+    if phase in (Phase.RE_EXECUTING, Phase.BOOTING):
         return record.signalled + options.boot_timeout
     if phase is Phase.SOAKING:
         extra = max(options.boot_timeout, VERDICT if options.check else 0)
         return since + options.soak + extra
-    if phase in (Phase.CHECKING, Phase.RESTORING):
+    if phase in (Phase.CHECKING, Phase.ALONE, Phase.RESTORING):
         return since + options.boot_timeout
     if phase is Phase.DRAINING:
         return since + options.drain_timeout
     if phase is Phase.REMOVING:
         # Ready workers may be answering requests; the others hold none.
         return since + (options.drain_timeout if record.ready else AT_ONCE)
-    if phase is Phase.FORCING:
+    if phase in (Phase.FORCING, Phase.KILLING_NEW, Phase.KILLING_OLD):
         return since + HARD_PAUSE
     return math.inf

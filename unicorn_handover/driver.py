@@ -7,6 +7,7 @@ So a message can be merged with the next one, and a driver that starts anew need
 from __future__ import annotations
 
 import selectors
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,10 +97,8 @@ class Driver:
             self._guarded(handover.step, handover.record)
             if handover.finished:
                 self._end(key)
-        for program, latecomer in list(self._latecomers.items()):
-            latecomer.step()
-            if latecomer.over:
-                self._latecomers.pop(program).close()
+        for program in list(self._latecomers):
+            self._step_latecomer(program)
         self._begin_more()
 
     def wait(self, selector: selectors.BaseSelector) -> None:
@@ -162,14 +161,30 @@ class Driver:
         return limit == 0 or len(self._running) < limit
 
     def _begin(self, order: Order) -> None:
-        late = self._latecomers.get(order.record.program)
-        if late and not late.removing:  # its new master would be this handover's
-            self._latecomers.pop(order.record.program).close()
-        handover = Handover(self._system, order.options, order.record, self._report)
+        handover = Handover(self._system, order.options, order.record, self._enters)
         self._running[order.record.key] = handover
         if order.wish in WISHES:
             handover.wish(WISHES[order.wish])
         handover.step()
+
+    def _enters(self, record: Record) -> None:
+        """Report a handover's record, before it is acted upon."""
+        late = self._latecomers.get(record.program)
+        if late and not late.removing and record.phase is Phase.RE_EXECUTING:
+            self._latecomers.pop(record.program).close()  # what comes now is this handover's
+        self._report(record)
+
+    def _step_latecomer(self, program: str) -> None:
+        latecomer = self._latecomers[program]
+        try:
+            latecomer.step()
+        except Exception as error:
+            why = f"{type(error).__name__}: {printable(str(error))}"
+            print(f"{program}: a new master may come late: {why}", file=sys.stderr, flush=True)
+            self._latecomers.pop(program).close()
+            return
+        if latecomer.over:
+            self._latecomers.pop(program).close()
 
     def _guarded(self, act: Callable[[], None], record: Record) -> None:
         """One program's trouble must not stop the others: it fails that handover."""

@@ -10,6 +10,12 @@ from .servers import Readiness, Server, is_any_successor, is_forked
 from .system import Process, System
 
 
+def process_group(system: System, master: Process | None) -> int:
+    """Return the process group of a living master, 0 if it is gone."""
+    stat = system.stat(master.pid) if master else None
+    return stat.pgrp if stat else 0
+
+
 def successor(system: System, old: Process, server: Server) -> Process | None:
     """Hold the new master that the living master `old` has re-executed, or None."""
     for pid in system.children(old.pid):
@@ -65,7 +71,7 @@ def workers(system: System, master: Process, server: Server) -> Workers:
     ready, booting = set(), set()
     for pid in system.children(master.pid):
         stat = system.stat(pid)
-        if stat is None or stat.state == "Z":
+        if stat is None or stat.ended:
             continue
         readiness = server.readiness(system, pid)
         if readiness is Readiness.READY:

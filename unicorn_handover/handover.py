@@ -41,6 +41,7 @@ class Handover:
         self._report = report
         self._server: Server | None = SERVERS.get(record.server)
         self._old = system.hold(*record.old)
+        self._process_group = family.process_group(system, self._old)
         self._new = system.hold(*record.new) if record.new else None
         self._gone: set[Process] = set()  # seen to be; their pidfds stay readable
         self._refusal = ""
@@ -56,10 +57,7 @@ class Handover:
         self._deaths = 0
         self._unreplaced = 0  # young ones that were ready and ended, and no other came for them
         self.record = record
-        if record.phase in (Phase.REQUESTED, Phase.QUEUED):
-            self._enter(Phase.CHECKING)
-        else:
-            self._act()
+        self._begun = False
 
     @property
     def finished(self) -> bool:
@@ -115,6 +113,9 @@ class Handover:
 
     def step(self) -> None:
         """Move on as far as the facts of this moment allow."""
+        if not self._begun:
+            self._begun = True
+            self._begin()
         while not self.finished:
             event = next((e for e in self._events() if matters(self.record.phase, e)), None)
             if event is None:
@@ -122,9 +123,18 @@ class Handover:
             move = TABLE[self.record.phase][event]
             self._enter(move.phase, self._in_full(event, move.reason))
 
+    def _begin(self) -> None:
+        """Begin, or enter the phase once more in which another driver left it."""
+        if self.record.phase in (Phase.REQUESTED, Phase.QUEUED):
+            self._enter(Phase.CHECKING)
+        else:
+            self._act()
+
     # -- what is so ------------------------------------------------------------------------------
 
     def _events(self) -> Iterator[Event]:
+        if self.record.phase is Phase.RE_EXECUTING:  # an app may end the old master at once
+            yield from self._search()
         old_gone = self._is_gone(self._old)
         new_gone = self.record.new is not None and self._is_gone(self._new)
         if old_gone and new_gone:
@@ -149,6 +159,8 @@ class Handover:
 
     def _preflight(self) -> Iterator[Event]:
         assert self._old is not None
+        if not preflight.has_execed(self._system, self._old):
+            return
         try:
             self._server = preflight.identify(self._system, self._old, self.options)
             if preflight.is_starting(self._system, self._old, self._server):
@@ -163,15 +175,22 @@ class Handover:
         yield Event.PASSED
 
     def _search(self) -> Iterator[Event]:
-        assert self._old is not None and self._server is not None
-        self._new = self._new or family.successor(self._system, self._old, self._server)
+        self._new = self._new or self._find_new()
         if self._new:
             self._re_exec = None
             self.record = self.record.but(new=MasterId(self._new.pid, self._new.start))
             yield Event.NEW_FOUND
-        elif self._re_exec and self._re_exec.failed():
+        elif self._re_exec and not self._is_gone(self._old) and self._re_exec.failed():
             self._re_exec = None
             yield Event.RE_EXEC_FAILED
+
+    def _find_new(self) -> Process | None:
+        assert self._server is not None
+        if self._old and not self._is_gone(self._old):
+            return family.successor(self._system, self._old, self._server)
+        orphans = self._system.children(self._system.parent())
+        group = self._process_group
+        return family.successor_among(self._system, orphans, self.record.old.pid, group, None)
 
     def _boot(self) -> Iterator[Event]:
         self._count()
@@ -301,7 +320,7 @@ class Handover:
         if self._old is None or self._server is None:
             return
         # A driver that takes over must not send USR2 to a master that already has a successor.
-        self._new = family.successor(self._system, self._old, self._server)
+        self._new = self._find_new()
         if self._new is None:
             self._re_exec = ReExec(self._system, self._old, self._server)
 
@@ -311,11 +330,11 @@ class Handover:
             self._check = Check(self.options.check, self._rivals)
         if self._old and self._server and self._server.quiesce:
             self.record = self.record.but(quiesced=self.record.since)
-            # A driver that takes over finds them gone already, and those that somebody has brought
-            # back meanwhile are meant to stay.
+            # A driver that takes over may find them gone already, and those that somebody has
+            # brought back meanwhile are meant to stay.
             before = self._system.ticks(self.record.quiesced)
             found = family.workers(self._system, self._old, self._server)
-            if any(start < before for _, start in found.all):
+            if found.all and all(start < before for _, start in found.all):
                 self._old.signal(self._server.quiesce)
 
     def _rivals(self) -> Rivals:
@@ -361,11 +380,11 @@ class Handover:
         if master is None or self._server is None:
             return
         master.signal(signal.SIGSTOP)  # so that it forks no more while its workers are listed
-        held = [
-            self._system.hold(*worker)
-            for worker in family.workers(self._system, master, self._server).all
-        ]
-        master.signal(signal.SIGKILL)
+        try:
+            found = family.workers(self._system, master, self._server).all
+            held = [self._system.hold(*worker) for worker in found]
+        finally:
+            master.signal(signal.SIGKILL)
         for worker in held:
             if worker:
                 worker.signal(signal.SIGKILL)
@@ -391,7 +410,6 @@ class Handover:
 
 _LOOKS: dict[Phase, Callable[[Handover], Iterator[Event]]] = {
     Phase.CHECKING: Handover._preflight,
-    Phase.RE_EXECUTING: Handover._search,
     Phase.BOOTING: Handover._boot,
     Phase.ALONE: Handover._boot,
     Phase.SOAKING: Handover._soak,
@@ -400,6 +418,7 @@ _LOOKS: dict[Phase, Callable[[Handover], Iterator[Event]]] = {
 
 _ACTS: dict[Phase, Callable[[Handover], None]] = {
     Phase.RE_EXECUTING: Handover._begin_re_exec,
+    Phase.ALONE: Handover._stop_check,
     Phase.SOAKING: Handover._quiesce,
     Phase.RESTORING: Handover._begin_restore,
     Phase.REMOVING: Handover._remove,

@@ -224,13 +224,18 @@ class HostSide(abc.ABC):
 
     def _is_stranded(self, program: str) -> bool:
         """True if no driver has been there, or none has ended an overdue phase, for some time."""
-        running, options = self.ledger.page(program).running, self.options(program)
-        stuck = (
-            running is not None
-            and options is not None
-            and self.system.clock() >= deadline(running, options) + DRIVER_GRACE
-        )
-        return stuck or self.ledger.driver_is_overdue
+        running = self.ledger.page(program).running
+        if running is None:
+            return False
+        # One in the queue waits for the others, and has no deadline of its own.
+        awaited = self.ledger.running() if running.phase is Phase.QUEUED else [running]
+        return self.ledger.is_driverless(running) or any(map(self._is_overdue, awaited))
+
+    def _is_overdue(self, record: Record) -> bool:
+        options = self.options(record.program)
+        if options is None:
+            return False
+        return self.system.clock() >= deadline(record, options) + DRIVER_GRACE
 
     def stranded(self, program: str) -> str:
         """What to tell a caller whose handover has no driver."""

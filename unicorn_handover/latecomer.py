@@ -11,7 +11,7 @@ from .options import Options
 from .record import MasterId, Record
 from .servers import SERVERS
 from .states import Phase
-from .system import System
+from .system import Process, System
 
 PAUSE = 0.1  # seconds between looks
 
@@ -38,7 +38,7 @@ class Latecomer:
         elif self._old:
             new = family.successor(self._system, self._old, self._server)
             if new:
-                self._remove(MasterId(new.pid, new.start))
+                self._remove(new)
                 new.close()
 
     @property
@@ -72,13 +72,19 @@ class Latecomer:
             self._old.close()
             self._old = None
 
-    def _remove(self, new: MasterId) -> None:
-        record = self._record
+    def _remove(self, new: Process) -> None:
+        record, found = self._record, family.workers(self._system, new, self._server)
         print(
             f"{record.program}: removing pid {new.pid}, a new master that came after handover "
             f"{record.number} was given up",
             file=sys.stderr,
             flush=True,
         )
-        removal = record.but(phase=Phase.REMOVING, new=new, since=self._system.clock())
+        removal = record.but(
+            phase=Phase.REMOVING,
+            new=MasterId(new.pid, new.start),
+            since=self._system.clock(),
+            ready=len(found.ready),  # they may be answering requests
+            total=len(found.all),
+        )
         self._removal = Handover(self._system, self._options, removal, lambda _: None)

@@ -14,7 +14,8 @@ from .states import Phase
 DRIVER_GRACE = 15.0  # seconds a driver may be away before callers are told
 KEPT = 10  # ended handovers remembered for each program
 
-TOLD_TO_QUIT = (Phase.DRAINING, Phase.FORCING, Phase.KILLING_OLD)
+TOLD_OLD_TO_QUIT = (Phase.DRAINING, Phase.FORCING, Phase.KILLING_OLD)
+TOLD_NEW_TO_QUIT = (Phase.REMOVING, Phase.KILLING_NEW)
 NOT_BEGUN = (Phase.REQUESTED, Phase.QUEUED, Phase.CHECKING)
 UNDECIDED = (Phase.RE_EXECUTING, Phase.BOOTING, Phase.SOAKING)
 
@@ -55,11 +56,6 @@ class Ledger:
         """Return the program's page, an empty one if it has none yet."""
         return self._pages.setdefault(program, Page(None, 0, []))
 
-    def last(self, program: str) -> Record | None:
-        """Return the running handover, or else the one that ended last."""
-        page = self.page(program)
-        return page.running or (page.ended[-1] if page.ended else None)
-
     def find(self, program: str, number: int) -> Record | None:
         """Return the handover of that number if it has begun and is still remembered."""
         page = self.page(program)
@@ -91,8 +87,10 @@ class Ledger:
         if running is None or running.key != record.key:
             return
         page.running = record = record.after(running)
-        if record.phase in TOLD_TO_QUIT:
+        if record.phase in TOLD_OLD_TO_QUIT:
             page.told_to_quit = record.old
+        elif record.phase in TOLD_NEW_TO_QUIT:  # it may become the master, if the old one dies
+            page.told_to_quit = record.new
         if record.phase.final:
             self._end(page, record)
         else:
@@ -133,11 +131,12 @@ class Ledger:
         there to say so.
         """
         page = self.page(program)
-        page.told_to_quit = None
+        if page.told_to_quit != new:
+            page.told_to_quit = None
         record = page.running
         if record and record.phase in (Phase.REQUESTED, Phase.QUEUED):
             page.running = record.but(old=new)  # somebody sent USR2 by hand before it began
-        elif record and record.new == new and record.phase in TOLD_TO_QUIT:
+        elif record and record.new == new and record.phase in TOLD_OLD_TO_QUIT:
             self.report(record.but(phase=Phase.DONE, since=self._clock(), ended=self._clock()))
 
     def lost(self, program: str, reason: str) -> None:
@@ -161,10 +160,10 @@ class Ledger:
         """True while a driver is there."""
         return self._driver_since is not None
 
-    @property
-    def driver_is_overdue(self) -> bool:
-        """True if no driver has been there for longer than DRIVER_GRACE."""
-        return self._driver_since is None and self._clock() >= self._driverless_since + DRIVER_GRACE
+    def is_driverless(self, record: Record) -> bool:
+        """True if no driver has been there for DRIVER_GRACE, and that since this was asked for."""
+        since = max(self._driverless_since, record.began)
+        return self._driver_since is None and self._clock() >= since + DRIVER_GRACE
 
     def tick(self, absence: str) -> None:
         """Give up what has not begun if the driver stays away or is stuck.
@@ -178,7 +177,7 @@ class Ledger:
                 continue
             waited = self._clock() - running.since
             stuck = running.phase is Phase.REQUESTED and waited >= DRIVER_GRACE
-            if self.driver_is_overdue or stuck:
+            if self.is_driverless(running) or stuck:
                 page.following = 0
                 self._fail(page, running, absence)
 

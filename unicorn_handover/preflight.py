@@ -22,6 +22,12 @@ def identify(system: System, master: Process, options: Options) -> Server:
     return server
 
 
+def has_execed(system: System, master: Process) -> bool:
+    """True once a program that the host started shows its own command line, not the host's."""
+    stat = system.stat(master.pid)
+    return stat is not None and not stat.forked_only
+
+
 def is_starting(system: System, master: Process, server: Server) -> bool:
     """True while a server's master is not yet where it obeys signals.
 

@@ -21,9 +21,14 @@ class ReExec:
         self._server = server
         self._about_to_exec: set[int] = set()  # all that were ever seen so
         self._lost = False  # one of them has ended, or one that nobody saw
-        self._children = set(system.children(old.pid))
+        self._children: tuple[set[int], set[int]] = set(), set()  # of the last two looks
         self._faults = self._faults_of_the_reaped()
-        self._send()
+        self._sent = False
+        self._quiet_since = system.clock()
+        self._look()
+        # A driver before this one may have sent USR2 already.
+        if not self._about_to_exec:
+            self._send()
 
     def failed(self) -> bool:
         """Look, and return True once the old master has tried, and no child is left to exec.
@@ -36,25 +41,30 @@ class ReExec:
         if self._lost:
             # Never send USR2 again then: a gunicorn's failed child takes the workers along.
             return True
-        if self._server.ignores_re_exec:
+        if self._server.ignores_re_exec or not self._sent:
             # While a child may still exec, a second USR2 would start another one if that fails.
             self._send()
         return False
 
     def _send(self) -> None:
         self._quiet_since = self._system.clock()
+        self._sent = True
         self._old.signal(RE_EXEC)
 
     def _look(self) -> None:
-        # In this order: what the faults of a known child were added to is seen to have ended.
-        children, faults = set(self._system.children(self._old.pid)), self._faults_of_the_reaped()
-        if faults > self._faults and all(map(self._lives, self._children)):
+        # The faults first: a child that ended between this and the listing counts the next time. A
+        # child that was listed in one of the last two looks and has ended may be what was counted.
+        faults = self._faults_of_the_reaped()
+        if faults > self._faults and all(map(self._lives, set.union(*self._children))):
             self._lost = True
-        self._children, self._faults = children, faults
+        children = set(self._system.children(self._old.pid))
+        self._children, self._faults = (self._children[1], children), faults
         about_to_exec = {pid for pid in children if self._may_exec(pid)}
-        self._about_to_exec |= about_to_exec
         if about_to_exec:
             self._quiet_since = self._system.clock()
+        self._about_to_exec = {
+            pid for pid in self._about_to_exec | about_to_exec if not self._is_helper(pid)
+        }
         if not all(map(self._lives, self._about_to_exec)):
             self._lost = True
 
@@ -64,7 +74,7 @@ class ReExec:
 
     def _lives(self, pid: int) -> bool:
         stat = self._system.stat(pid)
-        return stat is not None and stat.ppid == self._old.pid and stat.state not in ("Z", "X")
+        return stat is not None and stat.ppid == self._old.pid and not stat.ended
 
     def _may_exec(self, pid: int) -> bool:
         """True for a fork of the master that is still as the master was, or ending after that.
@@ -79,3 +89,11 @@ class ReExec:
         return masks.catches(RE_EXEC) or (
             was_as_the_master and not masks.catches(self._server.graceful)
         )
+
+    def _is_helper(self, pid: int) -> bool:
+        """True for what the master runs besides, in a hook or while it loads its settings."""
+        stat, words = self._system.stat(pid), self._system.command_line(pid)
+        if stat is None or stat.forked_only or not any(words):
+            return False
+        shows_its_name = self._server.is_master(self._system.command_line(self._old.pid))
+        return shows_its_name and not self._server.is_master(words)

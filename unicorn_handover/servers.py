@@ -107,7 +107,7 @@ def _title(system: System, pid: int) -> str:
 def _is_exec_master(system: System, pid: int) -> bool:
     """True for an exec'd process that is not a `worker_exec` worker."""
     stat = system.stat(pid)
-    if stat is None or stat.state == "Z" or stat.forked_only:
+    if stat is None or stat.ended or stat.forked_only:
         return False
     return not _is_exec_worker(system, pid)
 

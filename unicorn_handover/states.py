@@ -24,7 +24,7 @@ class Phase(enum.Enum):
     CHECKING = "checking"  # waiting for a starting master, and looking at all that can be checked
     RE_EXECUTING = "re-executing"  # USR2 sent to the old master
     BOOTING = "booting"  # the new master is known, its workers are not all ready
-    ALONE = "alone"  # as booting, but the old master is already gone: there is no way back
+    ALONE = "alone"  # the old master is already gone: there is no way back
     SOAKING = "soaking"  # the new release serves, the old master is kept as the way back
     RESTORING = "restoring"  # bringing the old master's workers back
     REMOVING = "removing"  # the new master was told to quit
@@ -112,7 +112,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
     Phase.SOAKING: {
         Event.PROVEN: Move(Phase.DRAINING),
         Event.PROMOTE: Move(Phase.DRAINING),
-        Event.OLD_GONE: Move(Phase.DONE),  # ended by hand: the operator was content
+        Event.OLD_GONE: Move(Phase.ALONE),
         Event.NEW_GONE: Move(Phase.RESTORING, f"{_NEW_GONE} in the soak"),
         Event.DYING: Move(Phase.RESTORING, "the new workers die again and again in the soak"),
         Event.CHECK_FAILED: Move(Phase.RESTORING, "the check failed"),
@@ -132,9 +132,11 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} while the new one was removed"),
         Event.TIMEOUT: Move(Phase.KILLING_NEW),
     },
+    # What is killed and lives waits in the kernel, mostly for a disk that does not answer.
     Phase.KILLING_NEW: {
         Event.NEW_GONE: Move(Phase.FAILED),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} while the new one was removed"),
+        Event.TIMEOUT: Move(Phase.FAILED),
     },
     # If the new master ends in one of these, the old one goes on with its last requests, in its
     # time. The host starts the program again when that has ended, too.
@@ -151,6 +153,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
     Phase.KILLING_OLD: {
         Event.BOTH_GONE: Move(Phase.FAILED, _BOTH_GONE),
         Event.OLD_GONE: Move(Phase.DONE),
+        Event.TIMEOUT: Move(Phase.FAILED, "the old master was killed and does not end"),
     },
     Phase.DONE: {},
     Phase.FAILED: {},

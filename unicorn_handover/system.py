@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import psutil
 
+PF_EXITING = 0x4  # include/linux/sched.h: ends, and its /proc/PID/fd is root's by now
 PF_FORKNOEXEC = 0x40  # include/linux/sched.h: forked, has not exec'd since
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
@@ -38,6 +39,11 @@ class Stat:
     def forked_only(self) -> bool:
         """True for a process that has not exec'd since its fork: a worker, not a new master."""
         return bool(self.flags & PF_FORKNOEXEC)
+
+    @property
+    def ended(self) -> bool:
+        """True from the moment in which a process began to end, also while it is a zombie."""
+        return self.state in ("Z", "X") or bool(self.flags & PF_EXITING)
 
 
 @dataclass(frozen=True)
@@ -140,13 +146,7 @@ class System:
 
     def stat(self, pid: int) -> Stat | None:
         """Read /proc/PID/stat, or None if there is no such process."""
-        text = _read(f"/proc/{pid}/stat")
-        # The command name is in parentheses and may itself hold spaces and parentheses.
-        fields = text.rpartition(b")")[2].split()
-        if len(fields) < 20:
-            return None
-        ppid, pgrp, flags, reaped_faults, start = (int(fields[n]) for n in (1, 2, 6, 8, 19))
-        return Stat(fields[0].decode(), ppid, pgrp, flags, reaped_faults, start)
+        return _stat(pid)
 
     def parent(self) -> int:
         """The pid of this process's own parent."""
@@ -213,6 +213,16 @@ class System:
             raise OSError(number, os.strerror(number))
 
 
+def _stat(pid: int) -> Stat | None:
+    text = _read(f"/proc/{pid}/stat")
+    # The command name is in parentheses and may itself hold spaces and parentheses.
+    fields = text.rpartition(b")")[2].split()
+    if len(fields) < 20:
+        return None
+    ppid, pgrp, flags, reaped_faults, start = (int(fields[n]) for n in (1, 2, 6, 8, 19))
+    return Stat(fields[0].decode(), ppid, pgrp, flags, reaped_faults, start)
+
+
 T = TypeVar("T")
 
 
@@ -230,7 +240,8 @@ def look_into(pid: int, look: Callable[[], T], denied: bool = False) -> T | None
             continue
         except (psutil.Error, OSError):
             return None
-    if denied:
+    found = _stat(pid)
+    if denied and found and not found.ended:
         raise PermissionError(
             f"user {os.geteuid()} may not look into pid {pid}; run the host with the capability "
             "CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from signal import SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2
+from signal import SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals
 
 import pytest
 
@@ -14,7 +14,7 @@ from unicorn_handover.record import MasterId, Record
 from unicorn_handover.servers import SERVERS
 from unicorn_handover.states import Event, Phase
 
-from .fake_system import Fake, FakeSystem, Unicorn
+from .fake_system import MASTER_CATCHES, Fake, FakeSystem, Unicorn
 
 
 class History:
@@ -205,6 +205,51 @@ def test_a_worker_that_ends_is_not_a_re_exec_that_failed() -> None:
     assert history.run().succeeded
 
 
+def test_a_helper_of_the_old_master_is_not_a_re_exec_that_failed() -> None:
+    """What it runs in a hook is forked as the new master is, and says nothing about that."""
+    history = History()
+    obeys_late(history, 2.0)
+    helper = history.system.add(
+        ppid=history.old.pid, forked=True, words=["unicorn master"], catches=set(MASTER_CATCHES)
+    )
+
+    def becomes_a_helper() -> None:
+        helper.forked, helper.words, helper.catches = False, ["git", "rev-parse"], set()
+
+    history.system.later(0.1, becomes_a_helper)
+    history.system.later(0.2, lambda: history.system.end(helper))
+    assert history.run().succeeded
+
+
+def test_an_app_that_ends_the_old_master_before_the_driver_looks() -> None:
+    """The new master is the host's child then, and is found there."""
+    history = History()
+    history.system.processes[history.old.pid].pgrp = 7
+    obey = history.old.obey
+
+    def re_exec_and_end(number: Signals) -> None:
+        obey(number)
+        history.system.advance_to(history.system.now + 0.2)
+        history.new.pgrp = 7
+        history.system.end(history.old)
+
+    history.old.obey = re_exec_and_end
+    record = history.run()
+    assert record.succeeded and history.phases[1:] == ["re-executing", "booting", "alone", "done"]
+
+
+def test_a_program_that_has_not_execed_yet_is_waited_for() -> None:
+    """It shows the host's command line until then."""
+    history = History()
+    words, history.old.forked, history.old.words = history.old.words, True, ["supervisord"]
+
+    def execs() -> None:
+        history.old.forked, history.old.words = False, words
+
+    history.system.later(1.0, execs)
+    assert history.run().succeeded
+
+
 def test_the_old_master_dies_while_the_new_boots() -> None:
     """There is no way back, but the new one is followed to its end, without any signal."""
     history = History()
@@ -257,6 +302,16 @@ def test_an_old_master_that_obeys_nothing_is_killed() -> None:
     assert len(history.system.processes) == 3
 
 
+def test_a_killed_master_that_does_not_end() -> None:
+    """It waits in the kernel, nobody knows for how long; the caller is told."""
+    history = History(drain_timeout=5.0)
+    history.unicorn.drains, history.unicorn.obeys_quick = None, False
+    history.system.unkillable.add(history.old.pid)
+    record = history.run()
+    assert record.phase is Phase.FAILED and "was killed and does not end" in record.reason
+    assert history.new.alive
+
+
 def test_the_new_master_dies_while_the_old_drains() -> None:
     """The old one keeps its time for its last requests, and the end is told as a failure."""
     history = History()
@@ -277,6 +332,19 @@ def test_soak_keeps_the_old_master_without_workers() -> None:
     record = history.run()
     assert record.succeeded and record.ended - soaking >= 10
     assert history.signals == ["USR2 old", "WINCH old", "QUIT old"]
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_an_old_master_that_dies_in_the_soak_proves_nothing(crashes: bool) -> None:
+    """There is no way back then; whether the release is good is still told by its workers."""
+    history = History(soak=10.0)
+    history.run(Phase.SOAKING)
+    for worker in history.unicorn.workers(history.new) if crashes else []:
+        worker.catches.clear()
+    history.system.end(history.old)
+    record = history.run()
+    assert record.succeeded is not crashes and history.phases[-2] == "alone"
+    assert history.signals == ["USR2 old", "WINCH old"] and history.new.alive
 
 
 def test_promote_ends_the_soak() -> None:
@@ -368,15 +436,17 @@ PHASES = [Phase.CHECKING, Phase.RE_EXECUTING, Phase.BOOTING, Phase.SOAKING, Phas
 def test_the_next_driver_goes_on(phase: Phase, away: float) -> None:
     """In whatever phase a driver is lost, the next one ends the handover, with one new master."""
     history = History(soak=3.0)
+    title = history.old.words
+    if phase is Phase.CHECKING:  # which lasts while it starts
+        history.old.words = ["ruby", "/usr/bin/unicorn"]
     history.run(phase)
     record = history.lose_driver()
     assert record.phase is phase
+    history.old.words = title
     history.system.advance_to(history.system.now + away)
     history.begin(record)
     assert history.run().succeeded
-    # Before its exec a child cannot be seen to be the new master; a server refuses a second one.
-    most = 2 if phase is Phase.RE_EXECUTING and not away else 1
-    assert history.signals.count("USR2 old") <= most and "QUIT new" not in history.signals
+    assert history.signals.count("USR2 old") == 1 and "QUIT new" not in history.signals
     assert len(history.unicorn.masters) == 2
     assert not history.old.alive and history.new.alive
 

@@ -29,7 +29,7 @@ class Site(HostSide):
         return self.forked
 
     def options(self, program: str) -> Options | None:
-        return Options(boot_timeout=10) if program == "web" else None
+        return Options(boot_timeout=10) if program in ("web", "api") else None
 
     def stop_signal(self, program: str) -> tuple[str, int]:
         return "[program:web] stopsignal", signal.SIGTERM
@@ -71,6 +71,23 @@ def test_a_driver_that_lets_a_phase_outlast_its_time_is_told() -> None:
     site.kernel.advance_to(site.kernel.now + 10)
     with pytest.raises(Refused, match="there is no driver; it will go on .* booting"):
         site.handover("web", number)
+
+
+def test_a_caller_in_the_queue_behind_such_a_driver_is_told() -> None:
+    """A queue has no end of its own, but what it waits for has."""
+    site = Site()
+    site.ledger.driver_came()
+    site.ledger.request("web")
+    number = site.ledger.request("api")
+    queued = site.ledger.page("api").running
+    assert queued
+    site.take(queued.but(phase=Phase.QUEUED).to_json())
+    site.drive(Phase.BOOTING, signalled=site.system.clock())
+    site.kernel.advance_to(site.kernel.now + 20)
+    assert site.handover("api", number)
+    site.kernel.advance_to(site.kernel.now + 10)
+    with pytest.raises(Refused, match="there is no driver; it will go on .* queued"):
+        site.handover("api", number)
 
 
 def test_no_record_is_lost_for_an_error_beside_it() -> None:

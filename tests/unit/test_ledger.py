@@ -24,6 +24,11 @@ class Host:
     def _changed(self, record: Record) -> None:
         self.told.append((record.program, record.number, record.phase.value))
 
+    def last(self, program: str) -> Record | None:
+        """The running handover, or else the one that ended last."""
+        page = self.ledger.page(program)
+        return page.running or (page.ended[-1] if page.ended else None)
+
     def drive(self, *phases: Phase, program: str = "web", **fields: object) -> Record:
         """Report phases as a driver would."""
         for phase in phases:
@@ -31,7 +36,7 @@ class Host:
             assert running
             ended = self.now if phase.final else 0.0
             self.ledger.report(running.but(phase=phase, since=self.now, ended=ended, **fields))
-        last = self.ledger.last(program)
+        last = self.last(program)
         assert last
         return last
 
@@ -117,7 +122,7 @@ def test_cancel_ends_all_of_a_program() -> None:
     host.ledger.request("web")
     host.drive(Phase.REMOVING, reason="too slow")
     host.ledger.cancel("web", "the program was stopped")
-    last = host.ledger.last("web")
+    last = host.last("web")
     assert last and last.phase is Phase.FAILED and last.ended == host.now
     assert last.reason == "too slow; the program was stopped"
     assert host.ledger.running() == [] and host.ledger.page("web").following == 0
@@ -135,7 +140,7 @@ def test_adoption_ends_a_draining_handover() -> None:
     host.drive(Phase.DRAINING)
     assert host.ledger.was_told_to_quit("web", OLD.pid)
     host.ledger.adopted("web", NEW)
-    last = host.ledger.last("web")
+    last = host.last("web")
     assert last and last.succeeded and host.ledger.running() == []
     assert not host.ledger.was_told_to_quit("web", OLD.pid)
 
@@ -161,6 +166,18 @@ def test_who_was_told_to_quit_is_remembered_after_a_failure() -> None:
     assert not host.ledger.was_told_to_quit("web", OLD.pid)
 
 
+def test_a_new_master_that_was_told_to_quit_and_is_adopted_is_remembered() -> None:
+    """If the old one dies in a backing out, the host must start the program when this one ends."""
+    host = Host()
+    host.ledger.request("web")
+    host.drive(Phase.REMOVING, new=NEW, reason="too slow")
+    assert host.ledger.was_told_to_quit("web", NEW.pid)
+    host.ledger.adopted("web", NEW)
+    assert host.ledger.was_told_to_quit("web", NEW.pid)
+    host.drive(Phase.FAILED)
+    assert host.ledger.was_told_to_quit("web", NEW.pid)
+
+
 def test_a_driver_that_stays_away() -> None:
     """After the grace what has not begun fails with the reason; what has begun is kept."""
     host = Host()
@@ -170,15 +187,29 @@ def test_a_driver_that_stays_away() -> None:
     host.ledger.driver_went()
     host.now += DRIVER_GRACE - 0.1
     host.ledger.tick("no driver")
-    assert len(host.ledger.running()) == 2 and not host.ledger.driver_is_overdue
+    web = host.ledger.page("web").running
+    assert len(host.ledger.running()) == 2 and web and not host.ledger.is_driverless(web)
     host.now += 0.2
     host.ledger.tick("no driver")
-    assert host.ledger.driver_is_overdue
+    assert host.ledger.is_driverless(web)
     assert [record.program for record in host.ledger.running()] == ["web"]
-    last = host.ledger.last("api")
+    last = host.last("api")
     assert last and last.reason == "no driver"
     host.ledger.driver_came()
-    assert not host.ledger.driver_is_overdue and host.ledger.driver_is_there
+    assert not host.ledger.is_driverless(web) and host.ledger.driver_is_there
+
+
+def test_a_driver_that_was_away_for_long_may_come_for_a_new_handover() -> None:
+    """The grace begins when the handover is asked for, not when the last driver went."""
+    host = Host()
+    host.ledger.driver_went()
+    host.now += 10 * DRIVER_GRACE
+    host.ledger.request("web")
+    host.ledger.tick("no driver")
+    assert host.ledger.running()
+    host.now += DRIVER_GRACE
+    host.ledger.tick("no driver")
+    assert not host.ledger.running()
 
 
 def test_a_driver_that_is_stuck() -> None:
@@ -234,7 +265,7 @@ def test_a_rollback_before_it_began() -> None:
     assert host.ledger.running() and host.ledger.page("web").wish == "rollback"
     host.ledger.driver_went()
     assert host.ledger.wish("web", "rollback") == ""
-    last = host.ledger.last("web")
+    last = host.last("web")
     assert last and last.phase is Phase.FAILED and "rolled back" in last.reason
 
 

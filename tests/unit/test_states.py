@@ -17,14 +17,14 @@ re-executing  NEW_FOUND:booting RE_EXEC_FAILED:failed! OLD_GONE:failed! TIMEOUT:
 booting       PROVEN:draining READY:soaking NEW_GONE:failed! OLD_GONE:alone DYING:removing!
 booting       TIMEOUT:removing! ROLLBACK:removing!
 alone         PROVEN:done READY:done NEW_GONE:failed! DYING:failed! TIMEOUT:failed!
-soaking       PROVEN:draining PROMOTE:draining OLD_GONE:done NEW_GONE:restoring! DYING:restoring!
+soaking       PROVEN:draining PROMOTE:draining OLD_GONE:alone NEW_GONE:restoring! DYING:restoring!
 soaking       CHECK_FAILED:restoring! ROLLBACK:restoring! TIMEOUT:restoring!
 restoring     OLD_READY:removing OLD_GONE:failed! STRANDED:failed! TIMEOUT:draining!
 removing      NEW_GONE:failed OLD_GONE:failed! TIMEOUT:killing-new
-killing-new   NEW_GONE:failed OLD_GONE:failed!
+killing-new   NEW_GONE:failed OLD_GONE:failed! TIMEOUT:failed
 draining      OLD_GONE:done BOTH_GONE:failed! TIMEOUT:forcing
 forcing       OLD_GONE:done BOTH_GONE:failed! TIMEOUT:killing-old
-killing-old   OLD_GONE:done BOTH_GONE:failed!
+killing-old   OLD_GONE:done BOTH_GONE:failed! TIMEOUT:failed!
 done
 failed
 """
