@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from ..waiting import Later, wait_until
 from .conftest import MakeHost
 from .load import Load
-from .processes import kill, look
+from .processes import MARK, kill, look
 from .programs import UNICORN, Program
 from .scenes import hand_over, held_request, holding_exec, re_execute_by_hand, reach
 
@@ -473,3 +474,66 @@ def test_gunicorn_with_threads(make_host: MakeHost, folder: Path) -> None:
         assert not host.restart("web").ok and host.wait_for_rest("web") == first
         masters = {first, hand_over(host, release="v3"), hand_over(host, release="v4")}
     assert len(masters) == 3 and load.failures == []
+
+
+def test_a_program_that_a_master_started_is_no_master(make_host: MakeHost, folder: Path) -> None:
+    """A job runner beside the app has a re-executed unicorn's sockets, and is never adopted."""
+    web = Program(folder, restarted=True)
+    pids = web.folder / "helpers"
+    web.settings = f"""\
+before_fork do |server, worker|
+  $helper ||= spawn({{"{MARK}" => nil}}, "sleep", "600", chdir: "/").tap do |pid|
+    File.write("{pids}", "#{{pid}}\\n", mode: "a")
+  end
+end
+"""
+    web.write("v1")
+    host = make_host(web)
+    host.start()
+    try:
+        hand_over(host)
+        last = hand_over(host, release="v3")
+        kill(look(last))
+        wait_until(lambda: host.master("web") != last, "the host knows of its end")
+        assert str(host.master("web")) not in pids.read_text().split()
+    finally:
+        for pid in map(int, pids.read_text().split()):
+            kill(look(pid))
+    host.wait_for_rest("web", 40)  # nobody holds the sockets any more
+
+
+def test_gunicorn_as_a_module(make_host: MakeHost, folder: Path) -> None:
+    """`python -m gunicorn` has another command line from its first re-exec on."""
+    web = Program(folder, server="gunicorn")
+    web.conf = web.folder / "settings.py"  # nothing that `-m gunicorn` would find
+    (web.folder / "gunicorn.py").unlink()
+    web.write("v1")
+    web.command = f"{sys.executable} -m gunicorn -c {web.conf} app:application"
+    host = make_host(web)
+    host.start()
+    masters = {host.master("web"), hand_over(host), hand_over(host, release="v3")}
+    assert len(masters) == 3
+
+
+def test_the_old_master_dies_while_the_new_one_is_removed(
+    make_host: MakeHost, folder: Path
+) -> None:
+    """The new one is the program until its last request has ended; then it is started again."""
+    web = Program(folder)  # by default Supervisor leaves a program that ended well
+    host = make_host(web, options={"soak": "100"})
+    host.start()
+    first = look(host.master("web"))
+    web.write("v2")
+    assert host.restart("web", wait=False).ok
+    host.wait_for_phase("web", "soaking")
+    new = next(found.pid for found in host.masters("web") if found.pid != first.pid)
+    request = held_request(web)
+    assert host.rollback("web").ok
+    host.wait_for_phase("web", "removing")
+    kill(first)
+    wait_until(lambda: host.master("web") == new, "the new master is adopted")
+    web.answer.touch()
+    assert request.answer().outcome == "ok"
+    wait_until(lambda: host.master("web") not in (0, new), "it is started anew", 30)
+    host.wait_for_rest("web")
+    assert web.answers("v2")
