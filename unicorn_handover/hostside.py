@@ -37,7 +37,7 @@ class HostSide(abc.ABC):
         self.ledger = Ledger(system.clock, self.master, self._changed)
         self._channel: HostEnd | None = None
         self._ordered: object = None
-        self._told: dict[str, str] = {}
+        self._told: dict[str, tuple[int, Phase]] = {}
         self._unrecognised: set[str] = set()  # programs whose server has not been seen yet
 
     # -- what each host adds ---------------------------------------------------------------------
@@ -136,10 +136,10 @@ class HostSide(abc.ABC):
 
     def _changed(self, record: Record) -> None:
         """A handover began, moved on or ended: log it, publish it, and keep the driver informed."""
-        text = describe(record)
-        if text != self._told.get(record.program):
-            self._told[record.program] = text
-            self.tell(text, record.phase in WORTH_A_WARNING)
+        told = (record.number, record.phase)  # once a phase, not at every worker that is ready
+        if told != self._told.get(record.program):
+            self._told[record.program] = told
+            self.tell(describe(record), record.phase in WORTH_A_WARNING)
             self.publish(record)
         self._send_orders()
 
