@@ -24,7 +24,7 @@ def deadline(record: Record, options: Options) -> float:
         return since + options.soak + extra
     if phase in (Phase.CHECKING, Phase.ALONE, Phase.RESTORING):
         return since + options.boot_timeout
-    if phase is Phase.DRAINING:
+    if phase in (Phase.DRAINING, Phase.SETTLING):
         return since + options.drain_timeout
     if phase is Phase.REMOVING:
         # Ready workers may be answering requests; the others hold none.

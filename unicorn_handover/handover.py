@@ -105,9 +105,8 @@ class Handover:
             Phase.BOOTING: BOOT_PAUSE,
             Phase.ALONE: BOOT_PAUSE,
             Phase.SOAKING: 4 * BOOT_PAUSE,
-            Phase.RESTORING: BOOT_PAUSE,
         }
-        pause = pauses.get(self.record.phase)
+        pause = BOOT_PAUSE if self._restoration else pauses.get(self.record.phase)
         deadline = self._deadline()
         return deadline if pause is None else min(now + pause, deadline)
 
@@ -141,7 +140,11 @@ class Handover:
             yield Event.BOTH_GONE
         if old_gone:
             yield Event.OLD_GONE
+        if self._restoration:
+            self._restoration.step()
         if new_gone:
+            if self._restoration and not self._restoration.complete:
+                yield Event.UNSETTLED
             yield Event.NEW_GONE
         if self._wish and matters(self.record.phase, self._wish):
             wish, self._wish = self._wish, None
@@ -219,17 +222,19 @@ class Handover:
         if self._restoration is None:  # it never stopped serving
             yield Event.OLD_READY
             return
-        self._restoration.step()
-        ready, complete = self._restoration.ready(), self._restoration.complete
-        late = self._system.clock() >= self._deadline()
-        if not late and not complete:
+        ready, late = self._restoration.ready(), self._system.clock() >= self._deadline()
+        if ready < self.record.strength and not late:
             self._show(ready, self.record.strength)
             return
         self._count()  # what follows is about the new workers
-        if ready or complete:
+        if ready or not self.record.strength:
             yield Event.OLD_READY
         elif self._new is None or not self._new.alive():
             yield Event.STRANDED
+
+    def _settle(self) -> Iterator[Event]:
+        if self._restoration is None or self._restoration.complete:
+            yield Event.SETTLED
 
     def _count(self) -> None:
         """Look at the new master's workers: who is ready, and who died before."""
@@ -346,22 +351,23 @@ class Handover:
         found = family.workers(self._system, master, self._server)
         return frozenset(pid for pid, _ in found.all)
 
-    def _begin_restore(self) -> None:
+    def _bring_back(self) -> None:
+        """Begin to bring old workers back, or go on with it in another driver's place."""
         self._stop_check()
-        if self._old and self._server and self._server.quiesce:
+        if self._old and self._server and self._server.quiesce and self.record.quiesced:
             strength, quiesced = self.record.strength, self.record.quiesced
-            self._restoration = Restoration(
+            self._restoration = self._restoration or Restoration(
                 self._system, self._old, self._server, strength, quiesced
             )
-            self._restoration.step()
 
     def _remove(self) -> None:
-        self._stop_check()
+        self._bring_back()
         if self._new and self._server:
             self._new.signal(self._server.graceful)
 
     def _drain(self) -> None:
         self._stop_check()
+        self._restoration = None
         if self._old and self._server:
             self._old.signal(self._server.graceful)
 
@@ -370,6 +376,7 @@ class Handover:
             self._old.signal(self._server.quick)
 
     def _kill_new(self) -> None:
+        self._bring_back()
         self._kill(self._new)
 
     def _kill_old(self) -> None:
@@ -414,15 +421,17 @@ _LOOKS: dict[Phase, Callable[[Handover], Iterator[Event]]] = {
     Phase.ALONE: Handover._boot,
     Phase.SOAKING: Handover._soak,
     Phase.RESTORING: Handover._restore,
+    Phase.SETTLING: Handover._settle,
 }
 
 _ACTS: dict[Phase, Callable[[Handover], None]] = {
     Phase.RE_EXECUTING: Handover._begin_re_exec,
     Phase.ALONE: Handover._stop_check,
     Phase.SOAKING: Handover._quiesce,
-    Phase.RESTORING: Handover._begin_restore,
+    Phase.RESTORING: Handover._bring_back,
     Phase.REMOVING: Handover._remove,
     Phase.KILLING_NEW: Handover._kill_new,
+    Phase.SETTLING: Handover._bring_back,
     Phase.DRAINING: Handover._drain,
     Phase.FORCING: Handover._force,
     Phase.KILLING_OLD: Handover._kill_old,

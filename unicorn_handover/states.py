@@ -4,7 +4,7 @@
                                    |           |
                                    |       restoring
                                    |           |
-                                   +------> removing -> failed
+                                   +------> removing -> [settling ->] failed
 
 Each phase has one thing that is done when it is entered (by `handover`), and may be done again: a
 driver that takes over after another one died enters the phase it finds a second time.
@@ -29,6 +29,7 @@ class Phase(enum.Enum):
     RESTORING = "restoring"  # bringing the old master's workers back
     REMOVING = "removing"  # the new master was told to quit
     KILLING_NEW = "killing-new"  # the new master did not quit in time
+    SETTLING = "settling"  # old workers that were told to end finish their requests
     DRAINING = "draining"  # the old master was told to quit, after its requests
     FORCING = "forcing"  # it did not quit in time and was told to cut its requests
     KILLING_OLD = "killing-old"  # nor did that help
@@ -57,7 +58,9 @@ class Event(enum.Enum):
     READY = enum.auto()  # every new worker is ready, and a soak or a check is asked for
     DYING = enum.auto()  # new workers die again and again before they are ready
     CHECK_FAILED = enum.auto()
-    OLD_READY = enum.auto()  # the old master's workers are back and ready
+    OLD_READY = enum.auto()  # as many workers of the old master as before are ready
+    UNSETTLED = enum.auto()  # the new master is gone, and the old one has workers that are to end
+    SETTLED = enum.auto()  # the old master has the workers that it had, and no others
     STRANDED = enum.auto()  # they are not back in time, and the new master is gone
     TIMEOUT = enum.auto()  # of the phase
 
@@ -128,14 +131,21 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.TIMEOUT: Move(Phase.DRAINING, "the old workers did not come back, so the new stay"),
     },
     Phase.REMOVING: {
+        Event.UNSETTLED: Move(Phase.SETTLING),
         Event.NEW_GONE: Move(Phase.FAILED),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} while the new one was removed"),
         Event.TIMEOUT: Move(Phase.KILLING_NEW),
     },
     # What is killed and lives waits in the kernel, mostly for a disk that does not answer.
     Phase.KILLING_NEW: {
+        Event.UNSETTLED: Move(Phase.SETTLING),
         Event.NEW_GONE: Move(Phase.FAILED),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} while the new one was removed"),
+        Event.TIMEOUT: Move(Phase.FAILED),
+    },
+    Phase.SETTLING: {
+        Event.SETTLED: Move(Phase.FAILED),
+        Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} after the new one was removed"),
         Event.TIMEOUT: Move(Phase.FAILED),
     },
     # If the new master ends in one of these, the old one goes on with its last requests, in its

@@ -249,6 +249,25 @@ def test_long_requests_do_not_hold_up_the_way_back(make_host: MakeHost, folder: 
     assert [request.answer().outcome for request in requests] == ["ok", "ok"]
 
 
+def test_a_bad_release_does_not_wait_for_long_requests(make_host: MakeHost, folder: Path) -> None:
+    """In a rollback it goes when the old master is at full strength, whatever else that answers."""
+    web = Program(folder, server="unicorn", preload=True)
+    host = make_host(web, options={"soak": LONG})
+    host.start()
+    first = host.master("web")
+    requests = _held_requests(web, 2)
+    web.write("v2")
+    host.restart("web", wait=False)
+    host.wait_for_phase("web", "soaking")
+    assert host.rollback("web").ok
+    host.wait_for_phase("web", "settling")
+    assert [found.pid for found in host.masters("web")] == [first] and web.answers("v1")
+    assert not any(request.ended for request in requests)
+    web.answer.touch()
+    assert host.wait_for_rest("web") == first  # with two workers, not more
+    assert [request.answer().outcome for request in requests] == ["ok", "ok"]
+
+
 @pytest.mark.parametrize("number", ["HUP", "TTIN"])
 def test_rollback_after_a_signal_by_hand(
     make_supervisor: MakeHost, folder: Path, number: str

@@ -606,6 +606,27 @@ def test_old_workers_that_still_answer_hold_up_nobody(strength: int, lost: bool)
     assert history.unicorn.wanted[history.old.pid] == strength
 
 
+@pytest.mark.parametrize("lost", [None, Phase.RESTORING, Phase.REMOVING, Phase.SETTLING])
+def test_a_bad_release_goes_before_the_old_workers_last_requests(lost: Phase | None) -> None:
+    """It is removed when the old master is at full strength; the rest is settled after that."""
+    history = History(soak=1000.0)
+    history.unicorn.finishes = 20.0
+    history.run(Phase.SOAKING)
+    history.system.advance_to(history.system.now + 1)
+    assert history.handover
+    history.handover.wish(Event.ROLLBACK)
+    if lost:
+        history.run(lost)
+        history.begin(history.lose_driver())
+    history.run(Phase.SETTLING, seconds=10)
+    assert not history.new.alive and serving(history) == 2
+    assert len(history.unicorn.workers(history.old)) == 4
+    record = history.run(seconds=60)
+    assert record.phase is Phase.FAILED and record.reason == "rolled back by command"
+    assert len(history.unicorn.workers(history.old)) == 2 == serving(history)
+    assert history.unicorn.wanted[history.old.pid] == 2
+
+
 def test_workers_that_somebody_brought_back_in_the_soak_count() -> None:
     """After HUP the old master is at full strength already: nothing is added, nothing dropped."""
     history = soaking()

@@ -20,8 +20,9 @@ alone         PROVEN:done READY:done NEW_GONE:failed! DYING:failed! TIMEOUT:fail
 soaking       PROVEN:draining PROMOTE:draining OLD_GONE:alone NEW_GONE:restoring! DYING:restoring!
 soaking       CHECK_FAILED:restoring! ROLLBACK:restoring! TIMEOUT:restoring!
 restoring     OLD_READY:removing OLD_GONE:failed! STRANDED:failed! TIMEOUT:draining!
-removing      NEW_GONE:failed OLD_GONE:failed! TIMEOUT:killing-new
-killing-new   NEW_GONE:failed OLD_GONE:failed! TIMEOUT:failed
+removing      UNSETTLED:settling NEW_GONE:failed OLD_GONE:failed! TIMEOUT:killing-new
+killing-new   UNSETTLED:settling NEW_GONE:failed OLD_GONE:failed! TIMEOUT:failed
+settling      SETTLED:failed OLD_GONE:failed! TIMEOUT:failed
 draining      OLD_GONE:done BOTH_GONE:failed! TIMEOUT:forcing
 forcing       OLD_GONE:done BOTH_GONE:failed! TIMEOUT:killing-old
 killing-old   OLD_GONE:done BOTH_GONE:failed! TIMEOUT:failed!
