@@ -30,17 +30,17 @@ class Restart:
         self._host = host
         self._program = process.namespec
         self._asked = host.system.clock()
-        self.number = host.ledger.request(self._program)
+        self.number = host.request(self._program)
 
     def record(self) -> Record | None:
         """The handover, or None while it waits behind another. Raises Refused if it never comes."""
         self._host.tick()
         return self._host.handover(self._program, self.number)
 
-    def accepted(self) -> bool:
+    def accepted(self, record: Record | None) -> bool:
         """True once the driver has looked at it, or it took longer than a caller is to be held."""
         late = self._host.system.clock() >= self._asked + ACCEPTING
-        return late or looked_at(self.record())
+        return late or looked_at(record)
 
 
 def is_running(process: ManagedSubprocess) -> bool:

@@ -50,12 +50,12 @@ class UnicornNamespaceRPCInterface:
         def onwait() -> Any:
             try:
                 record = restart.record()
-                accepted = not wait and restart.accepted()
             except Refused as why:
                 raise RPCError(Faults.FAILED, str(why)) from None
             if record and record.phase.final and not record.succeeded:
                 raise RPCError(Faults.FAILED, record.reason)
-            return True if accepted or (record and record.phase.final) else NOT_DONE_YET
+            ended = record is not None and record.phase.final
+            return True if ended or (not wait and restart.accepted(record)) else NOT_DONE_YET
 
         return _deferred(self, onwait)
 

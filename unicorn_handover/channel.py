@@ -17,7 +17,7 @@ from typing import Any
 from ._version import __version__
 from .driver import Driver, Orders
 from .record import Record
-from .system import System
+from .system import System, readable
 
 LARGEST = 1 << 20  # bytes of one message
 AT_ONCE = 100  # messages that are read before the host's loop gets its turn
@@ -50,6 +50,11 @@ class HostEnd:
     def has_more(self) -> bool:
         """True while there is something to say that the socket did not take yet."""
         return self._unsent is not None
+
+    @property
+    def has_unread(self) -> bool:
+        """True while the driver has said something that was not taken yet."""
+        return readable(self._channel.fileno())
 
     def say(self, message: dict[str, Any]) -> None:
         """Send a message now or, when the socket takes it again, by `flush`."""

@@ -202,6 +202,13 @@ class HostSide(abc.ABC):
         self._warn_of_stop_signals()
         self.ledger.tick(self.absence())
 
+    def request(self, program: str) -> int:
+        """Ask for a handover of a program, and return its number."""
+        # What the driver said and nobody has heard yet may be that USR2 was sent: the release that
+        # this caller wants could be too late for that one.
+        heard = self._channel is None or not self._channel.has_unread
+        return self.ledger.request(program, joins=heard)
+
     def wish(self, program: str, wish: str) -> str:
         """Pass the operator's wish ("rollback", "promote") on; return why it cannot be, or ""."""
         refusal = self.ledger.wish(program, wish)

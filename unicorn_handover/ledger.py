@@ -66,16 +66,16 @@ class Ledger:
         """All handovers under way: what a driver is to drive."""
         return [page.running for page in self._pages.values() if page.running]
 
-    def request(self, program: str) -> int:
+    def request(self, program: str, joins: bool = True) -> int:
         """Ask for a handover and return its number.
 
-        One that has not begun yet serves this caller too; behind one that has, exactly one more
-        follows, however many ask.
+        One that has not begun yet serves this caller too if it `joins`; behind one that has,
+        exactly one more follows, however many ask.
         """
         page = self.page(program)
         if page.running is None:
             return self._begin(program, self._next_number(page))
-        if page.running.phase in NOT_BEGUN:
+        if joins and page.running.phase in NOT_BEGUN:
             return page.running.number
         page.following = page.following or page.running.number + 1
         return page.following

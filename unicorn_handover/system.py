@@ -81,7 +81,7 @@ class Process:
 
     def alive(self) -> bool:
         """True until the process has exited (a zombie is not alive)."""
-        return self._pidfd >= 0 and not _readable(self._pidfd)
+        return self._pidfd >= 0 and not readable(self._pidfd)
 
     def signal(self, number: signal.Signals) -> bool:
         """Send a signal to exactly this process; False if it is gone.
@@ -139,7 +139,7 @@ class System:
             return None
         found = self.stat(pid)
         # Read after the open: while the pidfd is not readable, the number cannot have been reused.
-        if found is None or (start is not None and found.start != start) or _readable(pidfd):
+        if found is None or (start is not None and found.start != start) or readable(pidfd):
             os.close(pidfd)
             return None
         return Process(pid, found.start, pidfd)
@@ -279,7 +279,8 @@ def open_links(pid: int) -> Iterator[tuple[str, str]]:
             yield f"{folder}/{descriptor}", os.readlink(f"{folder}/{descriptor}")
 
 
-def _readable(descriptor: int) -> bool:
+def readable(descriptor: int) -> bool:
+    """True if a descriptor can be read now: for a pidfd, if its process has ended."""
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
     return bool(poller.poll(0))

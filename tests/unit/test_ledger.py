@@ -58,6 +58,15 @@ def test_what_has_not_begun_serves_later_callers_too(phase: Phase) -> None:
     assert host.ledger.request("web") == 1 and host.ledger.page("web").following == 0
 
 
+def test_one_that_may_have_begun_serves_no_later_caller() -> None:
+    """While the driver's last words are unread, a release could come too late for it."""
+    host = Host()
+    assert host.ledger.request("web") == 1
+    assert host.ledger.request("web", joins=False) == 2
+    host.drive(Phase.DONE)
+    assert [record.number for record in host.ledger.running()] == [2]
+
+
 @pytest.mark.parametrize("asked", [1, 2, 7])
 def test_exactly_one_more_follows(asked: int) -> None:
     """However many ask while one runs, one more begins when it has ended, and then none."""
