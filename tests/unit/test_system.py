@@ -51,3 +51,18 @@ def test_a_process_that_is_gone_shows_nothing() -> None:
     assert system.environ(ended.pid) == {} and system.executable(ended.pid) == ""
     assert system.open_files(ended.pid, "x") == [] and not system.is_socket(ended.pid, 0)
     assert system.children(ended.pid) == [] and system.command_line(ended.pid) == [""]
+
+
+def test_what_is_denied_of_a_process_that_ends_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its /proc/PID/fd is root's by then; for one that lives the operator is told what to do."""
+
+    def denied(path: str) -> list[str]:
+        raise PermissionError(path)
+
+    monkeypatch.setattr("unicorn_handover.system.os.listdir", denied)
+    with pytest.raises(PermissionError, match="CAP_SYS_PTRACE"):
+        System().open_files(os.getpid(), "some-file")
+    with subprocess.Popen(["true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        stat = System().stat(ended.pid)
+        assert stat and stat.ended and System().open_files(ended.pid, "some-file") == []
