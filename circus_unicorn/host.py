@@ -42,6 +42,7 @@ from .controller import (
     WorkersCommand,
 )
 from .coroutines import Steps, coroutine
+from .guard import guarded, what_was_raised
 from .plugin import NAME, peer
 from .restart import Restart
 from .watcher import ManagedWatcher, PluginWatcher
@@ -127,7 +128,7 @@ class Host(HostSide):
         left, self.watchers = self.watchers, {}
         self._look_for_plugin(PLUGIN_LOOKS)
         for name, watcher in left.items():
-            self._find_a_place(name, watcher)
+            guarded(name, self._find_a_place, name, watcher)
 
     def _look_for_plugin(self, times: int) -> None:
         """Look until the plugin is there: `reloadconfig` adds its watcher after it was started."""
@@ -145,8 +146,8 @@ class Host(HostSide):
 
     def circusd_ends(self) -> None:
         """Stop what was to run on from one arbiter to the next, if there is no next one."""
-        for watcher in self.watchers.values():
-            watcher.circusd_ends()
+        for name, watcher in self.watchers.items():
+            guarded(name, watcher.circusd_ends)
 
     def outlives_circusd(self, watcher: ManagedWatcher) -> bool:
         """True if circusd is about to start anew, and will have this same watcher again."""
@@ -173,20 +174,23 @@ class Host(HostSide):
         """Take in the watchers and settings that are new, let go of those that are gone."""
         if self._reads_config:
             return  # the plugin or a watcher may be gone for a moment
-        self._read_settings()
+        guarded(PLUGIN, self._read_settings)
         there = {str(w.name.lower()): w for w in self.arbiter.watchers}
-        for name, managed in list(self.watchers.items()):
-            listed = name in self.settings.programs
-            # In the middle of a handover or of a stop only this side knows the whole family.
-            busy = managed.is_ending or (there.get(name) is managed and self.is_running(name))
-            if not busy and not (there.get(name) is managed and listed):
-                self._let_go(name)
+        # Each by itself: what is wrong with one program must not cost another one its master.
+        for name in list(self.watchers):
+            guarded(name, self._keep_or_let_go, name, there.get(name))
         for name, options in self.settings.programs.items():
-            if name in there and name not in self.watchers:
-                self._take_in(name, there[name], options)
-            elif name in there:
-                self.watchers[name].handover_options = options
-        self.tick()
+            if name in there:
+                guarded(name, self._take_in, name, there[name], options)
+        guarded(PLUGIN, self.tick)
+
+    def _keep_or_let_go(self, name: str, there: Watcher | None) -> None:
+        managed = self.watchers[name]
+        listed = name in self.settings.programs
+        # In the middle of a handover or of a stop only this side knows the whole family.
+        busy = managed.is_ending or (there is managed and self.is_running(name))
+        if not busy and not (there is managed and listed):
+            self._let_go(name)
 
     def look_anew(self) -> None:
         """Look, and tell again what is wrong with the settings."""
@@ -252,6 +256,9 @@ class Host(HostSide):
         return errors
 
     def _take_in(self, name: str, watcher: Watcher, options: Options) -> None:
+        if name in self.watchers:
+            self.watchers[name].handover_options = options
+            return
         managed = self.watchers[name] = ManagedWatcher.take_over(watcher, self, options)
         refusal = managed.refusal()
         if refusal:
@@ -287,8 +294,8 @@ class Host(HostSide):
             self._begun, self.restarting = None, False
 
     def begin(self, watcher: ManagedWatcher) -> Any:
-        """Ask for a handover; return the future of what became of it."""
-        restart = Restart(self, watcher.program, self._refusal(watcher))
+        """Ask for a handover; return the future of what became of it. Never raises."""
+        restart = self._restart_of(watcher)
         if self._begun is not None:
             self._begun.append(restart)
         if restart.look():
@@ -297,6 +304,12 @@ class Host(HostSide):
         elif "error" in restart.ended.result():
             logger.warning(f"{watcher.name}: no handover: {restart.ended.result()['error']}")
         return restart.ended
+
+    def _restart_of(self, watcher: ManagedWatcher) -> Restart:
+        try:
+            return Restart(self, watcher.program, self._refusal(watcher))
+        except Exception as error:  # of several watchers Circus would leave the others stopped
+            return Restart(self, watcher.program, what_was_raised(error))
 
     @property
     def reloads_all(self) -> bool:

@@ -26,6 +26,7 @@ from unicorn_handover.servers import ADD_WORKER, DROP_WORKER
 from unicorn_handover.system import Process, System
 
 from .coroutines import Steps, coroutine
+from .guard import guarded
 from .process import ManagedProcess
 from .streams import Output
 from .workers import Workers
@@ -129,10 +130,8 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         if not os.path.isdir(self.working_dir):
             folder = printable(self.working_dir)
             return f"{section} working_dir: {folder} is not there; make it again"
-        command = self._missing_command()
-        if command:
-            return f"{section} cmd: there is no {printable(command)}; install it, or correct cmd"
-        return ""
+        problem = self._problem_with_cmd()
+        return f"{section} cmd: {problem}" if problem else ""
 
     def _too_many(self, processes: int) -> str:
         return (
@@ -140,15 +139,21 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             f"{processes}; set numprocesses = 1 and more workers in the server"
         )
 
-    def _missing_command(self) -> str:
-        """The first word of `cmd` if there is no such command."""
+    def _problem_with_cmd(self) -> str:
+        """Why Circus could not start this watcher again, or ""."""
         if self.shell or "$" in self.cmd:
             return ""
-        word = shlex.split(self.cmd)[0]
+        try:
+            word = next(iter(shlex.split(self.cmd)), "")
+        except ValueError as error:
+            return f"{error} in {printable(self.cmd)}; correct cmd"
         path = (self.env or {}).get("PATH", os.defpath)
         if os.path.dirname(word):
-            return "" if os.access(os.path.join(self.working_dir, word), os.X_OK) else word
-        return "" if shutil.which(word, path=path) else word
+            there = os.access(os.path.join(self.working_dir, word), os.X_OK)
+        else:
+            there = shutil.which(word, path=path) is not None
+        named = printable(word) or "command"
+        return "" if there else f"there is no {named}; install it, or correct cmd"
 
     # -- the ways to restart ---------------------------------------------------------------------
 
@@ -200,7 +205,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             self._runs_on = True
             yield self._host.dismiss_callers()
             return
-        self._host.ending(self.program, "the watcher was stopped")
+        guarded(self.name, self._host.ending, self.program, "the watcher was stopped")
         yield self._end(close_output_streams)
 
     @coroutine
@@ -220,14 +225,14 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             self._workers.forget()
         ends = signum in ENDING or signum == self.stop_signal
         if process and ends and (self.is_stopping() or self._host.is_running(self.program)):
-            others = self._guarded(process.other_masters) or []
+            others = guarded(self.name, process.other_masters) or []
             # The driver lets go first, so that it starts no new master behind the signal.
             self._host.ending(self.program, f"the master was sent {signal.Signals(signum).name}")
         super().send_signal(pid, signum)
         for other in others:
             allowed = self.call_hook("before_signal", pid=other.pid, signum=signum)
             if allowed or signum == signal.SIGKILL:
-                tell_to_end(self.system, other, signum)
+                guarded(self.name, tell_to_end, self.system, other, signum)
                 self.call_hook("after_signal", pid=other.pid, signum=signum)
 
     def send_signal_process(
@@ -235,7 +240,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     ) -> None:
         """Signal a master and its children, or kill the whole family."""
         # Listed first: of a dead master Circus finds no children, and leaves them.
-        workers = self._guarded(process.all_workers) or []
+        workers = guarded(self.name, process.all_workers) or []
         super().send_signal_process(process, signum, recursive)
         for worker in workers:
             worker.signal(signal.Signals(signum))
@@ -257,11 +262,11 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         left.take_over()
         self._redirect()
         # It was a restart that was asked for.
-        self.loop.add_callback(self._guarded, self._host.begin, self)
+        self.loop.add_callback(guarded, self.name, self._host.begin, self)
 
     def _leave(self) -> ManagedProcess:
         """Let go of all that is this watcher's; the program runs on."""
-        self._guarded(self._output.drain)
+        guarded(self.name, self._output.drain)
         (left,) = self.processes.values()
         left.unwatch()
         if self.stream_redirector:
@@ -290,14 +295,14 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def circusd_ends(self) -> None:
         """Stop a program that was to run on, but circusd cannot start anew."""
         process = self.process if self._runs_on or self.is_stopped() else None
-        for master in self._guarded(process.all_masters) or () if process else ():
+        for master in guarded(self.name, process.all_masters) or () if process else ():
             tell_to_end(self.system, master, self.stop_signal)
 
     # -- the end of a master ---------------------------------------------------------------------
 
     def master_died(self, process: ManagedProcess) -> None:
         """Put a dead master's successor in its place, or else see to what it left behind."""
-        if not self._guarded(self._succeed, process):
+        if not guarded(self.name, self._succeed, process):
             told_to_quit = self._host.told_to_quit(self.program, process.pid)
             lived = time.time() - process.started
             self._mind_orphans()
@@ -323,7 +328,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             tell_to_end(self.system, successor, self.stop_signal)
         self._host.adopted(self.program, new)
         # Circus and the user's hooks hear of it when what Circus is doing now is done.
-        self.loop.add_callback(self._guarded, self._tell_of_adoption, old, code, started, new.pid)
+        self.loop.add_callback(guarded, self.name, self._tell_of_adoption, old, code, started, new.pid)
         return True
 
     def _find_successor(self, process: ManagedProcess, old: int) -> Process | None:
@@ -355,14 +360,14 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         self.call_hook("after_spawn", pid=new)
 
     def _mind_orphans(self) -> None:
-        if self._guarded(self._orphans.mind):
+        if guarded(self.name, self._orphans.mind):
             self.loop.call_later(ORPHANS_PAUSE, self._mind_orphans)
 
     @coroutine
     def _see_orphans_off(self) -> Steps:
         """Wait for what a dead master left behind, for as long as Circus waits for a process."""
         deadline = self.system.clock() + self.graceful_timeout
-        while self._guarded(self._orphans.mind):
+        while guarded(self.name, self._orphans.mind):
             if self.system.clock() >= deadline:
                 self._orphans.kill()
             yield sleep(ORPHANS_PAUSE)
@@ -397,7 +402,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             self.warn(f"killing pid {process.pid}, which outlived its stop")
             self.send_signal_process(process, signal.SIGKILL, recursive=True)
             pid = process.pid
-        self._guarded(self._output.drain)
+        guarded(self.name, self._output.drain)
         if self.stream_redirector:
             with contextlib.suppress(Exception):
                 self.stream_redirector.remove_redirections(process)
@@ -405,10 +410,10 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
 
     def manage_processes(self) -> Any:
         """Reap the dead, which Circus would drop without a word, then do as Circus does."""
-        self._guarded(self._host.look)
+        guarded(self.name, self._host.look)
         for pid, process in list(self.processes.items()):
             if process.dead and not process.stopping and not self.is_stopped():
-                self._guarded(self.reap_process, pid)
+                guarded(self.name, self.reap_process, pid)
         return Watcher.manage_processes(self)  # this may be no managed watcher any more
 
     def info(self, extended: bool = False) -> Any:
@@ -465,18 +470,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         """Publish an event. The one of the removal is the only word Circus gives of it."""
         super().notify_event(topic, msg)
         if topic == "remove":
-            self._guarded(self._host.removed, self)
-
-    def _guarded(self, act: Any, *arguments: Any) -> Any:
-        """Call something of ours. An error is logged: circusd itself must not end of it."""
-        try:
-            return act(*arguments)
-        except Exception as error:
-            logger.error(
-                f"{self.name}: {getattr(act, '__name__', act)} failed: "
-                f"{type(error).__name__}: {printable(str(error))}"
-            )
-            return None
+            guarded(self.name, self._host.removed, self)
 
 
 class PluginWatcher(Watcher):  # type: ignore[misc]
@@ -495,10 +489,7 @@ class PluginWatcher(Watcher):  # type: ignore[misc]
 
     def manage_processes(self) -> Any:
         """Look for watchers that were added, then do as Circus does."""
-        try:
-            self._host.look()
-        except Exception as error:
-            logger.error(f"{self.name}: {type(error).__name__}: {printable(str(error))}")
+        self._host.look()
         return super().manage_processes()
 
     @coroutine

@@ -1,0 +1,107 @@
+"""Managed watchers inside a real arbiter: how they stop, what they survive, what they answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from circus.exc import ConflictError, MessageError
+from circus.process import UNEXISTING
+from circus.watcher import Watcher
+
+from circus_unicorn import watcher as watcher_module
+from circus_unicorn import workers as workers_module
+from circus_unicorn.plugin import NAME
+from unicorn_handover.ledger import DRIVER_GRACE, Ledger
+from unicorn_handover.states import Phase
+
+from .circusd import Circusd, allowed, hooked
+
+Make = Callable[..., Circusd]
+
+API = "[watcher:api]\ncmd = sleep 600{quote}\ncopy_env = True"
+BOTH = "watchers = api,web"
+
+
+@pytest.fixture
+def make_circusd(tmp_path: Path) -> Iterator[Make]:
+    """Make a `Circusd` whose watcher web is managed, and runs."""
+    made: list[Circusd] = []
+
+    def make(**keys: str) -> Circusd:
+        made.append(Circusd(tmp_path, **keys))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for circusd in made:
+        circusd.close()
+
+
+# -- one that is wrong costs no other -------------------------------------------------------------
+
+
+def test_a_bad_cmd_costs_no_other_its_master(make_circusd: Make) -> None:
+    """When circusd starts anew, web's master goes on, and no second one is started beside it."""
+    circusd = make_circusd(plugin=BOTH, more=API.format(quote=""))
+    old = circusd.master
+    circusd.write(more=API.format(quote=" 'x"))
+    circusd.start_anew()
+    circusd.turn_until(lambda: circusd.master == old, "web has its master")
+    circusd.turn_until(lambda: circusd.masters() == [old], "there is one family")
+    assert "[watcher:api] cmd: No closing quotation in sleep 600 'x; correct cmd" in circusd.log
+
+
+@pytest.mark.parametrize("cmd", ["python 'x", "", "nosuch"])
+def test_a_bad_cmd_is_refused(make_circusd: Make, cmd: str) -> None:
+    """In one line, by every kind of mistake; the restart of all restarts the others."""
+    circusd = make_circusd(more=API.format(quote=""))
+    old, other = circusd.master, circusd.arbiter.get_watcher("api")
+    before = set(other.processes)
+    circusd.web.cmd = cmd
+    answer = circusd.told(circusd.command("restart", name="*", waiting=True))
+    assert answer["reason"].startswith("web: [watcher:web] cmd: ")
+    assert answer["reason"].endswith("correct cmd") and "\n" not in answer["reason"]
+    assert circusd.master == old and len(other.processes) == 1 and set(other.processes) != before
+
+
+@pytest.mark.parametrize("name", ["restart", "reload"])
+def test_an_unexpected_error_is_an_answer(
+    make_circusd: Make, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whatever is raised where a handover begins, the caller hears it, and the others go on."""
+    circusd = make_circusd(more=API.format(quote=""))
+    other = circusd.arbiter.get_watcher("api")
+    before = set(other.processes)
+
+    def broken(watcher: object) -> str:
+        raise RuntimeError("no such\nluck")
+
+    monkeypatch.setattr(watcher_module.ManagedWatcher, "refusal", broken)
+    props = {"name": "*"} if name == "restart" else {}
+    answer = circusd.told(circusd.command(name, waiting=True, **props))
+    assert answer["reason"] == r"web: RuntimeError: no such\nluck"
+    circusd.turn_until(lambda: set(other.processes) - before, "api is restarted")
+
+
+# -- when circusd starts anew ---------------------------------------------------------------------
+
+
+# -- the end of masters ---------------------------------------------------------------------------
+
+
+# -- given back to Circus -------------------------------------------------------------------------
+
+
+# -- workers --------------------------------------------------------------------------------------
+
+
+# -- the driver -----------------------------------------------------------------------------------
