@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from circus import logger
-from circus.arbiter import Arbiter
+from circus.arbiter import _ENV_EXCEPTIONS, Arbiter
 from circus.commands.errors import COMMAND_ERROR
 from circus.config import get_config
 from circus.exc import MessageError
@@ -160,11 +160,13 @@ class Host(HostSide):
             config = get_config(self.arbiter.config_file)
             new = next(c for c in config["watchers"] if c["name"] == watcher.name)
             new["env"] = parse_env_dict(new["env"])
-            plugin = next(c for c in config["plugins"] if c.get("use") == PLUGIN)
+            plugin = next(c for c in config["plugins"] if _names_plugin([c.get("use", "")]))
         except (Exception, SystemExit):  # of a file that may be anything by now
             return False
-        names = names_in(plugin.get("watchers", "").lower())
-        return bool(new == getattr(watcher, "_cfg", None) and watcher.program in names)
+        if watcher.program not in names_in(plugin.get("watchers", "").lower()):
+            return False
+        old = getattr(watcher, "_cfg", None)  # one that was added at run time has none
+        return old is not None and _comparable(new) == _comparable(old)
 
     def has(self, watcher: ManagedWatcher) -> bool:
         """True if Circus has this watcher, and did not remove it."""
@@ -202,7 +204,7 @@ class Host(HostSide):
         return bool(self.arbiter._exclusive_running_command == "arbiter_reload_config")
 
     def _read_settings(self) -> None:
-        plugins = [w for w in self.arbiter.watchers if w.cmd.split()[-1:] == [PLUGIN]]
+        plugins = self._plugins()
         self._plugin = plugins[0] if plugins else None
         if self._plugin is None:
             self.settings, self._raw = Settings({}), None
@@ -221,6 +223,10 @@ class Host(HostSide):
             self.settings.refusals.setdefault(name, unusable[0])
         for error in [*self.settings.errors, *unusable, *self._unknown(plugins)]:
             logger.error(str(error))
+
+    def _plugins(self) -> list[Watcher]:
+        """Circus's watchers of this plugin; the first one is the driver's."""
+        return [w for w in self.arbiter.watchers if _names_plugin(w.cmd.split())]
 
     def _unusable(self, raw: dict[str, str]) -> list[ConfigError]:
         assert self._plugin is not None
@@ -459,13 +465,13 @@ class Host(HostSide):
         self.driver_came(self._end)
 
     def _is_the_plugins(self, pid: int) -> bool:
-        if self._plugin is not None and pid in self._plugin.processes:
+        if any(pid in plugin.processes for plugin in self._plugins()[:1]):
             return True
         # The watcher of a plugin that `reloadconfig` has started is not there before its end.
         return (
             self._reads_config
             and pid in self.system.children(os.getpid())
-            and self.system.command_line(pid)[-1:] == [PLUGIN]
+            and _names_plugin(self.system.command_line(pid))
         )
 
     def _hear(self, message: dict[str, Any]) -> None:
@@ -520,6 +526,20 @@ class Host(HostSide):
             return False
         starting = plugin.autostart and command == "arbiter_start_watchers"
         return starting or not (plugin.is_stopped() or plugin.is_stopping())
+
+
+def _names_plugin(words: list[str]) -> bool:
+    """True if the last word names this plugin, in one of the two ways that Circus understands."""
+    return any(word.replace(":", ".") == PLUGIN for word in words[-1:])
+
+
+def _comparable(config: dict[str, Any]) -> dict[str, Any]:
+    """A watcher's configuration without the variables that `reloadconfig` passes over.
+
+    It takes them out of the one it has, even where it changes nothing.
+    """
+    env = {key: value for key, value in config.get("env", {}).items() if key not in _ENV_EXCEPTIONS}
+    return {**config, "env": env}
 
 
 def _answer(

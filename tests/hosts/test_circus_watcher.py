@@ -95,6 +95,30 @@ def test_an_unexpected_error_is_an_answer(
 # -- when circusd starts anew ---------------------------------------------------------------------
 
 
+def test_a_prompt_in_the_environment(make_circusd: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `reloadconfig` takes PS1 out of what Circus has; the master outlives circusd all the same.
+
+    A change of another variable is one of the watcher: it is stopped, and started with that.
+    """
+    monkeypatch.setenv("PS1", "$ ")
+    circusd = make_circusd()
+    old = circusd.master
+    circusd.told(circusd.command("reloadconfig", waiting=True))
+    circusd.start_anew()
+    circusd.turn_until(lambda: circusd.masters() == [old] == [circusd.master], "it goes on")
+    monkeypatch.setenv("RELEASE", "2")
+    circusd.start_anew()
+    circusd.turn_until(lambda: circusd.master not in (0, old), "another master")
+
+
+def test_the_plugin_s_name_with_a_colon(make_circusd: Make) -> None:
+    """Circus takes it for the same, so its watchers are managed, and outlive circusd."""
+    circusd = make_circusd(use="circus_unicorn:UnicornPlugin")
+    old = circusd.master
+    circusd.start_anew()
+    circusd.turn_until(lambda: circusd.masters() == [old] == [circusd.master], "it goes on")
+
+
 # -- the end of masters ---------------------------------------------------------------------------
 
 
