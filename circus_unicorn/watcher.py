@@ -38,6 +38,7 @@ COUNTING = (ADD_WORKER, DROP_WORKER, signal.SIGHUP)
 ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGKILL)
 NEEDS_A_START = {"cmd", "args", "env", "uid", "gid", "working_dir", "shell"}
 NEEDS_A_START |= {"stdout_stream", "stderr_stream"}  # where there was none
+STOP_PAUSE = 0.1  # seconds between looks at a process that is being ended, as Circus has them
 ORPHANS_PAUSE = 0.1  # seconds between looks at orphans: what they exec wakes nobody
 
 
@@ -212,10 +213,21 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def _end(self, close_output_streams: bool) -> Steps:
         self.is_ending = True
         try:
+            yield self._wait_for_kill()
             yield super()._stop(close_output_streams)
             yield self._see_orphans_off()
         finally:
             self.is_ending = False
+
+    @coroutine
+    def _wait_for_kill(self) -> Steps:
+        """Let a `kill` that is under way end the process, for as long as a stop may take.
+
+        Circus would not wait for the process then, but kill it at once.
+        """
+        deadline = self.system.clock() + self.graceful_timeout
+        while any(p.stopping for p in self.processes.values()) and self.system.clock() < deadline:
+            yield sleep(STOP_PAUSE)
 
     def send_signal(self, pid: int, signum: int) -> None:
         """Signal the master; what would end it in the middle of a handover ends the new one too."""

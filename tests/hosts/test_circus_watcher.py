@@ -122,6 +122,29 @@ def test_the_plugin_s_name_with_a_colon(make_circusd: Make) -> None:
 # -- the end of masters ---------------------------------------------------------------------------
 
 
+def test_a_stop_behind_a_kill(make_circusd: Make) -> None:
+    """It gives the process the time that it has by itself; nothing is killed before."""
+    circusd = make_circusd(web="graceful_timeout = 60")
+    master = circusd.master
+    os.kill(master, signal.SIGSTOP)
+    circusd.web.kill_process(circusd.web.process)
+    stop = circusd.command("stop", name="web", waiting=True)
+    circusd.turn_until(lambda: circusd.web.is_ending, "the stop is under way")
+    os.kill(master, signal.SIGCONT)
+    circusd.told(stop)
+    assert circusd.web.is_stopped() and "outlived its stop" not in circusd.log
+    assert [told["signum"] for told in hooked if told["hook_name"] == "before_signal"] == [3]
+
+
+def test_a_kill_that_takes_too_long(make_circusd: Make) -> None:
+    """A stop behind it waits for its own graceful_timeout, and kills then."""
+    circusd = make_circusd(web="graceful_timeout = 0.3")
+    os.kill(circusd.master, signal.SIGSTOP)
+    circusd.web.kill_process(circusd.web.process, graceful_timeout=600)
+    circusd.told(circusd.command("stop", name="web", waiting=True))
+    assert circusd.web.is_stopped() and circusd.masters() == []
+
+
 # -- given back to Circus -------------------------------------------------------------------------
 
 

@@ -485,3 +485,16 @@ def test_a_plugin_removed_in_mid_handover(host: CircusHost, web: Program) -> Non
     assert len(host.masters("web")) == 2 and web.answers("v1")
     assert host.stop("web").ok
     wait_until(lambda: not host.family("web"), "nothing is left", 20)
+
+
+def test_a_stop_behind_a_kill(host: CircusHost, web: Program) -> None:
+    """It cuts no request either: both wait until the last one has been answered."""
+    host.start()
+    request = held_request(web)
+    with Later(lambda: host.ctl("--timeout", "30", "kill", "web", "--waiting")):
+        wait_until(lambda: len(host.workers("web")) < 2, "the master was told to quit")
+        with Later(lambda: host.stop("web")):
+            wait_until(lambda: not host.ctl("stop", "web").ok, "the stop is under way")
+            web.open_gate()
+    assert request.answer().outcome == "ok" and host.state("web") == "stopped"
+    wait_until(lambda: not host.family("web"), "nothing is left")
