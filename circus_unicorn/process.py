@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from typing import Any
 
 import psutil
@@ -102,9 +101,9 @@ class ManagedProcess(Process):  # type: ignore[misc]
         """Take the successor for the master. Raises psutil.NoSuchProcess if it is gone already."""
         old = self._worker
         worker = AdoptedWorker(successor.pid, old.stdout, old.stderr)
+        self.started = worker.create_time()  # and not now: it has booted, and proven itself
         old.stdout = old.stderr = None  # the pipes go on: the successor inherited their other ends
         self._worker = worker
-        self.started = time.time()
         self._watch(successor)
 
     def reap(self, status: int | None = None) -> int | None:

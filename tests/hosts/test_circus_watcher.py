@@ -145,6 +145,18 @@ def test_a_kill_that_takes_too_long(make_circusd: Make) -> None:
     assert circusd.web.is_stopped() and circusd.masters() == []
 
 
+def test_an_adopted_master_that_crashes(make_circusd: Make) -> None:
+    """It is as old as its process, not as its adoption, so another one is started at once."""
+    circusd = make_circusd()
+    old, new = circusd.master, circusd.re_execute()
+    circusd.arbiter.check_delay = 1.0
+    circusd.turn_until(lambda: time.time() > psutil.Process(new).create_time() + 1, "age")
+    os.kill(old, signal.SIGQUIT)
+    circusd.turn_until(lambda: circusd.master == new, "it is adopted")
+    os.kill(new, signal.SIGKILL)
+    circusd.turn_until(lambda: circusd.master not in (0, old, new), "another master")
+
+
 # -- given back to Circus -------------------------------------------------------------------------
 
 
