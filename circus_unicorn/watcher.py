@@ -235,17 +235,34 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         others: list[Process] = []
         if signum in COUNTING:
             self._workers.forget()
-        ends = signum in ENDING or signum == self.stop_signal
-        if process and ends and (self.is_stopping() or self._host.is_running(self.program)):
+        if process and self._ends_all(signum):
+            # Held first: once the master is gone, they can be proven no more.
             others = guarded(self.name, process.other_masters) or []
-            # The driver lets go first, so that it starts no new master behind the signal.
-            self._host.ending(self.program, f"the master was sent {signal.Signals(signum).name}")
         super().send_signal(pid, signum)
         for other in others:
             allowed = self.call_hook("before_signal", pid=other.pid, signum=signum)
             if allowed or signum == signal.SIGKILL:
                 guarded(self.name, tell_to_end, self.system, other, signum)
                 self.call_hook("after_signal", pid=other.pid, signum=signum)
+
+    def _ends_all(self, signum: int) -> bool:
+        """True if this signal to the master is to end the other masters as well."""
+        ends = signum in ENDING or signum == self.stop_signal
+        return ends and (self.is_stopping() or self._host.is_running(self.program))
+
+    def call_hook(self, hook_name: str, **kwargs: Any) -> Any:
+        """Call a user's hook, if there is one.
+
+        Once it lets a signal pass that ends masters, the driver lets go, before that signal is
+        sent: it must not start a new master behind it.
+        """
+        result = super().call_hook(hook_name, **kwargs)
+        if hook_name == "before_signal":
+            number = kwargs["signum"]
+            if (result or number == signal.SIGKILL) and self._ends_all(number):
+                reason = f"the master was sent {signal.Signals(number).name}"
+                guarded(self.name, self._host.ending, self.program, reason)
+        return result
 
     def send_signal_process(
         self, process: ManagedProcess, signum: int, recursive: bool = False

@@ -157,6 +157,25 @@ def test_an_adopted_master_that_crashes(make_circusd: Make) -> None:
     circusd.turn_until(lambda: circusd.master not in (0, old, new), "another master")
 
 
+def test_a_signal_that_the_hook_stops(make_circusd: Make) -> None:
+    """Nobody gets it, and the handover goes on; one that passes ends both masters, and that."""
+    circusd = make_circusd()
+    old, new = circusd.master, circusd.re_execute()
+    circusd.host.ledger.request("web")
+    allowed[:] = [False]
+    circusd.command("signal", name="web", signum="QUIT")
+    assert circusd.host.is_running("web")
+    assert [told["pid"] for told in hooked] == [old, new]
+    allowed[:] = [True]
+    circusd.command("signal", name="web", signum="QUIT")
+    ended = circusd.host.ledger.page("web").ended[-1]
+    assert ended.phase is Phase.FAILED and ended.reason == "the master was sent SIGQUIT"
+    assert [told["pid"] for told in hooked if told["hook_name"] == "before_signal"] == [
+        old, new, old, new,
+    ]  # fmt: skip
+    circusd.turn_until(lambda: not {old, new} & set(circusd.masters()), "both have ended")
+
+
 # -- given back to Circus -------------------------------------------------------------------------
 
 
