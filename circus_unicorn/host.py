@@ -48,6 +48,7 @@ from .restart import Restart
 from .watcher import ManagedWatcher, PluginWatcher
 
 PLUGIN = "circus_unicorn.UnicornPlugin"
+STARTING = ("arbiter_start_watchers", "arbiter_reload_config")
 NOT_OURS = ("active", "__name__")  # what Circus itself puts among a plugin's options
 LINGER = 1000  # milliseconds
 PLUGIN_LOOKS, PLUGIN_PAUSE = 100, 0.1  # seconds
@@ -455,7 +456,6 @@ class Host(HostSide):
         except (OSError, ValueError) as error:
             channel.close()
             raise MessageError(f"cannot connect to the driver: {error}") from None
-        self.look()
         if not self._is_the_plugins(pid):
             channel.close()
             logger.warning(f"pid {pid} is turned away: it is not the plugin that circusd started")
@@ -463,6 +463,7 @@ class Host(HostSide):
         self._disconnect()
         self.driver, self._end = pid, LoopEnd(channel, self.arbiter.loop, self._hear, self._went)
         self.driver_came(self._end)
+        self.look()  # not before, or those who wait for a driver would hear that there is none
 
     def _is_the_plugins(self, pid: int) -> bool:
         if any(pid in plugin.processes for plugin in self._plugins()[:1]):
@@ -524,7 +525,8 @@ class Host(HostSide):
         plugin, command = self._plugin, self.arbiter._exclusive_running_command
         if plugin is None:
             return False
-        starting = plugin.autostart and command == "arbiter_start_watchers"
+        # Each of them starts the plugin, or another one in its place.
+        starting = plugin.autostart and command in STARTING
         return starting or not (plugin.is_stopped() or plugin.is_stopping())
 
 

@@ -30,7 +30,7 @@ class Restart:
         if refusal:
             self._end(_failed(refusal))
         else:
-            self._number = host.ledger.request(program)
+            self._number = host.request(program)
 
     def look(self) -> bool:
         """See whether it has been accepted or has ended; False when there is no more to see."""

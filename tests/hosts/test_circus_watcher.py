@@ -183,3 +183,62 @@ def test_a_signal_that_the_hook_stops(make_circusd: Make) -> None:
 
 
 # -- the driver -----------------------------------------------------------------------------------
+
+
+class Driver:
+    """The driver's end of the channel, in this process."""
+
+    def __init__(self, circusd: Circusd, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._circusd = circusd
+        monkeypatch.setattr(circusd.host, "_is_the_plugins", lambda pid: True)
+        monkeypatch.setattr(circusd.host, "_refusal", lambda watcher: "")
+
+    def __enter__(self) -> socket.socket:
+        address = self._circusd.conf.parent.name
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(NAME + address)
+            listener.listen()
+            self._circusd.command("unicorn", do="connect", address=address)
+            self._channel, _ = listener.accept()
+        return self._channel
+
+    def __exit__(self, *exception: object) -> None:
+        self._channel.close()
+
+
+def test_a_driver_that_comes_late(make_circusd: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It finds what was asked for shortly before, though none was there for too long a time."""
+    circusd = make_circusd()
+    host, now = circusd.host, [0.0]
+    host.ledger = Ledger(lambda: now[0], host.master, host._changed)
+    now[0] = DRIVER_GRACE - 1
+    host.ledger.request("web")
+    now[0] = DRIVER_GRACE + 1
+    with Driver(circusd, monkeypatch) as channel:
+        assert host.is_running("web") and b'"web"' in channel.recv(1 << 20)
+
+
+def test_a_handover_that_circusd_has_not_heard_of(
+    make_circusd: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks after its USR2 gets the next one, though circusd was busy when it was sent."""
+    circusd = make_circusd()
+    with Driver(circusd, monkeypatch) as channel:
+        assert not circusd.web.restart().done()
+        record = circusd.host.ledger.page("web").running
+        assert record and record.number == 1
+        begun = record.but(phase=Phase.RE_EXECUTING, signalled=record.began)
+        channel.send(json.dumps({"record": begun.to_json()}).encode())
+        assert not circusd.web.restart().done()
+        assert circusd.host.ledger.page("web").following == 2
+
+
+def test_restarts_while_reloadconfig_replaces_the_plugin(make_circusd: Make) -> None:
+    """The stopped driver is no reason to refuse: the next one is about to be started."""
+    circusd = make_circusd()
+    plugin = circusd.arbiter.get_watcher("plugin:unicorn")
+    plugin.autostart = True
+    assert plugin.is_stopped() and "is not running" in circusd.web.restart().result()["error"]
+    circusd.arbiter._exclusive_running_command = "arbiter_reload_config"
+    assert not circusd.web.restart().done()
+    circusd.arbiter._exclusive_running_command = None
