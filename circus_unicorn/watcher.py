@@ -40,6 +40,7 @@ NEEDS_A_START = {"cmd", "args", "env", "uid", "gid", "working_dir", "shell"}
 NEEDS_A_START |= {"stdout_stream", "stderr_stream"}  # where there was none
 STOP_PAUSE = 0.1  # seconds between looks at a process that is being ended, as Circus has them
 ORPHANS_PAUSE = 0.1  # seconds between looks at orphans: what they exec wakes nobody
+HOPELESS = 5.0  # seconds until those that were killed and yet live are not waited for
 
 
 class ManagedWatcher(Watcher):  # type: ignore[misc]
@@ -52,6 +53,8 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     _output: Output
     _workers: Workers
     _expired_at = 0.0
+    _minding: Any = None  # the timer of the next look at orphans
+    is_managed = True  # until it is given back; what was begun before looks at this
     is_ending = False  # while it is stopped, and what it leaves is seen off
     _runs_on = False  # from one arbiter to the next
 
@@ -76,6 +79,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         for process in self.processes.values():
             process.unwatch()
             process.heirs.release()
+        self._stop_minding()
         self._orphans.release()
         self.__class__ = Watcher
 
@@ -389,16 +393,36 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         self.call_hook("after_spawn", pid=new)
 
     def _mind_orphans(self) -> None:
+        """Look at orphans as long as there are any, by one timer, however many masters died."""
+        self._stop_minding()
         if guarded(self.name, self._orphans.mind):
-            self.loop.call_later(ORPHANS_PAUSE, self._mind_orphans)
+            pause = HOPELESS if self._orphans.hopeless else ORPHANS_PAUSE
+            self._minding = self.loop.call_later(pause, self._mind_orphans)
+
+    def _stop_minding(self) -> None:
+        timer, self._minding = self._minding, None
+        if timer:
+            self.loop.remove_timeout(timer)
 
     @coroutine
     def _see_orphans_off(self) -> Steps:
-        """Wait for what a dead master left behind, for as long as Circus waits for a process."""
-        deadline = self.system.clock() + self.graceful_timeout
+        """Wait for what a dead master left behind, for as long as Circus waits for a process.
+
+        What hangs in the kernel is left: Circus takes no other command while this one lasts.
+        """
+        clock = self.system.clock
+        deadline, last = clock() + self.graceful_timeout, clock() + HOPELESS
         while guarded(self.name, self._orphans.mind):
-            if self.system.clock() >= deadline:
+            if clock() >= deadline:
                 self._orphans.kill()
+            if not self._orphans.hopeless:
+                last = clock() + HOPELESS
+            elif clock() >= last:
+                self.warn(
+                    "what a dead master left behind was killed and does not end, so it is not "
+                    "waited for; in state D, as `ps` shows it, it waits for a disk"
+                )
+                return
             yield sleep(ORPHANS_PAUSE)
 
     @coroutine

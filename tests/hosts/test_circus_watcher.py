@@ -176,6 +176,64 @@ def test_a_signal_that_the_hook_stops(make_circusd: Make) -> None:
     circusd.turn_until(lambda: not {old, new} & set(circusd.masters()), "both have ended")
 
 
+class Unkillable:
+    """Orphans that nothing ends."""
+
+    hopeless = False
+
+    def left_in(self, *arguments: object) -> list[object]:
+        """No other ones."""
+        return []
+
+    def keep(self, *arguments: object) -> None:
+        """They are kept."""
+
+    def mind(self) -> bool:
+        """They are there."""
+        return True
+
+    def kill(self) -> None:
+        """In vain."""
+        self.hopeless = True
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+def test_orphans_that_cannot_be_killed(make_circusd: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop does not wait for them for ever: circusd's log tells, and takes the next command."""
+    monkeypatch.setattr(watcher_module, "HOPELESS", 0.2)
+    circusd = make_circusd(web="graceful_timeout = 0.2")
+    monkeypatch.setattr(circusd.web, "_orphans", Unkillable())
+    circusd.told(circusd.command("stop", name="web", waiting=True))
+    assert circusd.web.is_stopped()
+    lines = [line for line in circusd.lines if "was killed and does not end" in line]
+    assert len(lines) == 1 and lines[0].startswith("web: ")
+
+
+def test_one_timer_for_all_orphans(make_circusd: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many masters have died; none once the watcher is not managed any more."""
+    circusd = make_circusd()
+    orphans = Unkillable()
+    monkeypatch.setattr(circusd.web, "_orphans", orphans)
+    timers: list[Any] = []
+    call_later, remove = circusd.web.loop.call_later, circusd.web.loop.remove_timeout
+
+    def record(*arguments: Any) -> Any:
+        timers.append(call_later(*arguments))
+        return timers[-1]
+
+    monkeypatch.setattr(circusd.web.loop, "call_later", record)
+    monkeypatch.setattr(
+        circusd.web.loop, "remove_timeout", lambda timer: (timers.remove(timer), remove(timer))
+    )
+    for _ in range(3):
+        circusd.web._mind_orphans()
+        assert len(timers) == 1
+    circusd.web.give_back()
+    assert timers == []
+
+
 # -- given back to Circus -------------------------------------------------------------------------
 
 
