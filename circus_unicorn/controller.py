@@ -90,8 +90,9 @@ class WorkersCommand(StockCommand):
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
         """Let a managed watcher add or drop workers."""
+        self._host.look()
         watcher = self._host.watchers.get(str(props.get("name")).lower())
-        if watcher is None:
+        if watcher is None or not self._host.has(watcher):
             return self._stock.execute(arbiter, props)
         number = int(props.get("nb", 1))
         return self._answer(watcher.incr(number if self._stock.name == "incr" else -number))

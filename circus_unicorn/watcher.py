@@ -25,7 +25,7 @@ from unicorn_handover.record import MasterId
 from unicorn_handover.servers import ADD_WORKER, DROP_WORKER
 from unicorn_handover.system import Process, System
 
-from .coroutines import Steps, coroutine
+from .coroutines import Steps, coroutine, synchronized
 from .guard import guarded
 from .process import ManagedProcess
 from .streams import Output
@@ -497,9 +497,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def set_opt(self, key: str, val: Any) -> Any:
         """Set an option. The number of processes is the number of workers."""
         if key == "numprocesses":
-            self.loop.add_callback(self._workers.set, int(val))
-            self.notify_event("updated", {"time": time.time()})
-            return -1
+            return self._set_workers(int(val))
         action = super().set_opt(key, val)
         if action == 1 and key.split(".")[0] in NEEDS_A_START and self.can_be_handed_over:
             self.warn(
@@ -508,6 +506,12 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             )
             return -1
         return action
+
+    @synchronized("watcher_set_opt")  # a caller who is refused must have changed nothing
+    def _set_workers(self, number: int) -> int:
+        self.loop.add_callback(self._workers.set, number)
+        self.notify_event("updated", {"time": time.time()})
+        return -1
 
     # -- the log ---------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from unicorn_handover.servers import ADD_WORKER, DROP_WORKER, Server, hears, ser
 from .coroutines import Steps, coroutine
 
 if TYPE_CHECKING:
+    from .process import ManagedProcess
     from .watcher import ManagedWatcher
 
 PAUSE = 0.02  # seconds between looks: that a signal was taken wakes nobody
@@ -40,6 +41,7 @@ class Workers:
 
     def __init__(self, watcher: ManagedWatcher) -> None:
         self._watcher = watcher
+        self._system = watcher.system
         self._turns = Lock()
         self._asked: Asked | None = None
 
@@ -47,8 +49,7 @@ class Workers:
     def change(self, by: int) -> Steps:
         """Add so many workers or, below 0, drop them; gives the number there is to be."""
         with (yield self._turns.acquire()):
-            if not self._is_up():
-                yield self._until(self._is_up)
+            yield self._boot()
             number = yield self._bring_to(self._number() + by)
         raise Return(number)
 
@@ -56,8 +57,7 @@ class Workers:
     def set(self, number: int) -> Steps:
         """Add or drop workers until there are so many."""
         with (yield self._turns.acquire()):
-            if not self._is_up():
-                yield self._until(self._is_up)
+            yield self._boot()
             yield self._bring_to(number)
 
     def forget(self) -> None:
@@ -66,20 +66,28 @@ class Workers:
 
     def count(self) -> int:
         """How many there are now, those that are about to go as well."""
-        process, server = self._watcher.process, self._server()
+        process, server = self._process, self._server()
         if process is None or process.master is None or server is None:
             return 0
-        return len(family.workers(self._watcher.system, process.master, server).all)
+        return len(family.workers(self._system, process.master, server).all)
+
+    @property
+    def _process(self) -> ManagedProcess | None:
+        # Somebody may still wait here when the watcher has been given back to Circus.
+        return self._watcher.process if self._watcher.is_managed else None
+
+    @property
+    def _master(self) -> MasterId | None:
+        return self._watcher.master if self._watcher.is_managed else None
 
     def _server(self) -> Server | None:
-        master = self._watcher.master
-        option = self._watcher.handover_options.server
-        return server_of(self._watcher.system, master.pid, option) if master else None
+        master, option = self._master, self._watcher.handover_options.server
+        return server_of(self._system, master.pid, option) if master else None
 
     def _number(self) -> int:
         """How many there are to be."""
-        asked, now = self._asked, self._watcher.system.clock()
-        if asked and asked.master == self._watcher.master and now < asked.until:
+        asked, now = self._asked, self._system.clock()
+        if asked and asked.master == self._master and now < asked.until:
             return asked.number
         return self.count()
 
@@ -93,25 +101,36 @@ class Workers:
         server, number = self._server(), self._number()
         target = max(target, server.fewest_workers if server else 0)
         while number != target:
-            process, master = self._watcher.process, self._watcher.master
+            process, master = self._process, self._master
             if process is None or master is None or not self._is_up():
                 break
             step = 1 if target > number else -1
             before, sent = self.count(), ADD_WORKER if step > 0 else DROP_WORKER
             for each in process.all_masters():
-                if hears(self._watcher.system, each.pid):  # by others it is not survived
+                if hears(self._system, each.pid):  # by others it is not survived
                     each.signal(sent)
             number += step
             patience = self._watcher.handover_options.drain_timeout
-            self._asked = Asked(master, number, self._watcher.system.clock() + patience)
+            self._asked = Asked(master, number, self._system.clock() + patience)
             # In place of one that has yet to go none is forked.
             forked = number if before < number else 0
-            yield self._until(partial(self._took, master.pid, sent, forked))
+            yield self._until(partial(self._took, master.pid, sent, forked), PATIENCE)
         raise Return(number)
+
+    @coroutine
+    def _boot(self) -> Steps:
+        """Wait for a master that still starts, as long as a new one may take; for none, not."""
+        if not self._is_up():
+            patience = self._watcher.handover_options.boot_timeout
+            yield self._until(lambda: self._is_up() or self._is_out(), patience)
+
+    def _is_out(self) -> bool:
+        """True if there is no master to come."""
+        return self._watcher.is_stopped() or not self._watcher.is_managed
 
     def _is_up(self) -> bool:
         """True once the master takes signals and has forked its first workers."""
-        master, server, system = self._watcher.master, self._server(), self._watcher.system
+        master, server, system = self._master, self._server(), self._system
         return bool(
             master
             and server
@@ -121,13 +140,13 @@ class Workers:
 
     def _took(self, master: int, number: Signals, workers: int) -> bool:
         """True once a master has got a signal, and has forked so many workers."""
-        masks = self._watcher.system.signal_masks(master)
+        masks = self._system.signal_masks(master)
         return masks is None or (not masks.awaits(number) and self.count() >= workers)
 
     @coroutine
-    def _until(self, fact: Callable[[], bool]) -> Steps:
-        clock = self._watcher.system.clock
-        deadline = clock() + PATIENCE
+    def _until(self, fact: Callable[[], bool], patience: float) -> Steps:
+        clock = self._system.clock
+        deadline = clock() + patience
         yield sleep(PAUSE)
         while not fact() and clock() < deadline:
             yield sleep(PAUSE)
