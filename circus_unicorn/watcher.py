@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 from circus import logger
+from circus.process import UNEXISTING
 from circus.watcher import Watcher
 from tornado.gen import Return, moment, sleep
 
@@ -62,6 +63,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def take_over(cls, watcher: Watcher, host: Host, options: Options) -> ManagedWatcher:
         """Make a watcher a managed one, without touching what it runs."""
         watcher.__class__ = cls
+        watcher.is_managed = True
         watcher.handover_options = options
         watcher._host = host
         watcher._orphans = Orphans(host.system, watcher.warn)
@@ -76,6 +78,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
 
     def give_back(self) -> None:
         """Make this an ordinary watcher again: it is not managed any more."""
+        self.is_managed = False
         for process in self.processes.values():
             process.unwatch()
             process.heirs.release()
@@ -335,14 +338,14 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
 
     def master_died(self, process: ManagedProcess) -> None:
         """Put a dead master's successor in its place, or else see to what it left behind."""
-        if not guarded(self.name, self._succeed, process):
+        if self.is_managed and not guarded(self.name, self._succeed, process):
             told_to_quit = self._host.told_to_quit(self.program, process.pid)
             lived = time.time() - process.started
             self._mind_orphans()
             self.loop.add_callback(self._without_master, process, told_to_quit, lived)
 
     def _succeed(self, process: ManagedProcess) -> bool:
-        old, started = process.pid, process.started
+        old = process.pid
         # A gunicorn whose old master stays a zombie ends itself, so it is reaped first.
         code = process.reap()
         successor = None if code is None else self._find_successor(process, old)
@@ -361,7 +364,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             tell_to_end(self.system, successor, self.stop_signal)
         self._host.adopted(self.program, new)
         # Circus and the user's hooks hear of it when what Circus is doing now is done.
-        self.loop.add_callback(guarded, self.name, self._tell_of_adoption, old, code, started, new.pid)
+        self.loop.add_callback(guarded, self.name, self._tell_of_adoption, old, code, new.pid)
         return True
 
     def _find_successor(self, process: ManagedProcess, old: int) -> Process | None:
@@ -380,7 +383,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             other.close()
         return successor
 
-    def _tell_of_adoption(self, old: int, code: int, started: float, new: int) -> None:
+    def _tell_of_adoption(self, old: int, code: int, new: int) -> None:
         """Publish and call the hooks for a master that ended and one that came.
 
         There is no `reap` event for the old one: the flapping plugin would count it as a crash.
@@ -388,7 +391,9 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         now = time.time()
         self.call_hook("before_reap", process_pid=old, time=now)
         self.notify_event("kill", {"process_pid": old, "time": now})
-        self.call_hook("after_reap", process_status=0, process_pid=old, time=now, exit_code=code)
+        self.call_hook(
+            "after_reap", process_status=UNEXISTING, process_pid=old, time=now, exit_code=code
+        )
         self.notify_event("spawn", {"process_pid": new, "time": now})
         self.call_hook("after_spawn", pid=new)
 
@@ -432,6 +437,8 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         One that lived for less than the time between two looks of Circus's is left to those looks:
         a crash at boot must not become a loop.
         """
+        if not self.is_managed:
+            return  # Circus replaces it at its next look
         self._host.lost(self.program)
         if process.stopping or self.is_stopping():
             return
@@ -463,8 +470,8 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
 
     def manage_processes(self) -> Any:
         """Reap the dead, which Circus would drop without a word, then do as Circus does."""
-        guarded(self.name, self._host.look)
-        for pid, process in list(self.processes.items()):
+        self._host.look()
+        for pid, process in list(self.processes.items()) if self.is_managed else ():
             if process.dead and not process.stopping and not self.is_stopped():
                 guarded(self.name, self.reap_process, pid)
         return Watcher.manage_processes(self)  # this may be no managed watcher any more

@@ -157,6 +157,17 @@ def test_an_adopted_master_that_crashes(make_circusd: Make) -> None:
     circusd.turn_until(lambda: circusd.master not in (0, old, new), "another master")
 
 
+def test_what_hooks_are_told_of_an_old_master(make_circusd: Make) -> None:
+    """It does not exist any more, and is not running, as of every process that was reaped."""
+    circusd = make_circusd()
+    old, new = circusd.master, circusd.re_execute()
+    os.kill(old, signal.SIGQUIT)
+    circusd.turn_until(lambda: circusd.master == new, "it is adopted")
+    circusd.turn_until(lambda: hooked, "the hook is called")
+    assert hooked[-1]["hook_name"] == "after_reap" and hooked[-1]["process_pid"] == old
+    assert hooked[-1]["process_status"] == UNEXISTING and hooked[-1]["exit_code"] == 0
+
+
 def test_a_signal_that_the_hook_stops(make_circusd: Make) -> None:
     """Nobody gets it, and the handover goes on; one that passes ends both masters, and that."""
     circusd = make_circusd()
@@ -235,6 +246,41 @@ def test_one_timer_for_all_orphans(make_circusd: Make, monkeypatch: pytest.Monke
 
 
 # -- given back to Circus -------------------------------------------------------------------------
+
+
+def give_back(circusd: Circusd) -> None:
+    """Remove the plugin, as `rm plugin:unicorn` does."""
+    circusd.told(circusd.command("rm", name="plugin:unicorn", waiting=True))
+
+
+def test_given_back_with_a_dead_master(make_circusd: Make) -> None:
+    """In Circus's next look the watcher is let go, and another master is started as ever."""
+    circusd = make_circusd()
+    give_back(circusd)
+    old = circusd.master
+    os.kill(old, signal.SIGKILL)
+    os.waitid(os.P_PID, old, os.WEXITED | os.WNOWAIT)
+    circusd.told(circusd.web.manage_processes())
+    assert type(circusd.web) is Watcher and len(circusd.web.processes) == 1
+    assert circusd.masters() not in ([], [old]) and "Error" not in circusd.log
+
+
+def test_given_back_while_it_is_at_something(make_circusd: Make) -> None:
+    """What was begun before ends quietly: the death of a master, and a change of workers."""
+    circusd = make_circusd(plugin="watchers = web\nserver = gunicorn")
+    web, process = circusd.web, circusd.web.process
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers_module, "hears", lambda system, pid: False)
+        incr = circusd.command("incr", name="web", waiting=True)
+        web._mind_orphans()
+        give_back(circusd)
+        circusd.host.look()
+        assert type(web) is Watcher
+        assert circusd.told(incr) == {"numprocesses": 0}
+    late = watcher_module.ManagedWatcher._without_master(web, process, False, 100.0)
+    circusd.told(late)
+    watcher_module.ManagedWatcher.master_died(web, process)
+    assert "Error" not in circusd.log
 
 
 # -- workers --------------------------------------------------------------------------------------
