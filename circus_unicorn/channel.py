@@ -35,8 +35,6 @@ class LoopEnd(HostEnd):
         self._wait()
 
     def _ready(self, descriptor: int, events: int) -> None:
-        if descriptor != self.fileno():
-            return  # closed in this same turn of the loop
         if not self.read():
             self.close()
             self._went(self)

@@ -344,7 +344,7 @@ class Host(HostSide):
         self._answers = [other for other in self._answers if not other.done()] + [answer]
         pending = [restart.ended if waiting else restart.accepted for restart in begun]
         others = []
-        if type(response) is Future and response not in pending:
+        if type(response) is Future:
             response.add_done_callback(check_future_exception_and_log)
             others = [response] if waiting else []
 

@@ -28,16 +28,6 @@ class UnicornPlugin(CircusPlugin):  # type: ignore[misc]
 
     name = "unicorn"
 
-    def __init__(
-        self,
-        endpoint: str,
-        pubsub_endpoint: str,
-        check_delay: float,
-        ssh_server: str | None = None,
-        **config: str,
-    ) -> None:
-        super().__init__(endpoint, pubsub_endpoint, check_delay, ssh_server, **config)
-
     def start(self) -> None:
         """Drive handovers until circusd ends or closes the socket."""
         if not self.active:
