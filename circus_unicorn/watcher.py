@@ -471,10 +471,14 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def manage_processes(self) -> Any:
         """Reap the dead, which Circus would drop without a word, then do as Circus does."""
         self._host.look()
-        for pid, process in list(self.processes.items()) if self.is_managed else ():
+        if self.is_managed:  # that look may have given it back
+            self._reap_dead()
+        return Watcher.manage_processes(self)
+
+    def _reap_dead(self) -> None:
+        for pid, process in list(self.processes.items()):
             if process.dead and not process.stopping and not self.is_stopped():
                 guarded(self.name, self.reap_process, pid)
-        return Watcher.manage_processes(self)  # this may be no managed watcher any more
 
     def info(self, extended: bool = False) -> Any:
         """Tell what `circusctl stats` shows, of the masters of this moment."""
