@@ -165,6 +165,12 @@ class Ledger:
         since = max(self._driverless_since, record.began)
         return self._driver_since is None and self._clock() >= since + DRIVER_GRACE
 
+    def _is_passed_over(self, record: Record) -> bool:
+        """True if a driver has been there for DRIVER_GRACE, and did not take this one."""
+        if self._driver_since is None or record.phase is not Phase.REQUESTED:
+            return False
+        return self._clock() >= max(self._driver_since, record.since) + DRIVER_GRACE
+
     def tick(self, absence: str) -> None:
         """Give up what has not begun if the driver stays away or is stuck.
 
@@ -175,9 +181,7 @@ class Ledger:
             running = page.running
             if running is None or running.phase not in NOT_BEGUN:
                 continue
-            waited = self._clock() - running.since
-            stuck = running.phase is Phase.REQUESTED and waited >= DRIVER_GRACE
-            if self.is_driverless(running) or stuck:
+            if self.is_driverless(running) or self._is_passed_over(running):
                 page.following = 0
                 self._fail(page, running, absence)
 

@@ -216,6 +216,11 @@ def test_a_driver_that_was_away_for_long_may_come_for_a_new_handover() -> None:
     host.ledger.request("web")
     host.ledger.tick("no driver")
     assert host.ledger.running()
+    host.now += DRIVER_GRACE - 0.1
+    host.ledger.driver_came()
+    host.now += 0.2
+    host.ledger.tick("no driver")
+    assert host.ledger.running()
     host.now += DRIVER_GRACE
     host.ledger.tick("no driver")
     assert not host.ledger.running()
