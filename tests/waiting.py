@@ -10,9 +10,10 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 PAUSE = 0.02  # seconds between two looks
+LIMIT = 60.0  # seconds for what takes one or two, unless the machine is busy: it proves nothing
 
 
-def wait_until(fact: Callable[[], T], what: str, seconds: float = 15.0) -> T:
+def wait_until(fact: Callable[[], T], what: str, seconds: float = LIMIT) -> T:
     """Return the first true value of `fact`, or fail saying that `what` did not come about."""
     deadline = time.monotonic() + seconds
     while True:
@@ -75,7 +76,7 @@ class Later(Generic[T]):
         except Exception as error:
             self._error = error
 
-    def result(self, seconds: float = 60) -> T:
+    def result(self, seconds: float = LIMIT) -> T:
         """Wait for its end, and return or raise what it did."""
         self._thread.join(seconds)
         assert not self._thread.is_alive(), f"not done within {seconds:g} s"

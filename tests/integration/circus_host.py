@@ -16,7 +16,7 @@ import zmq
 from circus.client import CircusClient
 from circus.exc import CallError
 
-from ..waiting import wait_until
+from ..waiting import LIMIT, wait_until
 from .host import Host, Outcome
 from .processes import Found, alive, look
 from .programs import BIN, Program
@@ -131,9 +131,9 @@ class CircusHost(Host):
                 stderr=output,
             )
         self._found = look(self._process.pid)
-        wait_until(lambda: self.call("list").get("status") == "ok", "circusd answers", 20)
+        wait_until(lambda: self.call("list").get("status") == "ok", "circusd answers")
         if self.plugin:
-            wait_until(self.driver_is_there, "the driver is there", 20)
+            wait_until(self.driver_is_there, "the driver is there")
 
     def call(self, command: str, **properties: Any) -> dict[str, Any]:
         """circusd's answer to a message, {} if it does not answer."""
@@ -147,12 +147,16 @@ class CircusHost(Host):
         return answer
 
     def ctl(self, *words: str, seconds: float = PATIENCE) -> Outcome:
-        """Run circusctl."""
-        return self._run([f"{BIN}/circusctl", "--endpoint", self.endpoint, *words], seconds)
+        """Run circusctl, which by itself would give up after 5 s."""
+        return self._run([f"{BIN}/circusctl", *self._patiently(words)], seconds)
 
     def unicorn(self, *words: str) -> Outcome:
         """Run the command `circus_unicorn`."""
-        return self._run([f"{BIN}/circus_unicorn", "--endpoint", self.endpoint, *words], 30)
+        return self._run([f"{BIN}/circus_unicorn", *self._patiently(words)], PATIENCE)
+
+    def _patiently(self, words: Sequence[str]) -> list[str]:
+        patience = [] if "--timeout" in words else ["--timeout", f"{LIMIT:g}"]
+        return ["--endpoint", self.endpoint, *patience, *words]
 
     def _run(self, words: Sequence[str], seconds: float) -> Outcome:
         began = time.monotonic()
@@ -172,13 +176,16 @@ class CircusHost(Host):
 
     def shutdown(self) -> None:
         # Circus refuses it while it is busy with another command or its own look at the watchers.
-        wait_until(lambda: self.ctl("quit").ok or not self.pid(), "quit is accepted", 40)
+        wait_until(lambda: self._quits() or not self.pid(), "quit is accepted")
         self.wait_for_end()
 
-    def wait_for_end(self, seconds: float = 40) -> None:
+    def _quits(self) -> bool:
+        return self.ctl("--timeout", "5", "quit").ok  # a circusd that has ended does not answer
+
+    def wait_for_end(self) -> None:
         """Wait until circusd has ended."""
         assert self._process
-        self._process.wait(seconds)
+        self._process.wait(LIMIT)
 
     def output(self) -> str:
         """What circusd wrote on its standard output and error."""
@@ -246,13 +253,14 @@ class CircusHost(Host):
 
     def family(self, name: str) -> list[Found]:
         # Circus puts the plugin's options, and so maybe a program's folder, on its command line.
-        return [found for found in super().family(name) if found.pid != self.driver()]
+        driver = self.driver() if self.pid() else 0
+        return [found for found in super().family(name) if found.pid != driver]
 
     def stop(self, name: str) -> Outcome:
-        return self.ctl("--timeout", "60", "stop", name, "--waiting")
+        return self.ctl("stop", name, "--waiting")
 
     def begin(self, name: str) -> Outcome:
-        return self.ctl("--timeout", "60", "start", name, "--waiting")
+        return self.ctl("start", name, "--waiting")
 
     def signal(self, name: str, number: str) -> Outcome:
         return self.ctl("signal", name, number)
@@ -291,11 +299,11 @@ class CircusHost(Host):
         return self.call("unicorn", do="status").get("driver") == self.driver() != 0
 
     def stop_driver(self) -> None:
-        self.ctl("--timeout", "20", "stop", DRIVER, "--waiting")
+        self.ctl("stop", DRIVER, "--waiting")
 
     def begin_driver(self) -> None:
-        self.ctl("--timeout", "20", "start", DRIVER, "--waiting")
-        wait_until(self.driver_is_there, "the driver is there", 20)
+        self.ctl("start", DRIVER, "--waiting")
+        wait_until(self.driver_is_there, "the driver is there")
 
 
 def _lines(keys: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from . import hosts
 from .circus_host import CircusHost
 from .host import Host
 from .processes import describe, kill, living_in
-from .programs import Program, short_folder
+from .programs import BEFORE_ORPHANS_END, Program, short_folder
 
 MakeHost = Callable[..., Host]
 
@@ -67,9 +67,7 @@ def circusd(folder: Path, web: Program) -> Iterator[CircusHost]:
     """A circusd that has it; not started."""
     circusd = CircusHost(folder, [web], {})
     yield circusd
-    if circusd.pid():
-        web.open_gate()
-        circusd.shutdown()
+    _end(circusd)
 
 
 def _makes(folder: Path, kind: type[Host]) -> Iterator[MakeHost]:
@@ -95,7 +93,7 @@ def _end(host: Host) -> None:
                 program.open_gate()
         host.shutdown()
     with contextlib.suppress(AssertionError):  # the kernel may take a moment to end the last
-        wait_until(lambda: not living_in(host.folder), "all are gone", 2)
+        wait_until(lambda: not living_in(host.folder), "all are gone", BEFORE_ORPHANS_END)
 
 
 @pytest.hookimpl(wrapper=True)

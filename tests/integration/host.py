@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..waiting import wait_until
 from .processes import MARK, Found, children, living_in, look
-from .programs import Program
+from .programs import BEFORE_ORPHANS_END, Program
 
 
 class Outcome(NamedTuple):
@@ -138,8 +138,8 @@ class Host(abc.ABC):
         """Start the host and wait until every program answers with all its workers."""
         self.launch()
         for name, program in self.programs.items():
-            wait_until(program.answers, f"{name} answers", 30)
-            wait_until(lambda n=name: self.at_rest(n), f"{name} has all its workers", 30)
+            wait_until(program.answers, f"{name} answers")
+            wait_until(lambda n=name: self.at_rest(n), f"{name} has all its workers")
 
     def family(self, name: str) -> list[Found]:
         """All living processes of a program."""
@@ -170,15 +170,19 @@ class Host(abc.ABC):
         family = {found.pid for found in self.family(name)}
         return family == {master.pid, *(worker.pid for worker in workers)}
 
-    def wait_for_rest(self, name: str, seconds: float = 20) -> int:
+    def wait_for_rest(self, name: str) -> int:
         """Wait until one full family is left, and return its master."""
-        wait_until(lambda: self.phase(name) == "idle", f"{name}'s handover has ended", seconds)
-        wait_until(lambda: self.at_rest(name), f"{name} is one family", seconds)
+        wait_until(lambda: self.phase(name) == "idle", f"{name}'s handover has ended")
+        wait_until(lambda: self.at_rest(name), f"{name} is one family")
         return self.master(name)
 
-    def wait_for_phase(self, name: str, phase: str, seconds: float = 15) -> None:
+    def wait_for_nobody(self, name: str) -> None:
+        """Wait until nothing is left of a program whose end was brought about."""
+        wait_until(lambda: not self.family(name), f"nothing is left of {name}", BEFORE_ORPHANS_END)
+
+    def wait_for_phase(self, name: str, phase: str) -> None:
         """Wait until a program's handover is in a phase."""
-        wait_until(lambda: self.phase(name) == phase, f"{name} is {phase}", seconds)
+        wait_until(lambda: self.phase(name) == phase, f"{name} is {phase}")
 
 
 def _is_exec_worker(pid: int) -> bool:

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Union
 
+from ..waiting import LIMIT
+
 Address = Union[str, tuple[str, int]]  # the path of a unix socket, or host and port
 
 PAUSE = 0.02  # seconds between a client's requests
@@ -126,9 +128,9 @@ class Request:
 
     def _run(self, address: Address, path: str) -> None:
         with contextlib.suppress(Exception):
-            self._answer.append(ask(address, path, 60))
+            self._answer.append(ask(address, path, LIMIT))
 
-    def answer(self, seconds: float = 30.0) -> Answer:
+    def answer(self, seconds: float = LIMIT) -> Answer:
         """Wait for its end."""
         self._thread.join(seconds)
         assert self._answer, f"no answer within {seconds:g} s"

@@ -15,6 +15,8 @@ from .load import Address, Answer, ask
 BIN = Path(sys.executable).parent
 UNICORN = "/usr/bin/unicorn"
 GRACEFUL = {"unicorn": "QUIT", "gunicorn": "TERM"}
+WORKER_TIMEOUT = 60  # seconds; half of it until one of gunicorn's sees that its master died
+BEFORE_ORPHANS_END = 20.0  # seconds: who is left for longer was not ended by anybody
 PORTS = range(12000, 32000)  # below what the kernel gives to clients
 
 
@@ -120,7 +122,7 @@ class Program:
     preload: bool = False
     unix: bool = False
     workers: int = 2
-    timeout: int = 30  # of a worker; half of it until one of gunicorn's sees that its master died
+    timeout: int = WORKER_TIMEOUT
     settings: str = ""
     pidfile: bool = True
     words: str = ""  # more of the command line

@@ -12,7 +12,7 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from ..waiting import wait_until
+from ..waiting import LIMIT, wait_until
 from .host import Host, Outcome
 from .processes import Found, alive, look
 from .programs import BIN, Program
@@ -134,10 +134,10 @@ class SupervisorHost(Host):
                 stdout=output,
                 stderr=output,
             )
-        wait_until(self._answers, "supervisord answers", 20)
+        wait_until(self._answers, "supervisord answers")
         self._found = look(self.rpc.supervisor.getPID())
         if self.listener:
-            wait_until(self.driver_is_there, "the driver is there", 20)
+            wait_until(self.driver_is_there, "the driver is there")
 
     def _answers(self) -> bool:
         try:
@@ -175,11 +175,11 @@ class SupervisorHost(Host):
         self.ctl("shutdown")
         self.wait_for_end()
 
-    def wait_for_end(self, seconds: float = 40) -> None:
+    def wait_for_end(self) -> None:
         """Wait until supervisord has ended."""
-        wait_until(lambda: not self.pid(), "supervisord has ended", seconds)
+        wait_until(lambda: not self.pid(), "supervisord has ended")
         if self._process:
-            self._process.wait(10)
+            self._process.wait(LIMIT)
 
     def output(self) -> str:
         """What supervisord wrote on its standard output and error."""
@@ -253,7 +253,7 @@ class SupervisorHost(Host):
 
     def begin_driver(self) -> None:
         self.rpc.supervisor.startProcess(DRIVER)
-        wait_until(self.driver_is_there, "the driver is there", 20)
+        wait_until(self.driver_is_there, "the driver is there")
 
 
 def _lines(keys: Mapping[str, str]) -> str:

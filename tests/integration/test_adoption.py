@@ -171,7 +171,7 @@ def test_an_adopted_master_that_crashes_is_started_again(
     host.start()
     adopted = hand_over(host)
     kill(look(adopted))
-    wait_until(lambda: host.master("web") not in (0, adopted), "another master runs", 10)
+    wait_until(lambda: host.master("web") not in (0, adopted), "another master runs")
     host.wait_for_rest("web")
     assert web.answers("v2")
     hand_over(host, release="v3")
@@ -203,7 +203,7 @@ def test_shutdown_ends_an_adopted_master(make_host: MakeHost, folder: Path, serv
     host.start()
     hand_over(host)
     host.shutdown()
-    assert host.family("web") == []
+    host.wait_for_nobody("web")
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_an_end_in_the_middle_ends_both_masters(
             web.open_gate()
     assert request is None or request.answer().outcome == "ok"
     assert way == "shutdown" or host.state("web") == "stopped"
-    wait_until(lambda: host.family("web") == [], "nothing is left", 5)
+    host.wait_for_nobody("web")
     if way == "stop":
         assert host.phase("web") == "idle" and host.ended("web")[-1]["phase"] == "failed"
         web.write("v3")
@@ -254,7 +254,7 @@ def test_an_end_before_the_exec(make_host: MakeHost, folder: Path, server: str, 
         assert host.stop("web").ok
     else:
         host.shutdown()
-    wait_until(lambda: host.family("web") == [], "nothing is left", 5)
+    host.wait_for_nobody("web")
 
 
 # A starting interpreter can lose a signal; this one loses all.
@@ -288,7 +288,7 @@ def test_an_end_while_the_new_master_hears_no_signal(
         assert host.stop("web").ok
     else:
         host.shutdown()
-    wait_until(lambda: host.family("web") == [], "nothing is left", 5)
+    host.wait_for_nobody("web")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities to give away")
@@ -423,7 +423,7 @@ def test_a_new_master_that_is_stuck_is_killed(
     new = next(found for found in host.masters("web") if found.pid != old)
     kill(new, signal.SIGSTOP)
     with Load(web.address) as load:
-        assert host.wait_for_rest("web", 30) == old
+        assert host.wait_for_rest("web") == old
         assert host.ended("web")[-1]["phase"] == "failed"
         hand_over(host, release="v3")
     assert load.failures == []

@@ -43,22 +43,22 @@ def start_anew(host: CircusHost) -> None:
     """Restart circusd, and wait until its driver is another one."""
     driver = host.driver()
     assert host.ctl("restart").ok
-    wait_until(lambda: host.driver() not in (0, driver), "circusd is there again", 20)
-    wait_until(host.driver_is_there, "the driver is there", 20)
+    wait_until(lambda: host.driver() not in (0, driver), "circusd is there again")
+    wait_until(host.driver_is_there, "the driver is there")
 
 
 def test_a_watcher_that_was_added(host: CircusHost, web: Program) -> None:
     """It is stopped, and started as the file says; circusd takes commands as ever."""
     host.start()
-    assert host.ctl("--timeout", "30", "rm", "web", "--waiting").ok
-    wait_until(lambda: not host.family("web"), "nothing is left")
+    assert host.ctl("rm", "web", "--waiting").ok
+    host.wait_for_nobody("web")
     options = {"working_dir": str(web.folder), "stop_signal": 3, "copy_env": True}
     added = {"cmd": web.command_line, "start": True, "options": options}
     wait_until(lambda: host.call("add", name="web", **added)["status"] == "ok", "added")
-    wait_until(lambda: host.at_rest("web"), "web is there", 20)
+    wait_until(lambda: host.at_rest("web"), "web is there")
     old = host.master("web")
     start_anew(host)
-    wait_until(lambda: host.at_rest("web"), "web is there", 20)
+    wait_until(lambda: host.at_rest("web"), "web is there")
     assert host.master("web") != old and host.restart("web").ok
 
 
@@ -75,7 +75,7 @@ def test_sockets_of_circus(host: CircusHost, web: Program) -> None:
     assert not outcome.ok and "[watcher:web] use_sockets: " in outcome.text
     web.write("v2")
     start_anew(host)
-    wait_until(lambda: host.at_rest("web") and web.answers("v2"), "the new release answers", 20)
+    wait_until(lambda: host.at_rest("web") and web.answers("v2"), "the new release answers")
 
 
 def test_a_watcher_with_several_processes(host: CircusHost, web: Program) -> None:
@@ -84,7 +84,7 @@ def test_a_watcher_with_several_processes(host: CircusHost, web: Program) -> Non
     web.settings, web.pidfile = f"listen '127.0.0.1:{web.port}', reuseport: true", False
     web.write("v1")
     host.launch()
-    wait_until(web.answers, "web answers", 20)
+    wait_until(web.answers, "web answers")
     before = host.masters("web")
     assert len(before) == 2
     start_anew(host)
@@ -110,14 +110,14 @@ def test_a_handover_that_ends_while_others_stop(host: CircusHost, web: Program) 
 
     with Watch(poll), Load(web.address) as load:
         assert host.ctl("restart").ok
-        wait_until(lambda: not host.driver(), "circusd stops the others", 10)
+        wait_until(lambda: not host.driver(), "circusd stops the others")
         kill(look(old))
         wait_until(lambda: host.master("web") not in (0, old), "it is adopted")
         adopted = host.master("web")
         web.answer.touch()  # of the held request, which the dead master's worker still has
         gate.touch()
-        wait_until(lambda: host.master("web") not in (0, adopted), "it is handed over", 30)
-        wait_until(host.driver_is_there, "the driver is there", 20)
+        wait_until(lambda: host.master("web") not in (0, adopted), "it is handed over")
+        wait_until(host.driver_is_there, "the driver is there")
         host.wait_for_rest("web")
     assert lies == [] and load.failures == []
     assert request and request.answer().outcome == "ok"
@@ -128,13 +128,13 @@ def test_a_watcher_that_starts_before_the_plugin(host: CircusHost, web: Program)
     web.host_options["priority"] = "10"
     host.start()
     old, driver = host.master("web"), host.driver()
-    outcome = host.ctl("--timeout", "60", "restart", "*", "--waiting")
+    outcome = host.ctl("restart", "*", "--waiting")
     assert outcome.ok, outcome.text
     new = host.wait_for_rest("web")
     assert new != old and host.driver() == driver
     web.write("v2")
     start_anew(host)
-    wait_until(lambda: web.answers("v2"), "the new release answers", 20)
+    wait_until(lambda: web.answers("v2"), "the new release answers")
     assert host.wait_for_rest("web") != new
 
 
@@ -144,15 +144,15 @@ def test_a_slow_watcher_in_the_restart_of_all(host: CircusHost, web: Program) ->
     host.start()
     old, driver = host.master("web"), host.driver()
     answers: list[Outcome] = []
-    words = ("--timeout", "60", "restart", "*", "--waiting")
+    words = ("restart", "*", "--waiting")
     with Later(lambda: answers.append(host.ctl(*words))):
         wait_until(lambda: host.master("web") != old, "it is handed over")
         new = host.wait_for_rest("web")
         assert host.driver() == driver and not answers
         gate.touch()
     assert answers[0].ok
-    wait_until(lambda: host.ctl("restart", DRIVER, "--waiting").ok, "it is restarted", 20)
-    wait_until(host.driver_is_there, "the driver is there", 20)
+    wait_until(lambda: host.ctl("restart", DRIVER, "--waiting").ok, "it is restarted")
+    wait_until(host.driver_is_there, "the driver is there")
     assert host.driver() != driver and host.master("web") == new
 
 
@@ -164,9 +164,9 @@ def test_one_who_waits_for_a_handover(host: CircusHost, web: Program) -> None:
     with Later(lambda: host.restart("web")) as restart:
         host.wait_for_phase("web", "booting")
         start_anew(host)
-        assert "circusd starts anew" in restart.result(15).text
+        assert "circusd starts anew" in restart.result().text
     web.open_gate()
-    wait_until(lambda: web.answers("v2"), "the new release answers", 20)
+    wait_until(lambda: web.answers("v2"), "the new release answers")
     assert host.wait_for_rest("web") != old
 
 
@@ -177,4 +177,4 @@ def test_circusd_that_cannot_start_anew(host: CircusHost, web: Program) -> None:
     host.write_conf()
     host.ctl("restart")
     host.wait_for_end()
-    wait_until(lambda: not host.family("web"), "nothing is left")
+    host.wait_for_nobody("web")

@@ -51,7 +51,7 @@ def test_each_way_to_restart(host: CircusHost, web: Program, way: str) -> None:
             assert host.call("set", name="web", options={"max_age_variance": 0, "max_age": 1})
         else:
             assert host.ctl(*WAYS[way]).ok
-        wait_until(lambda: host.master("web") not in (0, old), "a new master is adopted", 30)
+        wait_until(lambda: host.master("web") not in (0, old), "a new master is adopted")
         if way == "max_age":
             host.call("set", name="web", options={"max_age": 0})
         host.wait_for_rest("web")
@@ -64,11 +64,11 @@ def test_the_answer_to_one_who_waits(host: CircusHost, web: Program, way: str) -
     """It comes when the new master is adopted, and tells what stopped and what started."""
     host.start()
     old = host.master("web")
-    outcome = host.ctl("--timeout", "60", "--json", *WAYS[way], "--waiting")
+    outcome = host.ctl("--json", *WAYS[way], "--waiting")
     new = host.master("web")
     assert f'"stopped": [{old}]' in outcome.text and f'"started": [{new}]' in outcome.text
     web.write("v2", "raises")
-    outcome = host.ctl("--timeout", "60", *WAYS[way], "--waiting")
+    outcome = host.ctl(*WAYS[way], "--waiting")
     assert not outcome.ok and outcome.text.startswith("error: web: the new ")
     assert "release v2 is broken" in outcome.text
     assert host.wait_for_rest("web") == new
@@ -79,10 +79,10 @@ def test_restart_of_all_restarts_the_others(host: CircusHost) -> None:
     host.start()
     for words in (("restart", "*", "--waiting"), ("restart",)):
         others, old = host.master("other"), host.master("web")
-        host.ctl("--timeout", "60", *words)
-        wait_until(lambda o=others: host.master("other") not in (0, o), "other is restarted", 30)
-        wait_until(lambda o=old: host.master("web") not in (0, o), "web is handed over", 30)
-        wait_until(host.driver_is_there, "the driver is there", 30)
+        host.ctl(*words)
+        wait_until(lambda o=others: host.master("other") not in (0, o), "other is restarted")
+        wait_until(lambda o=old: host.master("web") not in (0, o), "web is handed over")
+        wait_until(host.driver_is_there, "the driver is there")
         host.wait_for_rest("web")
 
 
@@ -142,11 +142,11 @@ def test_the_answer_to_a_reload_of_all(host: CircusHost, web: Program) -> None:
     host.start()
     old, other = host.master("web"), host.master("other")
     web.write("v2", "raises")
-    outcome = host.ctl("--timeout", "60", "reload", "--waiting")
+    outcome = host.ctl("reload", "--waiting")
     assert not outcome.ok and outcome.text.startswith("error: web: the new ")
     assert host.wait_for_rest("web") == old and host.master("other") != other
     web.write("v3")
-    assert host.ctl("--timeout", "60", "reload", "--waiting").ok
+    assert host.ctl("reload", "--waiting").ok
     assert host.master("web") != old and web.answers("v3")
     assert [record["phase"] for record in host.ended("web")] == ["failed", "done"]
     host.wait_for_rest("web")
@@ -160,6 +160,6 @@ def test_two_restarts_at_once(host: CircusHost, web: Program) -> None:
         assert host.restart("web", wait=False).ok
         host.wait_for_phase("web", "booting")
     web.open_gate()
-    wait_until(lambda: [e["number"] for e in host.ended("web")] == [1, 2], "two handovers", 30)
+    wait_until(lambda: [e["number"] for e in host.ended("web")] == [1, 2], "two handovers")
     host.wait_for_rest("web")
     assert [record["phase"] for record in host.ended("web")] == ["done", "done"]

@@ -127,9 +127,9 @@ def test_a_crash_is_told_at_once_and_truly(host: CircusHost) -> None:
     with host.events("watcher.web.") as events:
         killed = time.monotonic()
         kill(look(new), signal.SIGKILL)
-        wait_until(lambda: any(e.topic.endswith(".spawn") for e in events), "another one", 10)
+        wait_until(lambda: any(e.topic.endswith(".spawn") for e in events), "another one")
         assert time.monotonic() - killed < 1
-        last = host.wait_for_rest("web", 30)
+        last = host.wait_for_rest("web")
     told = [(e.topic, e.message.get("process_pid"), e.message.get("exit_code")) for e in events]
     assert told == [("watcher.web.reap", new, -9), ("watcher.web.spawn", last, None)]
 
@@ -173,9 +173,9 @@ def test_workers_come_and_go(host: CircusHost) -> None:
         return len(host.workers("web"))
 
     assert host.ctl("incr", "web", "--waiting").text == "3\n" and workers() == 3
-    assert host.ctl("--timeout", "20", "incr", "web", "7", "--waiting").text == "10\n"
+    assert host.ctl("incr", "web", "7", "--waiting").text == "10\n"
     assert workers() == 10
-    assert host.ctl("--timeout", "20", "decr", "web", "6", "--waiting").text == "4\n"
+    assert host.ctl("decr", "web", "6", "--waiting").text == "4\n"
     wait_until(lambda: workers() == 4, "4 workers")
     assert host.ctl("decr", "web").ok
     wait_until(lambda: workers() == 3, "3 workers")
@@ -192,7 +192,7 @@ def test_changes_of_workers_add_up(host: CircusHost, web: Program) -> None:
     every = [Later(lambda: host.call("incr", name="web", waiting=True)) for _ in range(4)]
     assert sorted(one.result()["numprocesses"] for one in every) == [3, 4, 5, 6]
     assert len(host.workers("web")) == 6
-    assert host.ctl("--timeout", "20", "decr", "web", "4", "--waiting").text == "2\n"
+    assert host.ctl("decr", "web", "4", "--waiting").text == "2\n"
     wait_until(lambda: len(host.workers("web")) == 2, "2 workers")
     before = set(host.workers("web"))
     requests = [held_request(web), held_request(web)]
@@ -200,7 +200,7 @@ def test_changes_of_workers_add_up(host: CircusHost, web: Program) -> None:
     for left in (1, fewest, fewest):
         assert host.ctl("decr", "web", "--waiting").text == f"{left}\n"
     assert host.ctl("set", "web", "numprocesses", "2").ok
-    assert host.ctl("--timeout", "20", "incr", "web", "--waiting").text == "3\n"
+    assert host.ctl("incr", "web", "--waiting").text == "3\n"
     web.open_gate()
     assert [request.answer().outcome for request in requests] == ["ok", "ok"]
     wait_until(lambda: not before <= set(host.workers("web")), "one has gone")
@@ -244,13 +244,13 @@ def test_an_end_in_mid_handover(host: CircusHost, web: Program, how: str, childr
     elif how == "signal":
         assert host.signal("web", "TERM").ok
     else:
-        assert host.ctl("--timeout", "30", how, "web", "--waiting").ok
-    wait_until(lambda: not any(alive(found) for found in first), "the family has ended", 15)
+        assert host.ctl(how, "web", "--waiting").ok
+    wait_until(lambda: not any(alive(found) for found in first), "the family has ended")
     web.open_gate()
     if how in ("signal", "kill"):
-        assert host.wait_for_rest("web", 30) != old  # it was not stopped, so Circus starts it again
+        assert host.wait_for_rest("web") != old  # it was not stopped, so Circus starts it again
     else:
-        wait_until(lambda: not host.family("web"), "nothing is left", 10)
+        host.wait_for_nobody("web")
 
 
 def test_stuck_masters_are_killed_in_mid_handover(host: CircusHost, web: Program) -> None:
@@ -262,8 +262,8 @@ def test_stuck_masters_are_killed_in_mid_handover(host: CircusHost, web: Program
     host.wait_for_phase("web", "booting")
     for found in host.family("web"):
         kill(found, signal.SIGSTOP)
-    assert host.ctl("--timeout", "30", "stop", "web", "--waiting").ok
-    wait_until(lambda: not host.family("web"), "nothing is left", 10)
+    assert host.ctl("stop", "web", "--waiting").ok
+    host.wait_for_nobody("web")
     assert host.state("web") == "stopped"
 
 
@@ -275,8 +275,8 @@ def test_removed_while_others_look(host: CircusHost, web: Program) -> None:
     new = next(found for found in host.masters("web") if found.pid != host.master("web"))
     kill(new, signal.SIGSTOP)
     with Watch(lambda: host.call("unicorn", do="status")):
-        assert host.ctl("--timeout", "30", "rm", "web", "--waiting").ok
-    wait_until(lambda: not host.family("web"), "nothing is left")
+        assert host.ctl("rm", "web", "--waiting").ok
+    host.wait_for_nobody("web")
     assert "AttributeError" not in host.host_log() + host.output()
 
 
@@ -285,14 +285,14 @@ def test_added_removed_and_added_again(host: CircusHost, web: Program) -> None:
     host.start()
     web.write("v2")
     hand_over(host)
-    assert host.ctl("--timeout", "30", "rm", "web", "--waiting").ok
-    wait_until(lambda: not host.family("web"), "nothing is left")
+    assert host.ctl("rm", "web", "--waiting").ok
+    host.wait_for_nobody("web")
     for release in ("v3", "v4"):
         options = {"working_dir": str(web.folder), "stop_signal": 3, "copy_env": True}
         added = {"cmd": web.command_line, "start": True, "options": options}
         # While Circus is still removing it, it refuses.
         wait_until(lambda a=added: host.call("add", name="web", **a)["status"] == "ok", "added")
-        assert host.ctl("--timeout", "20", "incr", "web", "--waiting").text == "3\n"
+        assert host.ctl("incr", "web", "--waiting").text == "3\n"
         assert len(host.masters("web")) == 1
         wait_until(web.answers, "it serves")
         assert host.ctl("decr", "web", "--waiting").text == "2\n"
@@ -301,30 +301,30 @@ def test_added_removed_and_added_again(host: CircusHost, web: Program) -> None:
         with Load(web.address) as load:
             hand_over(host)
         assert load.failures == [] and web.answers(release)
-        assert host.ctl("--timeout", "30", "rm", "web", "--waiting").ok
-        wait_until(lambda: not host.family("web"), "nothing is left")
+        assert host.ctl("rm", "web", "--waiting").ok
+        host.wait_for_nobody("web")
 
 
 def test_reloadconfig_brings_and_takes_the_plugin(host: CircusHost, web: Program) -> None:
     """The plugin may come to a circusd that runs, without touching the master, and go again."""
     plugin, host.plugin = host.plugin, ""
     host.launch()
-    wait_until(web.answers, "web answers", 30)
-    wait_until(lambda: host.at_rest("web"), "web has all its workers", 30)
+    wait_until(web.answers, "web answers")
+    wait_until(lambda: host.at_rest("web"), "web has all its workers")
     old = host.master("web")
     host.plugin = plugin
     host.write_conf()
-    assert host.ctl("--timeout", "30", "reloadconfig", "--waiting").ok
-    wait_until(host.driver_is_there, "the driver is there", 20)
+    assert host.ctl("reloadconfig", "--waiting").ok
+    wait_until(host.driver_is_there, "the driver is there")
     assert host.master("web") == old
     with Load(web.address) as load:
         new = hand_over(host)
     assert load.failures == []
     host.plugin = ""
     host.write_conf()
-    assert host.ctl("--timeout", "30", "reloadconfig", "--waiting").ok
+    assert host.ctl("reloadconfig", "--waiting").ok
     assert host.master("web") == new
-    assert host.ctl("--timeout", "30", "restart", "web", "--waiting").ok
+    assert host.ctl("restart", "web", "--waiting").ok
     assert host.master("web") not in (0, new)
 
 
@@ -338,7 +338,7 @@ def test_reloadconfig_with_a_warmup_delay(host: CircusHost) -> None:
         host.options["soak"] = soak
         host.write_conf()
         # While Circus waits after it has started a watcher, it refuses.
-        wait_until(lambda: host.ctl("--timeout", "30", "reloadconfig", "--waiting").ok, "done")
+        wait_until(lambda: host.ctl("reloadconfig", "--waiting").ok, "done")
         assert host.driver_is_there()
     assert host.restart("web").ok and "turned away" not in host.host_log()
 
@@ -350,7 +350,7 @@ def test_reloadconfig_with_mistakes(host: CircusHost, web: Program) -> None:
     old = host.master("web")
     web.host_options["numprocesses"] = "2"
     host.write_conf()
-    assert host.ctl("--timeout", "30", "reloadconfig", "--waiting").ok
+    assert host.ctl("reloadconfig", "--waiting").ok
     assert "[watcher:web] numprocesses: must be 1 for a managed watcher, not 2" in host.host_log()
     with host.events("watcher.web.spawn") as events:
         assert hand_over(host) != old
@@ -359,10 +359,10 @@ def test_reloadconfig_with_mistakes(host: CircusHost, web: Program) -> None:
     programs, host.programs = host.programs, {}
     host.options["watchers"] = "web"
     host.write_conf()
-    assert host.ctl("--timeout", "30", "reloadconfig", "--waiting").ok
+    assert host.ctl("reloadconfig", "--waiting").ok
     assert "[plugin:unicorn] watchers: there is no [watcher:web]" in host.host_log()
     host.programs = programs
-    wait_until(lambda: not host.family("web"), "nothing is left")
+    host.wait_for_nobody("web")
 
 
 def test_given_back_to_circus(host: CircusHost, web: Program) -> None:
@@ -371,10 +371,10 @@ def test_given_back_to_circus(host: CircusHost, web: Program) -> None:
     host.more = "\n[watcher:other]\ncmd = sleep 1000\ncopy_env = True\n"
     host.start()
     old, other = host.master("web"), host.master("other")
-    assert host.ctl("--timeout", "30", "rm", DRIVER, "--waiting").ok
+    assert host.ctl("rm", DRIVER, "--waiting").ok
     kill(look(other))
     wait_until(lambda: host.master("other") not in (0, other), "Circus looks at its watchers")
-    assert host.ctl("--timeout", "30", "restart", "web", "--waiting").ok
+    assert host.ctl("restart", "web", "--waiting").ok
     wait_until(lambda: host.at_rest("web"), "another master")
     assert host.master("web") != old
     assert "TypeError" not in host.host_log() + host.output()
@@ -412,9 +412,9 @@ def test_a_mistake_is_one_clear_line(host: CircusHost, web: Program, kind: str) 
     host.launch()
     host.plugin = plugin
     host.write_conf()
-    host.ctl("--timeout", "30", "reloadconfig", "--waiting")
-    wait_until(lambda: line in host.host_log(), "the line is in the log", 20)
-    wait_until(web.answers, "web answers", 20)
+    host.ctl("reloadconfig", "--waiting")
+    wait_until(lambda: line in host.host_log(), "the line is in the log")
+    wait_until(web.answers, "web answers")
     errors = [text for text in host.host_log().splitlines() if re.search(r"\[ERROR\] \[", text)]
     assert len(errors) == 1, errors
     if kind == "space":
@@ -471,7 +471,7 @@ def test_no_descriptor_leaks(host: CircusHost, web: Program) -> None:
         host.restart("web")
         host.wait_for_rest("web")
     kill(look(host.driver()))
-    wait_until(host.driver_is_there, "the next driver is there", 20)
+    wait_until(host.driver_is_there, "the next driver is there")
     wait_until(lambda: len(list(opened.iterdir())) <= before, "no descriptor was kept")
 
 
@@ -481,10 +481,10 @@ def test_a_plugin_removed_in_mid_handover(host: CircusHost, web: Program) -> Non
     host.start()
     reach(host, "booting")
     assert host.ctl("rm", "plugin:unicorn", "--waiting").ok
-    wait_until(lambda: not host.driver(), "the driver has gone", 20)
+    wait_until(lambda: not host.driver(), "the driver has gone")
     assert len(host.masters("web")) == 2 and web.answers("v1")
     assert host.stop("web").ok
-    wait_until(lambda: not host.family("web"), "nothing is left", 20)
+    host.wait_for_nobody("web")
 
 
 def test_a_stop_behind_a_kill(host: CircusHost, web: Program) -> None:

@@ -53,7 +53,7 @@ def test_another_driver_goes_on(
         request = reach(host, phase)
         lose_driver(host, way)
         web.open_gate()
-        last = host.wait_for_rest("web", 30)
+        last = host.wait_for_rest("web")
         assert request is None or request.answer().outcome == "ok"
     ended = host.ended("web")
     assert [record["number"] for record in ended] == [1]
@@ -122,7 +122,7 @@ def test_a_caller_is_told_that_the_driver_stays_away(make_host: MakeHost, folder
     caller = Later(lambda: host.restart("web"))
     host.wait_for_phase("web", "booting")
     host.stop_driver()
-    outcome = caller.result(40)
+    outcome = caller.result()
     assert not outcome.ok and "not running" in outcome.text and "booting" in outcome.text
     assert host.phase("web") == "booting" and host.master("web") == first
     web.open_gate()

@@ -146,7 +146,7 @@ def test_one_family(
     for found in victims[victim]:
         kill(found)
     web.open_gate()
-    last = host.wait_for_rest("web", 40)
+    last = host.wait_for_rest("web")
     assert host.state("web") in ("running", "active") and web.answers()
     if victim == "driver" or (victim == "old" and phase != "re-executing"):
         assert last == new[0].pid

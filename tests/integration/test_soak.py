@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ..waiting import Later, stays, wait_until
+from ..waiting import LIMIT, Later, stays, wait_until
 from .circus_host import CircusHost
 from .conftest import MakeHost
 from .host import Host
-from .load import Load, Request, ask
+from .load import Load, Request
 from .processes import alive, children, kill, look
 from .programs import Program
 
-LONG = "60"  # seconds of a soak that a test ends itself
-SOON = 20.0  # seconds: for another driver to start, and a worker
+LONG = "3600"  # seconds of a soak that a test ends itself
 
 
 def _new_master(host: Host, name: str = "web") -> int:
@@ -82,9 +81,9 @@ def test_only_the_new_release_serves_in_the_soak(make_host: MakeHost, folder: Pa
     web.write("v2")
     host.restart("web", wait=False)
     host.wait_for_phase("web", "soaking")
-    wait_until(lambda: not host.workers("web"), "the old workers have gone", 10)
+    wait_until(lambda: not host.workers("web"), "the old workers have gone")
     with Load(web.address) as load:
-        wait_until(lambda: len(load.answers) > 30, "some answers", 10)
+        wait_until(lambda: len(load.answers) > 30, "some answers")
     assert load.releases() == {"v2"} and load.failures == []
     assert host.master("web") == first and host.state("web") in ("running", "active")
 
@@ -99,14 +98,14 @@ def test_sick_release_is_backed_out(
     Where both releases serve in the soak, the check still asks the new one alone.
     """
     web = Program(folder, server=server, unix=unix, preload=True)  # keeps what was on the disk
-    host = make_host(web, options={"soak": "30", "check": _check_of(web)})
+    host = make_host(web, options={"soak": LONG, "check": _check_of(web)})
     host.start()
     first = host.master("web")
     web.write("v2", "sick")
     with Load(web.address, clients=3 if traffic else 0) as load:
         outcome = host.restart("web")
-        assert not outcome.ok and outcome.seconds < 25
-        assert "the check failed" in outcome.text and "answered 500" in outcome.text
+        assert not outcome.ok and "the check failed" in outcome.text
+        assert "answered 500" in outcome.text
         assert host.wait_for_rest("web") == first
     assert load.counts.keys() <= {"ok", "other"}  # sick answers, but no connection was lost
     wait_until(lambda: web.pid_in_file() == first, "the pid file names the old master")
@@ -281,7 +280,7 @@ def test_rollback_after_a_signal_by_hand(
     with Load(web.address) as load:
         host.restart("web", wait=False)
         host.wait_for_phase("web", "soaking")
-        wait_until(lambda: not host.workers("web"), "the old workers have gone", 10)
+        wait_until(lambda: not host.workers("web"), "the old workers have gone")
         assert host.signal("web", number).ok
         wait_until(lambda: host.workers("web"), "there are old workers again")
         assert host.rollback("web").ok
@@ -302,7 +301,7 @@ def test_driver_killed_in_the_soak(make_host: MakeHost, folder: Path, phase: str
         host.wait_for_phase("web", "soaking")
         if phase == "soaking":
             kill(look(host.driver()))
-            wait_until(host.driver_is_there, "the next driver is there", 20)
+            wait_until(host.driver_is_there, "the next driver is there")
         end = host.rollback if phase == "restoring" else host.promote
         assert end("web").ok
         if phase != "soaking":
@@ -319,19 +318,19 @@ def test_new_master_and_driver_die_together(make_host: MakeHost, folder: Path) -
     web = Program(folder, server="unicorn", preload=True)  # keeps what was on the disk
     host = make_host(web, options={"soak": LONG})
     if isinstance(host, CircusHost):
-        host.circus = "check_delay = 60"
+        host.circus = f"check_delay = {10 * LIMIT:g}"
     host.start()
     first = host.master("web")
     web.write("v2")
     host.restart("web", wait=False)
     host.wait_for_phase("web", "soaking")
-    wait_until(lambda: not host.workers("web"), "the old workers have gone", 10)
+    wait_until(lambda: not host.workers("web"), "the old workers have gone")
     new, driver = look(_new_master(host)), look(host.driver())
     workers = children(new.pid)
     kill(driver)
     kill(new)
-    wait_until(lambda: ask(web.address, "/", SOON).release == "v1", "the old workers answer", SOON)
-    wait_until(lambda: not any(map(alive, workers)), "the new workers have gone", 10)
+    wait_until(lambda: web.ask().release == "v1", "the old workers answer")
+    wait_until(lambda: not any(map(alive, workers)), "the new workers have gone")
     assert host.wait_for_rest("web") == first and web.ask().release == "v1"
 
 
@@ -348,4 +347,4 @@ def test_end_in_the_soak(make_host: MakeHost, folder: Path, server: str, how: st
         assert host.stop("web").ok
     else:
         host.shutdown()
-    wait_until(lambda: not host.family("web"), "nothing is left", 10)
+    host.wait_for_nobody("web")

@@ -93,7 +93,7 @@ def test_a_watched_supervisord_that_ends(host: SupervisorHost, folder: Path, end
     web.open_gate()
     request.answer()
     if end == "reload":  # between its two lives nobody can tell supervisord to end
-        wait_until(lambda: host.master("web") not in (0, first), "it is started anew", 30)
+        wait_until(lambda: host.master("web") not in (0, first), "it is started anew")
     for found in living_in(folder) if end == "SIGKILL" else []:
         kill(found)
 

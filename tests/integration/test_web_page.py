@@ -11,6 +11,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from ..waiting import LIMIT
 from .conftest import MakeHost
 from .load import Load
 from .programs import Program, free_port
@@ -63,7 +64,7 @@ class Page:
     def _press(self, xpath: str) -> str:
         self._browser.get(self.url)
         self._browser.find_element(By.XPATH, xpath).click()
-        WebDriverWait(self._browser, 30).until(lambda b: "message=" in b.current_url)
+        WebDriverWait(self._browser, LIMIT).until(lambda b: "message=" in b.current_url)
         return str(self._browser.find_element(By.CLASS_NAME, "status_msg").text)
 
 
@@ -159,7 +160,8 @@ def test_what_supervisor_takes_for_no_restart(host: SupervisorHost) -> None:
     host.start()
     first = host.master("web")
     for path in NO_RESTARTS:
-        with urllib.request.urlopen(f"http://127.0.0.1:{_port(host)}/{path}", timeout=10) as answer:
+        url = f"http://127.0.0.1:{_port(host)}/{path}"
+        with urllib.request.urlopen(url, timeout=LIMIT) as answer:
             assert "handed" not in answer.geturl()
     assert host.phase("web") == "idle" and not host.ended("web") and host.master("web") == first
 
