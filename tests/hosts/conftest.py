@@ -86,7 +86,7 @@ class Site:
         """One turn of supervisord's own loop."""
         self.supervisord.runforever()
 
-    def turn_until(self, fact: Callable[[], object], what: str, seconds: float = 10) -> None:
+    def turn_until(self, fact: Callable[[], object], what: str, seconds: float = 30) -> None:
         """Turn the loop until something is so."""
         deadline = time.monotonic() + seconds
         while not fact():

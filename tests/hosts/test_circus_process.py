@@ -28,7 +28,7 @@ def pid() -> Iterator[int]:
 
 def ended(worker: AdoptedWorker) -> int | None:
     """Poll until it has ended."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while worker.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     return worker.returncode

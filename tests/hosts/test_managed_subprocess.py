@@ -21,6 +21,8 @@ from .conftest import Site
 
 MakeSite = Callable[..., Site]
 
+PATIENT = "stopwaitsecs = 3600"  # what ends is not killed
+
 
 def generations(site: Site) -> dict[int, int]:
     """The pids that printed their names, by generation."""
@@ -107,7 +109,7 @@ def test_an_exit_is_in_the_poll(make_site: MakeSite) -> None:
         (exit_,) = (d for d in site.web.dispatchers.values() if isinstance(d, ExitDispatcher))
         assert exit_.readable() and site.web.dispatchers[exit_.fd] is exit_
         os.kill(dying, signal.SIGKILL)
-        assert select.select([exit_.fd], [], [], 10)[0]
+        assert select.select([exit_.fd], [], [], 30)[0]
         site.turn()
         assert site.web.pid != dying if heir is None else site.web.pid == heir
 
@@ -164,7 +166,7 @@ def test_a_death_without_successor_is_supervisor_s_own(make_site: MakeSite) -> N
 @pytest.mark.parametrize("as_group", ["", "stopasgroup = true", "killasgroup = true"])
 def test_stop_ends_both_masters(make_site: MakeSite, as_group: str) -> None:
     """In the middle of a handover stop signals the old and the new master."""
-    site = make_site(web=as_group)
+    site = make_site(web=f"{PATIENT}\n{as_group}")
     site.manage()
     old, new = re_executed(site)
     site.web.stop()
@@ -175,13 +177,13 @@ def test_stop_ends_both_masters(make_site: MakeSite, as_group: str) -> None:
 @pytest.mark.parametrize("as_group", ["", "stopasgroup = true"])
 def test_stop_ends_an_adopted_master(make_site: MakeSite, as_group: str) -> None:
     """It leads no process group, which Supervisor's own stopasgroup would signal."""
-    site = make_site(web=as_group)
+    site = make_site(web=f"{PATIENT}\n{as_group}")
     site.manage()
     old, new = re_executed(site)
     os.kill(old, signal.SIGQUIT)
     site.turn_until(lambda: site.web.pid == new, "the new master is adopted")
     site.web.stop()
-    site.turn_until(lambda: site.web.state == ProcessStates.STOPPED, "it is stopped", 5)
+    site.turn_until(lambda: site.web.state == ProcessStates.STOPPED, "it is stopped")
     assert not alive(new)
 
 
@@ -193,7 +195,7 @@ def test_kill_reaches_both_masters(make_site: MakeSite) -> None:
     for pid in (old, new):
         os.kill(pid, signal.SIGSTOP)
     site.web.stop()
-    site.turn_until(lambda: site.web.state == ProcessStates.STOPPED, "it is stopped", 5)
+    site.turn_until(lambda: site.web.state == ProcessStates.STOPPED, "it is stopped")
     site.turn_until(lambda: not alive(old) and not alive(new), "both have ended")
 
 

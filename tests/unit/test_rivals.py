@@ -16,7 +16,7 @@ from unicorn_handover import rivals
 from unicorn_handover.check import Check, _connect
 from unicorn_handover.rivals import KEPT, Rivals, Search
 
-from ..waiting import wait_until
+from ..waiting import LIMIT, wait_until
 
 ME, NOBODY = frozenset([os.getpid()]), frozenset([0])
 NEVER = threading.Event()
@@ -61,13 +61,16 @@ class Listener:
         """How many of the accepted connections the other side has not closed."""
         return sum(not rivals._is_closed(end) for end in list(self.accepted))
 
-    def search(self, look: object, seconds: float = 5.0) -> Search:
+    def search(self, look: object, seconds: float = LIMIT) -> Search:
         deadline = time.monotonic() + seconds
         return Search(lambda: _connect(self.address), look, deadline)  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=["tcp", "tcp6", "unix"])
-def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Listener]:
+def listener(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Listener]:
+    monkeypatch.setattr(rivals, "IMPATIENCE", LIMIT)  # the thread that accepts may be late
     made = Listener(request.param, tmp_path)
     yield made
     made.close()
@@ -95,7 +98,7 @@ def test_what_old_workers_accept_is_kept_and_not_used(listener: Listener) -> Non
 
     found = listener.search(look).run(NEVER)
     assert found and len(listener.accepted) >= 4
-    wait_until(lambda: listener.open_ends() == 1, "all others are closed", 2)
+    wait_until(lambda: listener.open_ends() == 1, "all others are closed")
     found.close()
 
 
@@ -111,13 +114,13 @@ def test_not_too_many_are_kept(listener: Listener, monkeypatch: pytest.MonkeyPat
         return Rivals(NOBODY, ME)
 
     ended = threading.Event()
-    thread = threading.Thread(target=listener.search(look, 30).run, args=(ended,))
+    thread = threading.Thread(target=listener.search(look, 2 * LIMIT).run, args=(ended,))
     thread.start()
-    wait_until(lambda: len(listener.accepted) > KEPT + 10, "more were made than are kept", 25)
+    wait_until(lambda: len(listener.accepted) > KEPT + 10, "more were made than are kept")
     ended.set()
     thread.join()
     assert KEPT // 2 <= most <= KEPT
-    wait_until(lambda: listener.open_ends() == 0, "all are closed", 2)
+    wait_until(lambda: listener.open_ends() == 0, "all are closed")
 
 
 def test_without_old_workers_nobody_is_looked_for(listener: Listener) -> None:
@@ -155,14 +158,14 @@ def test_a_connection_that_was_closed_unasked(listener: Listener) -> None:
 def test_the_check_says_that_nobody_accepted(listener: Listener) -> None:
     """It is a bad answer with its own words; nothing is left open."""
     check = Check(listener.address, lambda: Rivals(NOBODY, ME))
-    now = time.monotonic()
+    now = time.monotonic() + 10 * LIMIT  # so that the thread does not end by itself
     check.step(now)
     question = check._asking
     assert question
     wait_until(lambda: "accepted" in question.fault, "it is asked")
     check.step(now + 5)
     assert not check.passed and check.failure.endswith("not accepted by a new worker within 5 s")
-    wait_until(lambda: question.done, "its thread has ended", 2)
+    wait_until(lambda: question.done, "its thread has ended")
 
 
 def test_no_error_is_left_in_the_thread() -> None:
