@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..waiting import wait_until
 from .processes import MARK, Found, children, living_in, look
@@ -97,6 +97,10 @@ class Host(abc.ABC):
         """The host's own log."""
 
     @abc.abstractmethod
+    def status(self, name: str) -> dict[str, Any]:
+        """The plugin's status of a program."""
+
+    @abc.abstractmethod
     def phase(self, name: str) -> str:
         """The phase of a program's running handover, or "idle"."""
 
@@ -175,6 +179,12 @@ class Host(abc.ABC):
         wait_until(lambda: self.phase(name) == "idle", f"{name}'s handover has ended")
         wait_until(lambda: self.at_rest(name), f"{name} is one family")
         return self.master(name)
+
+    def has_been(self, name: str, phase: str) -> bool:
+        """True if a program's running, or else its last handover has come to a phase."""
+        status = self.status(name)
+        handover = status["running"] or status["ended"][-1]
+        return phase in [handover["phase"], *(passed["phase"] for passed in handover["passed"])]
 
     def wait_for_nobody(self, name: str) -> None:
         """Wait until nothing is left of a program whose end was brought about."""

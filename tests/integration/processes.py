@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import psutil
 
+from ..waiting import wait_until
+
 MARK = "UNICORN_HANDOVER_TEST"  # in the environment of all that a test starts
 FORKED_ONLY = 0x40  # PF_FORKNOEXEC
 
@@ -86,6 +88,14 @@ def kill(found: Found, number: int = signal.SIGKILL) -> None:
                 signal.pidfd_send_signal(pidfd, number)
         finally:
             os.close(pidfd)
+
+
+def end(*every: Found) -> None:
+    """Kill these very processes, and return when they are dead."""
+    for found in every:
+        kill(found)
+    for found in every:
+        wait_until(lambda f=found: not alive(f), f"{found} is dead")
 
 
 def awaits(found: Found, number: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import sys
@@ -10,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .load import Address, Answer, ask
+from ..waiting import wait_until
+from .load import Address, Answer, Request, ask
 
 BIN = Path(sys.executable).parent
 UNICORN = "/usr/bin/unicorn"
@@ -36,6 +38,7 @@ def _ports() -> Iterator[int]:
 
 
 _free_ports = _ports()
+_marks = itertools.count(1)
 
 
 def free_port() -> int:
@@ -74,6 +77,8 @@ File.write({begun!r}, "")
 File.write("{loaded}#{{$$}}", "")
 run lambda {{ |env|
   status = {status}
+  mark = env["QUERY_STRING"]
+  File.write("{entered}#{{mark}}", "") unless mark.empty?
   case env["PATH_INFO"]
   when %r{{\\A/sleep/(.+)}} then sleep $1.to_f
   when %r{{\\A/print/(.+)}} then $stdout.puts($1); $stdout.flush; $stderr.puts("err-" + $1)
@@ -92,6 +97,9 @@ open({begun!r}, "w").close()
 open(f"{loaded}{{os.getpid()}}", "w").close()
 def application(environ, start_response):
     path = environ["PATH_INFO"]
+    mark = environ["QUERY_STRING"]
+    if mark:
+        open(f"{entered}{{mark}}", "w").close()
     if path.startswith("/sleep/"):
         time.sleep(float(path[7:]))
     if path.startswith("/print/"):
@@ -162,8 +170,8 @@ class Program:
             usual = f"{BIN}/gunicorn -c {self.conf} app:application"
         return f"{usual} {self.words}".strip()
 
-    def write(self, release: str, kind: str = "good") -> None:
-        """Put a release of some kind on the disk, to be loaded by the next master.
+    def write(self, release: str, *kinds: str) -> None:
+        """Put a release of some kinds on the disk, to be loaded by the next master.
 
         good; gated: loads when `open_gate` is called; raises, hangs, exits: at load; config: has a
         bad configuration file; sick: answers 500.
@@ -172,13 +180,14 @@ class Program:
         app, boots = _RUBY_APP, _RUBY_BOOT
         if self.server == "gunicorn":
             app, boots = _PYTHON_APP, _PYTHON_BOOT
-        boot = boots[kind].format(name=release, gate=str(self.gate))
-        status = 500 if kind == "sick" else 200
+        boot = "\n".join(boots[kind] for kind in kinds).format(name=release, gate=str(self.gate))
+        status = 500 if "sick" in kinds else 200
         text = app.format(
             name=release,
             boot=boot,
             status=status,
             answer=str(self.answer),
+            entered=str(self.folder / "entered-"),
             begun=str(self.folder / f"begun-{release}"),
             loaded=str(self.folder / "loaded-"),
         )
@@ -186,7 +195,7 @@ class Program:
         target.write_text(text)
         settings = self._unicorn_settings() if self.server == "unicorn" else self._settings()
         broken = "raise 'no such setting'" if self.server == "unicorn" else "raise OSError('no')"
-        self.conf.write_text(settings + (f"{broken}\n" if kind == "config" else ""))
+        self.conf.write_text(settings + (f"{broken}\n" if "config" in kinds else ""))
 
     def open_gate(self) -> None:
         """Let a gated release load, a held re-exec go on, and held requests be answered."""
@@ -214,6 +223,13 @@ class Program:
     def ask(self, path: str = "/") -> Answer:
         """Make one request."""
         return ask(self.address, path)
+
+    def request(self, path: str) -> Request:
+        """Make one request that a worker is busy with from now on."""
+        mark = f"{next(_marks)}"
+        request = Request(self.address, f"{path}?{mark}")
+        wait_until((self.folder / f"entered-{mark}").exists, "the request is under way")
+        return request
 
     def answers(self, release: str = "") -> bool:
         """True if it answers well, and if `release` is given, that release does."""

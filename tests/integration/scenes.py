@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 from ..waiting import Later, wait_until
+from .circus_host import CircusHost
 from .host import Host
 from .load import Request
 from .processes import kill, look
@@ -23,12 +25,28 @@ def pre_exec(server):
 """,
 }
 
+# It ends when the file is there, however often it is told to.
+SLOW = """\
+#!/bin/sh
+trap 'until [ -e {gate} ]; do sleep 0.05; done; exit 0' TERM
+while :; do sleep 0.05; done
+"""
+
 
 def holding_exec(program: Program) -> Program:
     """Let a program's re-exec wait for its gate, between fork and exec."""
     program.settings += HOLD_EXEC[program.server].format(gate=str(program.exec_gate))
     program.write("v1")
     return program
+
+
+def slow_watcher(host: CircusHost) -> Path:
+    """Add an ordinary watcher that takes its time to stop; return the file that lets it."""
+    script, gate = host.folder / "slow.sh", host.folder / "slow-gate"
+    script.write_text(SLOW.format(gate=gate))
+    script.chmod(0o755)
+    host.more += f"\n[watcher:slow]\ncmd = {script}\ngraceful_timeout = 60\ncopy_env = True\n"
+    return gate
 
 
 def hand_over(host: Host, name: str = "web", release: str = "v2") -> int:
@@ -56,21 +74,10 @@ def _serves(program: Program, old: int) -> bool:
     return answer.outcome == "ok" and answer.number("master") != old
 
 
-def is_busy(program: Program) -> bool:
-    """True if the server has a connection open, on TCP."""
-    assert not isinstance(program.address, str)
-    with open("/proc/net/tcp") as file:
-        rows = [line.split() for line in file]
-    mine = f"0100007F:{program.address[1]:04X}"
-    return any(row[1] == mine and row[3] == "01" for row in rows)
-
-
 def held_request(program: Program) -> Request:
     """A request that keeps a worker busy until the gate is opened, and is under way."""
     program.answer.unlink(missing_ok=True)
-    request = Request(program.address, "/held")
-    wait_until(lambda: is_busy(program), "the request is under way")
-    return request
+    return program.request("/held")
 
 
 def reach(host: Host, phase: str, name: str = "web") -> Request | None:
@@ -101,5 +108,5 @@ def _roll_back_a_stopped_master(host: Host, name: str) -> None:
     new = next(found for found in host.masters(name) if found.pid != host.master(name))
     kill(new, signal.SIGSTOP)
     with Later(lambda: host.rollback(name)) as rollback:
-        host.wait_for_phase(name, "removing")
+        wait_until(lambda: host.has_been(name, "removing"), f"{name} is or was removing")
     assert rollback.result().ok

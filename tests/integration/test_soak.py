@@ -14,6 +14,7 @@ from .host import Host
 from .load import Load, Request
 from .processes import alive, children, kill, look
 from .programs import Program
+from .scenes import held_request
 
 LONG = "3600"  # seconds of a soak that a test ends itself
 
@@ -29,14 +30,6 @@ def _check_of(program: Program) -> str:
     if program.unix:
         return f"unix:{program.address}:/"
     return f"http://127.0.0.1:{program.port}/"
-
-
-def _held_requests(program: Program, number: int) -> list[Request]:
-    """So many requests that each keep a worker busy until the gate is opened."""
-    program.answer.unlink(missing_ok=True)
-    requests = [Request(program.address, "/held") for _ in range(number)]
-    wait_until(lambda: _accepted(program) == number, "all are under way")
-    return requests
 
 
 def _accepted(program: Program) -> int:
@@ -126,10 +119,11 @@ def test_old_workers_do_not_answer_for_a_sick_release(
     host = make_supervisor(web, options={"soak": soak, "check": _check_of(web)})
     host.start()
     first = host.master("web")
-    web.write("v2", "sick")
+    web.write("v2", "gated", "sick")
     with Later(lambda: host.restart("web")) as restart:
         host.wait_for_phase("web", "booting")
         kill(look(first), signal.SIGSTOP)  # so that its workers are not told to go
+        web.open_gate()
         host.wait_for_phase("web", "restoring")
         kill(look(first), signal.SIGCONT)
     assert "the check failed" in restart.result().text
@@ -145,12 +139,11 @@ def test_a_busy_old_worker_does_not_answer_for_a_sick_release(
     host.start()
     first = host.master("web")
     web.write("v2", "sick")
-    (old,) = _held_requests(web, 1)
+    old = held_request(web)
+    new = Request(web.address, "/held")  # for the first worker that comes
+    wait_until(lambda: _waiting(web) == 1, "it waits")
     with Later(lambda: host.restart("web")) as restart:
-        host.wait_for_phase("web", "soaking")
-        new = Request(web.address, "/sleep/4")
-        wait_until(lambda: _accepted(web) == 2, "both workers are busy")
-        wait_until(lambda: _waiting(web) == 1, "a question waits")
+        wait_until(lambda: _accepted(web) == 2 and _waiting(web) >= 1, "a question waits")
         stays(lambda: host.phase("web") == "soaking", "it waits for longer", 1.5)
         web.answer.touch()
     assert "the check failed" in restart.result().text
@@ -236,7 +229,7 @@ def test_long_requests_do_not_hold_up_the_way_back(make_host: MakeHost, folder: 
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
-    requests = _held_requests(web, 2)
+    requests = [held_request(web), held_request(web)]
     web.write("v2")
     host.restart("web", wait=False)
     host.wait_for_phase("web", "soaking")
