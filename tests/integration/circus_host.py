@@ -131,13 +131,13 @@ class CircusHost(Host):
                 stderr=output,
             )
         self._found = look(self._process.pid)
-        wait_until(lambda: self.call("list").get("status") == "ok", "circusd answers")
+        wait_until(lambda: self.ask("list").get("status") == "ok", "circusd answers")
         if self.plugin:
             wait_until(self.driver_is_there, "the driver is there")
 
-    def call(self, command: str, **properties: Any) -> dict[str, Any]:
+    def call(self, command: str, patience: float = LIMIT, **properties: Any) -> dict[str, Any]:
         """circusd's answer to a message, {} if it does not answer."""
-        client = CircusClient(endpoint=self.endpoint, timeout=5)
+        client = CircusClient(endpoint=self.endpoint, timeout=patience)
         try:
             answer: dict[str, Any] = client.send_message(command, **properties)
         except CallError:
@@ -145,6 +145,16 @@ class CircusHost(Host):
         finally:
             client.stop()
         return answer
+
+    def ask(self, command: str, **properties: Any) -> dict[str, Any]:
+        """circusd's answer to what can be asked twice, {} if it has ended.
+
+        Answers are lost when it starts anew.
+        """
+        answer = wait_until(
+            lambda: self.call(command, 5, **properties) or not self.pid(), f"{command} is answered"
+        )
+        return answer if isinstance(answer, dict) else {}
 
     def ctl(self, *words: str, seconds: float = PATIENCE) -> Outcome:
         """Run circusctl, which by itself would give up after 5 s."""
@@ -222,7 +232,7 @@ class CircusHost(Host):
 
     def _probe(self) -> bool:
         """Have circusd publish PROBE: one that takes a connection may not send to it yet."""
-        answer = self.call("set", name=DRIVER, options={"warmup_delay": 0})
+        answer = self.ask("set", name=DRIVER, options={"warmup_delay": 0})
         return answer.get("status") == "ok"
 
     # -- programs --------------------------------------------------------------------------------
@@ -244,11 +254,11 @@ class CircusHost(Host):
         return outcome._replace(text=f"{name}: ERROR ({why}){newline}{rest}\n")
 
     def state(self, name: str) -> str:
-        status = str(self.call("status", name=name).get("status", ""))
+        status = str(self.ask("status", name=name).get("status", ""))
         return {"active": "running", "error": ""}.get(status, status)
 
     def master(self, name: str) -> int:
-        pids = self.call("list", name=name).get("pids", [])
+        pids = self.ask("list", name=name).get("pids", [])
         return int(pids[0]) if pids else 0
 
     def family(self, name: str) -> list[Found]:
@@ -273,7 +283,7 @@ class CircusHost(Host):
 
     def status(self, name: str) -> dict[str, Any]:
         """The plugin's status of a watcher."""
-        answer = self.call("unicorn", do="status", name=name)
+        answer = self.ask("unicorn", do="status", name=name)
         watchers: list[dict[str, Any]] = answer.get("watchers", [])
         return watchers[0] if watchers else {}
 
@@ -296,7 +306,7 @@ class CircusHost(Host):
         return self.master(DRIVER)
 
     def driver_is_there(self) -> bool:
-        return self.call("unicorn", do="status").get("driver") == self.driver() != 0
+        return self.ask("unicorn", do="status").get("driver") == self.driver() != 0
 
     def stop_driver(self) -> None:
         self.ctl("stop", DRIVER, "--waiting")

@@ -67,6 +67,7 @@ def circusd(folder: Path, web: Program) -> Iterator[CircusHost]:
     """A circusd that has it; not started."""
     circusd = CircusHost(folder, [web], {})
     yield circusd
+    (folder / "slow-gate").touch()  # of a `slow_watcher`
     _end(circusd)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from ..waiting import Later, Watch, wait_until
@@ -13,30 +10,13 @@ from .host import Outcome
 from .load import Load
 from .processes import alive, kill, look
 from .programs import BIN, Program
-from .scenes import reach
-
-# It ends when the file is there, however often it is told to.
-SLOW = """\
-#!/bin/sh
-trap 'until [ -e {gate} ]; do sleep 0.05; done; exit 0' TERM
-while :; do sleep 0.05; done
-"""
+from .scenes import reach, slow_watcher
 
 
 @pytest.fixture
-def host(circusd: CircusHost) -> Iterator[CircusHost]:
-    """A circusd that has one managed program; its slow watcher is let go before it is shut down."""
-    yield circusd
-    (circusd.folder / "slow-gate").touch()
-
-
-def slow_watcher(host: CircusHost) -> Path:
-    """Add an ordinary watcher that takes its time to stop; return the file that lets it."""
-    script, gate = host.folder / "slow.sh", host.folder / "slow-gate"
-    script.write_text(SLOW.format(gate=gate))
-    script.chmod(0o755)
-    host.more += f"\n[watcher:slow]\ncmd = {script}\ngraceful_timeout = 60\ncopy_env = True\n"
-    return gate
+def host(circusd: CircusHost) -> CircusHost:
+    """A circusd that has one managed program; not started."""
+    return circusd
 
 
 def start_anew(host: CircusHost) -> None:
@@ -54,7 +34,7 @@ def test_a_watcher_that_was_added(host: CircusHost, web: Program) -> None:
     host.wait_for_nobody("web")
     options = {"working_dir": str(web.folder), "stop_signal": 3, "copy_env": True}
     added = {"cmd": web.command_line, "start": True, "options": options}
-    wait_until(lambda: host.call("add", name="web", **added)["status"] == "ok", "added")
+    wait_until(lambda: host.call("add", name="web", **added).get("status") == "ok", "added")
     wait_until(lambda: host.at_rest("web"), "web is there")
     old = host.master("web")
     start_anew(host)
@@ -104,8 +84,8 @@ def test_a_handover_that_ends_while_others_stop(host: CircusHost, web: Program) 
     lies: list[object] = []
 
     def poll() -> None:
-        answer = host.call("list", name="web")
-        if answer and len(answer.get("pids", [])) != 1:
+        answer = host.ask("list", name="web")
+        if len(answer.get("pids", [])) != 1:
             lies.append(answer)
 
     with Watch(poll), Load(web.address) as load:

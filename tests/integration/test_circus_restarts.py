@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 
 import pytest
 
@@ -105,7 +104,6 @@ def test_circusd_is_not_held_up(host: CircusHost, web: Program) -> None:
     web.write("v2", "gated")
     assert host.restart("web", wait=False).ok
     host.wait_for_phase("web", "booting")
-    began = time.monotonic()
     for words in (("list",), ("stats",), ("options", "web"), ("signal", "web", "USR1")):
         assert host.ctl(*words).ok, words
     assert host.ctl("restart", "other", "--waiting").ok
@@ -113,9 +111,9 @@ def test_circusd_is_not_held_up(host: CircusHost, web: Program) -> None:
     assert host.ctl("stop", "other", "--waiting").ok and host.begin("other").ok
     other = host.master("other")
     kill(look(other))
-    wait_until(lambda: other not in host.call("list", name="other")["pids"], "it is seen", 5)
-    wait_until(lambda: len(host.call("list", name="other")["pids"]) == 2, "replaced", 5)
-    assert time.monotonic() - began < 15 and host.phase("web") == "booting"
+    wait_until(lambda: other not in host.ask("list", name="other")["pids"], "it is seen")
+    wait_until(lambda: len(host.ask("list", name="other")["pids"]) == 2, "replaced")
+    assert host.phase("web") == "booting"
     web.open_gate()
     host.wait_for_rest("web")
     assert web.answers("v2")

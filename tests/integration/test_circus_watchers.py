@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from .circus_host import DRIVER, CircusHost
 from .load import Load
 from .processes import alive, kill, look
 from .programs import Program, free_port
-from .scenes import held_request, reach
+from .scenes import held_request, reach, slow_watcher
 
 FLAPPING = """
 [plugin:flapping]
@@ -33,7 +34,7 @@ WATCHDOG = """
 [plugin:watchdog]
 use = circus.plugins.watchdog.WatchDog
 loop_rate = 0.5
-max_count = 3
+max_count = 20
 port = {port}
 watchers_regex = ^web
 watchers_graceful_timeout = 2
@@ -71,16 +72,19 @@ def test_no_poll_finds_it_without_its_master(host: CircusHost, web: Program) -> 
     host.start()
     lies: list[Any] = []
 
+    truths: dict[str, Callable[[Any], bool]] = {
+        "list": lambda answer: len(answer["pids"]) == 1,
+        "stats": lambda answer: len(answer["info"]) == 1 and "No such" not in str(answer),
+        "status": lambda answer: bool(answer["status"] == "active"),
+        "numprocesses": lambda answer: bool(answer["numprocesses"] == 1),
+        "options": lambda answer: dict(answer["options"])["numprocesses"] == 1,
+    }
+
     def poll() -> None:
-        pids = host.call("list", name="web").get("pids", [])
-        answer = host.call("stats", name="web")
-        stats = answer.get("info", {})
-        if len(pids) != 1 or len(stats) != 1 or "No such" in str(stats):
-            lies.append((pids, answer))
-        if host.state("web") != "running" or host.call("numprocesses")["numprocesses"] != 2:
-            lies.append(host.call("status"))
-        if dict(host.call("options", name="web")["options"])["numprocesses"] != 1:
-            lies.append(host.call("options", name="web"))
+        for command, is_true in truths.items():
+            answer = host.ask(command, name="web")
+            if answer["status"] == "error" or not is_true(answer):
+                lies.append((command, answer))
 
     with Watch(poll):
         for release in ("v2", "v3", "v4"):
@@ -119,16 +123,20 @@ def test_the_reason_of_a_failure_is_published(host: CircusHost, web: Program) ->
 
 def test_a_crash_is_told_at_once_and_truly(host: CircusHost) -> None:
     """`reap` has the adopted master's own exit code, at once, and one master takes its place."""
-    host.circus = "check_delay = 3"
+    host.circus = "check_delay = 1"
+    gate = slow_watcher(host)
     host.start()
     new = hand_over(host)
     began = time.monotonic()
-    wait_until(lambda: time.monotonic() - began > 3.2, "the master is no newcomer")
+    wait_until(lambda: time.monotonic() - began > 1.2, "the master is no newcomer")
     with host.events("watcher.web.") as events:
-        killed = time.monotonic()
-        kill(look(new), signal.SIGKILL)
-        wait_until(lambda: any(e.topic.endswith(".spawn") for e in events), "another one")
-        assert time.monotonic() - killed < 1
+        # While it stops a watcher, Circus does not look at its processes.
+        with Later(lambda: host.ctl("stop", "slow", "--waiting")):
+            wait_until(lambda: host.state("slow") == "stopping", "the slow one is stopping")
+            kill(look(new), signal.SIGKILL)
+            wait_until(lambda: any(e.topic.endswith(".spawn") for e in events), "another one")
+            assert host.state("slow") == "stopping"
+            gate.touch()
         last = host.wait_for_rest("web")
     told = [(e.topic, e.message.get("process_pid"), e.message.get("exit_code")) for e in events]
     assert told == [("watcher.web.reap", new, -9), ("watcher.web.spawn", last, None)]
@@ -181,7 +189,7 @@ def test_workers_come_and_go(host: CircusHost) -> None:
     wait_until(lambda: workers() == 3, "3 workers")
     assert host.ctl("set", "web", "numprocesses", "5").ok
     wait_until(lambda: workers() == 5, "5 workers")
-    assert host.master("web") == master and host.call("list", name="web")["pids"] == [master]
+    assert host.master("web") == master and host.ask("list", name="web")["pids"] == [master]
 
 
 @pytest.mark.parametrize("web", ["unicorn", "gunicorn"], indirect=True)
@@ -274,7 +282,7 @@ def test_removed_while_others_look(host: CircusHost, web: Program) -> None:
     reach(host, "booting")
     new = next(found for found in host.masters("web") if found.pid != host.master("web"))
     kill(new, signal.SIGSTOP)
-    with Watch(lambda: host.call("unicorn", do="status")):
+    with Watch(lambda: host.ask("unicorn", do="status")):
         assert host.ctl("rm", "web", "--waiting").ok
     host.wait_for_nobody("web")
     assert "AttributeError" not in host.host_log() + host.output()
@@ -291,7 +299,7 @@ def test_added_removed_and_added_again(host: CircusHost, web: Program) -> None:
         options = {"working_dir": str(web.folder), "stop_signal": 3, "copy_env": True}
         added = {"cmd": web.command_line, "start": True, "options": options}
         # While Circus is still removing it, it refuses.
-        wait_until(lambda a=added: host.call("add", name="web", **a)["status"] == "ok", "added")
+        wait_until(lambda a=added: host.call("add", name="web", **a).get("status") == "ok", "added")
         assert host.ctl("incr", "web", "--waiting").text == "3\n"
         assert len(host.masters("web")) == 1
         wait_until(web.answers, "it serves")
@@ -339,7 +347,7 @@ def test_reloadconfig_with_a_warmup_delay(host: CircusHost) -> None:
         host.write_conf()
         # While Circus waits after it has started a watcher, it refuses.
         wait_until(lambda: host.ctl("reloadconfig", "--waiting").ok, "done")
-        assert host.driver_is_there()
+        wait_until(host.driver_is_there, "the driver is there")
     assert host.restart("web").ok and "turned away" not in host.host_log()
 
 
@@ -355,7 +363,7 @@ def test_reloadconfig_with_mistakes(host: CircusHost, web: Program) -> None:
     with host.events("watcher.web.spawn") as events:
         assert hand_over(host) != old
         wait_until(lambda: events, "the new master is told of")
-    assert len(events) == 1 and host.call("numprocesses", name="web")["numprocesses"] == 1
+    assert len(events) == 1 and host.ask("numprocesses", name="web")["numprocesses"] == 1
     programs, host.programs = host.programs, {}
     host.options["watchers"] = "web"
     host.write_conf()
@@ -412,19 +420,20 @@ def test_a_mistake_is_one_clear_line(host: CircusHost, web: Program, kind: str) 
     host.launch()
     host.plugin = plugin
     host.write_conf()
-    host.ctl("reloadconfig", "--waiting")
-    wait_until(lambda: line in host.host_log(), "the line is in the log")
     wait_until(web.answers, "web answers")
+    # While Circus is still starting its watchers, it refuses.
+    wait_until(lambda: host.ctl("reloadconfig", "--waiting").ok, "done")
+    wait_until(lambda: line in host.host_log(), "the line is in the log")
     errors = [text for text in host.host_log().splitlines() if re.search(r"\[ERROR\] \[", text)]
     assert len(errors) == 1, errors
     if kind == "space":
         outcome = host.ctl("restart", "web")
         assert not outcome.ok and "has a space" in outcome.text
     if kind == "numprocesses":
-        masters = host.call("list", name="web")["pids"]
+        masters = host.ask("list", name="web")["pids"]
         outcome = host.ctl("restart", "web")
         assert not outcome.ok and "numprocesses: must be 1" in outcome.text
-        assert host.call("list", name="web")["pids"] == masters
+        assert host.ask("list", name="web")["pids"] == masters
 
 
 def test_an_option_for_the_next_start(host: CircusHost, web: Program) -> None:
