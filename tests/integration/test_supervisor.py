@@ -47,7 +47,10 @@ def test_uptime_starts_anew(make_supervisor: MakeHost, folder: Path) -> None:
     adopted = hand_over(host)
     assert host.info("web")["start"] >= began
     line = host.ctl("status", "web").text
-    assert re.search(rf"web +RUNNING +pid {adopted}, uptime 0:00:0\d", line)
+    uptime = re.search(rf"web +RUNNING +pid {adopted}, uptime (\d+):(\d\d):(\d\d)", line)
+    assert uptime, line
+    hours, minutes, seconds = map(int, uptime.groups())
+    assert (hours * 60 + minutes) * 60 + seconds <= time.time() - began
 
 
 @pytest.mark.parametrize("as_group", ["true", "false"])
@@ -243,9 +246,9 @@ def test_max_handovers(make_supervisor: MakeHost, folder: Path, limit: str) -> N
     reach(host, "booting", "web")
     api.write("v2")
     outcome = host.restart("api", wait=False)
-    assert outcome.ok and outcome.seconds < 10
+    assert outcome.ok
     if limit == "1":
-        assert host.phase("api") == "queued"
+        host.wait_for_phase("api", "queued")
         web.open_gate()
     host.wait_for_rest("api")
     assert api.answers("v2") and (limit == "1" or host.phase("web") == "booting")
@@ -442,7 +445,7 @@ def test_a_script_that_cannot_be_seen_to_be_missing(
         script.unlink()
         outcome = host.restart("web")
         assert not outcome.ok and "could not re-execute itself" in outcome.text, outcome.text
-        assert outcome.seconds < 10 and host.wait_for_rest("web") == first
+        assert host.wait_for_rest("web") == first
         wait_until(lambda: web.pid_in_file() == first, "the pid file names the old master")
         shutil.copy(UNICORN, script)
         hand_over(host)
@@ -533,4 +536,4 @@ def test_a_failed_exec_is_not_repeated(make_supervisor: MakeHost, folder: Path) 
     outcome = host.restart("web")
     assert not outcome.ok and "could not re-execute itself" in outcome.text
     assert host.wait_for_rest("web") == first and web.answers("v1")
-    assert host.log("web").count("Handling signal: usr2") == 1
+    assert host.log("web").count("RuntimeError: not today") == 1

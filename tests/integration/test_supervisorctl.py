@@ -15,7 +15,7 @@ import pytest
 from supervisor.options import ClientOptions
 from supervisor.supervisorctl import Controller
 
-from ..waiting import Later, wait_until
+from ..waiting import LIMIT, Later, wait_until
 from .conftest import MakeHost
 from .processes import kill, living_in, look
 from .programs import BIN, Program
@@ -179,7 +179,7 @@ def test_one_interrupt_ends_all_watching(make_supervisor: MakeHost, folder: Path
                 break
         watching.send_signal(signal.SIGINT)
         try:
-            text = watching.communicate(timeout=10)[0]
+            text = watching.communicate(timeout=LIMIT)[0]
         finally:
             watching.kill()
     lines = [line for line in text.splitlines() if "not watched any more" in line]
