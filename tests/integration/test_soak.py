@@ -247,7 +247,7 @@ def test_a_bad_release_does_not_wait_for_long_requests(make_host: MakeHost, fold
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
-    requests = _held_requests(web, 2)
+    requests = [held_request(web), held_request(web)]
     web.write("v2")
     host.restart("web", wait=False)
     host.wait_for_phase("web", "soaking")
