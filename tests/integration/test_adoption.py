@@ -16,7 +16,7 @@ from ..waiting import LIMIT, Later, wait_until
 from .circus_host import CircusHost
 from .conftest import MakeHost
 from .load import Load
-from .processes import MARK, end, kill, look
+from .processes import MARK, Found, end, kill, look
 from .programs import UNICORN, Program
 from .scenes import hand_over, held_request, holding_exec, re_execute_by_hand, reach
 
@@ -482,27 +482,32 @@ def test_gunicorn_with_threads(make_host: MakeHost, folder: Path) -> None:
 def test_a_program_that_a_master_started_is_no_master(make_host: MakeHost, folder: Path) -> None:
     """A job runner beside the app has a re-executed unicorn's sockets, and is never adopted."""
     web = Program(folder, restarted=True)
-    pids = web.folder / "helpers"
+    path = web.folder / "helpers"
     web.settings = f"""\
 before_fork do |server, worker|
   $helper ||= spawn({{"{MARK}" => nil}}, "sleep", "600", chdir: "/").tap do |pid|
-    File.write("{pids}", "#{{pid}}\\n", mode: "a")
+    File.write("{path}", "#{{pid}}\n", mode: "a")
   end
 end
 """
     web.write("v1")
     host = make_host(web)
     host.start()
+
+    def helpers() -> list[Found]:
+        found = [look(int(pid)) for pid in path.read_text().split()]
+        return [process for process in found if process]
+
     try:
         hand_over(host)
         last = hand_over(host, release="v3")
         kill(look(last))
         wait_until(lambda: host.master("web") != last, "the host knows of its end")
-        assert str(host.master("web")) not in pids.read_text().split()
+        assert host.master("web") not in {helper.pid for helper in helpers()}
+        end(*helpers())  # they hold the sockets that the next master needs
+        host.wait_for_rest("web")
     finally:
-        for pid in map(int, pids.read_text().split()):
-            kill(look(pid))
-    host.wait_for_rest("web", 40)  # nobody holds the sockets any more
+        end(*helpers())
 
 
 def test_gunicorn_as_a_module(make_host: MakeHost, folder: Path) -> None:
@@ -530,6 +535,7 @@ def test_the_old_master_dies_while_the_new_one_is_removed(
     assert host.restart("web", wait=False).ok
     host.wait_for_phase("web", "soaking")
     new = next(found.pid for found in host.masters("web") if found.pid != first.pid)
+    wait_until(lambda: not host.workers("web"), "the old workers have gone")
     request = held_request(web)
     assert host.rollback("web").ok
     host.wait_for_phase("web", "removing")
@@ -537,6 +543,6 @@ def test_the_old_master_dies_while_the_new_one_is_removed(
     wait_until(lambda: host.master("web") == new, "the new master is adopted")
     web.answer.touch()
     assert request.answer().outcome == "ok"
-    wait_until(lambda: host.master("web") not in (0, new), "it is started anew", 30)
+    wait_until(lambda: host.master("web") not in (0, new), "it is started anew")
     host.wait_for_rest("web")
     assert web.answers("v2")
