@@ -372,7 +372,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         others = self._host.known_pids()
         pids = [pid for pid in self.system.children(os.getpid()) if pid not in others]
         left = self._orphans.left_in(process.group, pids)
-        known = self._host.new_master(self.program)
+        known = self._host.new_master(self.program, old)
         successor = process.take_heir() or family.successor_among(
             self.system, pids, old, process.group, known
         )

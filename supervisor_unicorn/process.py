@@ -104,7 +104,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         system, history = self._host.system, self.config.options.pidhistory
         pids = [pid for pid in system.children(os.getpid()) if pid not in history]
         left = self._orphans.left_in(self._process_group, pids)
-        known = self._host.new_master(self.namespec)
+        known = self._host.new_master(self.namespec, old)
         successor = self._heirs.take() or family.successor_among(
             system, pids, old, self._process_group, known
         )

@@ -177,10 +177,15 @@ class HostSide(abc.ABC):
         """True if a handover has told this master to quit."""
         return self.ledger.was_told_to_quit(program, pid)
 
-    def new_master(self, program: str) -> MasterId | None:
-        """The new master of the program's running handover, once it was found."""
-        running = self.ledger.page(program).running
-        return running.new if running else None
+    def new_master(self, program: str, old: int) -> MasterId | None:
+        """The new master that a handover has found for the master with the pid `old`, or None.
+
+        Of one that has ended, too: the driver may see the death of `old` before the host does.
+        """
+        page = self.ledger.page(program)
+        records = [*page.ended[-1:], *([page.running] if page.running else [])]
+        found = [record.new for record in records if record.new and record.old.pid == old]
+        return found[-1] if found else None
 
     def adopted(self, program: str, new: MasterId) -> None:
         """Take note of a program's new master."""

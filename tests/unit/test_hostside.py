@@ -90,6 +90,18 @@ def test_a_caller_in_the_queue_behind_such_a_driver_is_told() -> None:
         site.handover("api", number)
 
 
+def test_a_new_master_is_known_beyond_the_end_of_its_handover() -> None:
+    """The driver may see the old master die, and end it so, before the host has seen that."""
+    site = Site()
+    new = MasterId(8, 80)
+    site.ledger.request("web")
+    site.drive(Phase.REMOVING, new=new, reason="rolled back")
+    assert site.new_master("web", 7) == new and site.new_master("web", 9) is None
+    site.ledger.request("web")
+    site.drive(Phase.FAILED, new=new, reason="the old master ended")
+    assert site.ledger.page("web").running and site.new_master("web", 7) == new
+
+
 def test_no_record_is_lost_for_an_error_beside_it() -> None:
     """Logs that cannot be read, or an adoption that fails, do not keep a handover from ending."""
     site = Site()
