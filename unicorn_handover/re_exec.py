@@ -19,7 +19,7 @@ class ReExec:
         self._system = system
         self._old = old
         self._server = server
-        self._about_to_exec: set[int] = set()  # all that were ever seen so
+        self._about_to_exec: set[int] = set()  # all that were seen so, and became nothing else
         self._lost = False  # one of them has ended, or one that nobody saw
         self._children: tuple[set[int], set[int]] = set(), set()  # of the last two looks
         self._faults = self._faults_of_the_reaped()
@@ -62,9 +62,8 @@ class ReExec:
         about_to_exec = {pid for pid in children if self._may_exec(pid)}
         if about_to_exec:
             self._quiet_since = self._system.clock()
-        self._about_to_exec = {
-            pid for pid in self._about_to_exec | about_to_exec if not self._is_helper(pid)
-        }
+        seen = self._about_to_exec | about_to_exec
+        self._about_to_exec = {pid for pid in seen if not self._is_another(pid)}
         if not all(map(self._lives, self._about_to_exec)):
             self._lost = True
 
@@ -90,10 +89,12 @@ class ReExec:
             was_as_the_master and not masks.catches(self._server.graceful)
         )
 
-    def _is_helper(self, pid: int) -> bool:
-        """True for what the master runs besides, in a hook or while it loads its settings."""
+    def _is_another(self, pid: int) -> bool:
+        """True for a worker, and for what the master runs in a hook or while it loads settings."""
         stat, words = self._system.stat(pid), self._system.command_line(pid)
-        if stat is None or stat.forked_only or not any(words):
+        if stat is None or stat.ended:
             return False
+        if stat.forked_only:
+            return not self._may_exec(pid)
         shows_its_name = self._server.is_master(self._system.command_line(self._old.pid))
-        return shows_its_name and not self._server.is_master(words)
+        return any(words) and shows_its_name and not self._server.is_master(words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from signal import SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals
+from signal import SIGHUP, SIGQUIT, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals
 
 import pytest
 
@@ -218,6 +218,22 @@ def test_a_helper_of_the_old_master_is_not_a_re_exec_that_failed() -> None:
 
     history.system.later(0.1, becomes_a_helper)
     history.system.later(0.2, lambda: history.system.end(helper))
+    assert history.run().succeeded
+
+
+def test_a_worker_that_was_forked_just_now_is_not_a_re_exec_that_failed() -> None:
+    """It has the master's handlers for a moment, and may end before the new master comes."""
+    history = History()
+    obeys_late(history, 2.0)
+    history.unicorn.fork_worker(history.old, None)
+    worker = history.unicorn.workers(history.old)[-1]
+    worker.catches = set(MASTER_CATCHES)
+
+    def becomes_a_worker() -> None:
+        worker.catches = {SIGQUIT}
+
+    history.system.later(0.1, becomes_a_worker)
+    history.system.later(0.4, lambda: history.system.end(worker))
     assert history.run().succeeded
 
 
