@@ -87,7 +87,7 @@ def booting_orphans(system: System, old: Process, since: int, server: Server) ->
     They were started after `since`. They are the children of the host by now, which is the driver's
     parent, and still in the process group of the master `old`, whose living proves that group.
     """
-    family = system.stat(old.pid)
+    group = process_group(system, old)
     found = []
     for pid in system.children(system.parent()):
         held, stat = system.hold(pid), system.stat(pid)
@@ -95,9 +95,8 @@ def booting_orphans(system: System, old: Process, since: int, server: Server) ->
             continue
         if (
             stat
-            and family
             and old.alive()
-            and stat.pgrp == family.pgrp
+            and stat.pgrp == group
             and stat.start >= since
             and server.readiness(system, pid) is Readiness.BOOTING
         ):

@@ -62,8 +62,8 @@ class ReExec:
         about_to_exec = {pid for pid in children if self._may_exec(pid)}
         if about_to_exec:
             self._quiet_since = self._system.clock()
-        seen = self._about_to_exec | about_to_exec
-        self._about_to_exec = {pid for pid in seen if not self._is_another(pid)}
+        others = self._about_to_exec - about_to_exec
+        self._about_to_exec = about_to_exec | {p for p in others if not self._is_another(p)}
         if not all(map(self._lives, self._about_to_exec)):
             self._lost = True
 
@@ -82,7 +82,7 @@ class ReExec:
         A python that ends has neither.
         """
         stat, masks = self._system.stat(pid), self._system.signal_masks(pid)
-        if not (stat and stat.forked_only and masks and self._lives(pid)):
+        if not (stat and stat.forked_only and masks and not stat.ended):
             return False
         was_as_the_master = pid in self._about_to_exec
         return masks.catches(RE_EXEC) or (
@@ -90,11 +90,11 @@ class ReExec:
         )
 
     def _is_another(self, pid: int) -> bool:
-        """True for a worker, and for what the master runs in a hook or while it loads settings."""
+        """True if one that may not exec any more has become a worker, or a hook's own program."""
         stat, words = self._system.stat(pid), self._system.command_line(pid)
         if stat is None or stat.ended:
             return False
         if stat.forked_only:
-            return not self._may_exec(pid)
+            return True
         shows_its_name = self._server.is_master(self._system.command_line(self._old.pid))
         return any(words) and shows_its_name and not self._server.is_master(words)
