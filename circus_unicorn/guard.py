@@ -6,7 +6,7 @@ from typing import Any
 
 from circus import logger
 
-from unicorn_handover.errors import printable
+from unicorn_handover.errors import raised
 
 
 def guarded(name: str, act: Any, *arguments: Any) -> Any:
@@ -15,10 +15,5 @@ def guarded(name: str, act: Any, *arguments: Any) -> Any:
         return act(*arguments)
     except Exception as error:
         what = getattr(act, "__name__", act)
-        logger.error(f"{name}: {what} failed: {what_was_raised(error)}")
+        logger.error(f"{name}: {what} failed: {raised(error)}")
         return None
-
-
-def what_was_raised(error: Exception) -> str:
-    """An unexpected error in one line, for the log or a caller."""
-    return f"{type(error).__name__}: {printable(str(error))}"

@@ -25,7 +25,7 @@ from circus.util import check_future_exception_and_log, parse_env_dict
 from circus.watcher import Watcher
 from tornado.concurrent import Future
 
-from unicorn_handover.errors import ConfigError, printable
+from unicorn_handover.errors import ConfigError, printable, raised
 from unicorn_handover.hostside import ACCEPTING, HostSide
 from unicorn_handover.ledger import DRIVER_GRACE
 from unicorn_handover.options import Options, Settings, names_in, parse
@@ -42,7 +42,7 @@ from .controller import (
     WorkersCommand,
 )
 from .coroutines import Steps, coroutine
-from .guard import guarded, what_was_raised
+from .guard import guarded
 from .plugin import NAME, peer
 from .restart import Restart
 from .watcher import ManagedWatcher, PluginWatcher
@@ -316,7 +316,7 @@ class Host(HostSide):
         try:
             return Restart(self, watcher.program, self._refusal(watcher))
         except Exception as error:  # of several watchers Circus would leave the others stopped
-            return Restart(self, watcher.program, what_was_raised(error))
+            return Restart(self, watcher.program, raised(error))
 
     @property
     def reloads_all(self) -> bool:

@@ -132,10 +132,6 @@ class ManagedProcess(Process):  # type: ignore[misc]
         """The master, and all others."""
         return [self.master, *self.other_masters()] if self.master else []
 
-    def take_heir(self) -> system.Process | None:
-        """Return a living other master that was held, for the caller to close."""
-        return self.heirs.take()
-
     def all_workers(self) -> list[system.Process]:
         """Hold the workers of all masters."""
         heads = [self.pid, *(master.pid for master in self.other_masters())]

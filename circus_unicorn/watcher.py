@@ -17,7 +17,6 @@ from circus.process import UNEXISTING
 from circus.watcher import Watcher
 from tornado.gen import Return, moment, sleep
 
-from unicorn_handover import family
 from unicorn_handover.errors import printable
 from unicorn_handover.heirs import tell_to_end
 from unicorn_handover.options import Options
@@ -368,20 +367,14 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         return True
 
     def _find_successor(self, process: ManagedProcess, old: int) -> Process | None:
-        """Hold the next master, or else what the dead one left behind."""
-        others = self._host.known_pids()
-        pids = [pid for pid in self.system.children(os.getpid()) if pid not in others]
-        left = self._orphans.left_in(process.group, pids)
-        known = self._host.new_master(self.program, old)
-        successor = process.take_heir() or family.successor_among(
-            self.system, pids, old, process.group, known
+        return self._host.find_successor(
+            self.program,
+            old,
+            process.group,
+            process.heirs,
+            self._orphans,
+            self.handover_options.drain_timeout,
         )
-        if successor is None:
-            self._orphans.keep(left, self.handover_options.drain_timeout)
-            return None
-        for other in left:
-            other.close()
-        return successor
 
     def _tell_of_adoption(self, old: int, code: int, new: int) -> None:
         """Publish and call the hooks for a master that ended and one that came.

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from unicorn_handover.errors import printable
+from unicorn_handover.errors import raised
 
 
 def guarded(log: Any, act: Callable[..., Any], *arguments: Any) -> Any:
@@ -15,8 +15,7 @@ def guarded(log: Any, act: Callable[..., Any], *arguments: Any) -> Any:
         return act(*arguments)
     except Exception as error:
         name = getattr(act, "__qualname__", str(act))
-        text = printable(str(error))
-        log.critical(f"supervisor_unicorn: {name} failed: {type(error).__name__}: {text}")
+        log.critical(f"supervisor_unicorn: {name} failed: {raised(error)}")
         return None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from supervisor import events
@@ -215,6 +215,11 @@ class Host(HostSide):
         """The setting of the stop signal and its number."""
         config = self.programs[program].config
         return f"[program:{config.name}] stopsignal", config.stopsignal
+
+    def known_pids(self) -> Collection[int]:
+        """The pids of all that supervisord has started or adopted and not yet reaped."""
+        pids: dict[int, Any] = self._supervisord.options.pidhistory
+        return pids
 
     def settle(self, program: str) -> None:
         """Reap the dead now, among them the old master."""

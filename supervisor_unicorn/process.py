@@ -100,20 +100,14 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             self.spawn()
 
     def _find_successor(self, old: int) -> Process | None:
-        """Hold the next master, or else what the dead one left behind."""
-        system, history = self._host.system, self.config.options.pidhistory
-        pids = [pid for pid in system.children(os.getpid()) if pid not in history]
-        left = self._orphans.left_in(self._process_group, pids)
-        known = self._host.new_master(self.namespec, old)
-        successor = self._heirs.take() or family.successor_among(
-            system, pids, old, self._process_group, known
+        return self._host.find_successor(
+            self.namespec,
+            old,
+            self._process_group,
+            self._heirs,
+            self._orphans,
+            self.handover_options.drain_timeout,
         )
-        if successor is None:
-            self._orphans.keep(left, self.handover_options.drain_timeout)
-            return None
-        for process in left:
-            process.close()
-        return successor
 
     def _adopt(self, successor: Process, old: int, sts: int) -> None:
         """Take the successor for this program's process, as if it had been spawned now.

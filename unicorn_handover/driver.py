@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import printable
+from .errors import raised
 from .handover import Handover
 from .latecomer import Latecomer
 from .options import Options
@@ -179,8 +179,8 @@ class Driver:
         try:
             latecomer.step()
         except Exception as error:
-            why = f"{type(error).__name__}: {printable(str(error))}"
-            print(f"{program}: a new master may come late: {why}", file=sys.stderr, flush=True)
+            told = f"{program}: a new master may come late: {raised(error)}"
+            print(told, file=sys.stderr, flush=True)
             self._latecomers.pop(program).close()
             return
         if latecomer.over:
@@ -191,7 +191,7 @@ class Driver:
         try:
             act()
         except Exception as error:
-            why = f"the driver gave up: {type(error).__name__}: {printable(str(error))}"
+            why = f"the driver gave up: {raised(error)}"
             handover = self._running.get(record.key)
             if handover and record.key not in self._troubled and handover.give_up(why):
                 self._troubled.add(record.key)

@@ -7,6 +7,11 @@ def printable(text: str, limit: int = 200) -> str:
     return escaped if len(escaped) <= limit else escaped[: limit - 3] + "..."
 
 
+def raised(error: Exception) -> str:
+    """Return an unexpected error as one line, for a log or a caller."""
+    return f"{type(error).__name__}: {printable(str(error))}"
+
+
 class HandoverError(Exception):
     """The base of the errors below."""
 

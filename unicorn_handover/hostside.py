@@ -6,20 +6,25 @@ Nothing here blocks or polls. What differs - the programs, the log, the events -
 from __future__ import annotations
 
 import abc
+import os
 import signal
+from collections.abc import Collection
 from typing import Any
 
+from . import family
 from .channel import HostEnd
 from .deadlines import deadline
 from .driver import Order, Orders
-from .errors import Refused, printable
+from .errors import Refused, printable, raised
+from .heirs import Heirs
 from .ledger import DRIVER_GRACE, Ledger
 from .options import Options, Settings
+from .orphans import Orphans
 from .progress import struct
 from .record import MasterId, Record
 from .servers import server_of
 from .states import Phase
-from .system import System
+from .system import Process, System
 
 ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
 WORTH_A_WARNING = (Phase.FAILED, Phase.FORCING, Phase.KILLING_OLD, Phase.KILLING_NEW)
@@ -53,6 +58,10 @@ class HostSide(abc.ABC):
     @abc.abstractmethod
     def stop_signal(self, program: str) -> tuple[str, int]:
         """The setting, as "[section] key", and the number of the program's stop signal."""
+
+    @abc.abstractmethod
+    def known_pids(self) -> Collection[int]:
+        """The pids of all that the host has started or adopted, of whatever program."""
 
     @abc.abstractmethod
     def settle(self, program: str) -> None:
@@ -100,7 +109,7 @@ class HostSide(abc.ABC):
         try:
             record = self._prepared(record)
         except Exception as error:  # a record that were lost for it would never come again
-            self.tell(f"{record.program}: {type(error).__name__}: {printable(str(error))}", True)
+            self.tell(f"{record.program}: {raised(error)}", True)
         self.ledger.report(record)
 
     def _prepared(self, record: Record) -> Record:
@@ -186,6 +195,30 @@ class HostSide(abc.ABC):
         records = [*page.ended[-1:], *([page.running] if page.running else [])]
         found = [record.new for record in records if record.new and record.old.pid == old]
         return found[-1] if found else None
+
+    def find_successor(
+        self,
+        program: str,
+        old: int,
+        process_group: int,
+        heirs: Heirs,
+        orphans: Orphans,
+        patience: float,
+    ) -> Process | None:
+        """Hold the next master after the dead `old`, or None: then `orphans` keeps what is left."""
+        known = self.known_pids()
+        pids = [pid for pid in self.system.children(os.getpid()) if pid not in known]
+        left = orphans.left_in(process_group, pids)
+        new = self.new_master(program, old)
+        successor = heirs.take() or family.successor_among(
+            self.system, pids, old, process_group, new
+        )
+        if successor is None:
+            orphans.keep(left, patience)
+            return None
+        for process in left:
+            process.close()
+        return successor
 
     def adopted(self, program: str, new: MasterId) -> None:
         """Take note of a program's new master."""

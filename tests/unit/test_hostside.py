@@ -34,6 +34,9 @@ class Site(HostSide):
     def stop_signal(self, program: str) -> tuple[str, int]:
         return "[program:web] stopsignal", signal.SIGTERM
 
+    def known_pids(self) -> list[int]:
+        return []
+
     def settle(self, program: str) -> None:
         raise OSError("no")
 
