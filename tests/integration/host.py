@@ -154,6 +154,11 @@ class Host(abc.ABC):
         family = self.family(name)
         return [found for found in family if not found.forked and not _is_exec_worker(found.pid)]
 
+    def new_master(self, name: str) -> Found:
+        """The master that is not the one which the host's status shows."""
+        (new,) = (found for found in self.masters(name) if found.pid != self.master(name))
+        return new
+
     def workers(self, name: str) -> list[Found]:
         """The workers of the master that the host's status shows."""
         return [f for f in children(self.master(name)) if f.forked or _is_exec_worker(f.pid)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from ..waiting import Later, wait_until
+from ..waiting import LIMIT, Later, wait_until
 from .circus_host import CircusHost
 from .host import Host
 from .load import Request
@@ -49,6 +49,12 @@ def slow_watcher(host: CircusHost) -> Path:
     return gate
 
 
+def without_regular_looks(host: Host) -> None:
+    """Have circusd look at its processes so seldom that nothing a test waits for comes of that."""
+    if isinstance(host, CircusHost):
+        host.circus = f"check_delay = {10 * LIMIT:g}"
+
+
 def hand_over(host: Host, name: str = "web", release: str = "v2") -> int:
     """Put a good release on the disk, restart, and return the adopted master."""
     host.programs[name].write(release)
@@ -66,7 +72,7 @@ def re_execute_by_hand(host: Host, name: str = "web") -> int:
     wait_until(lambda: len(host.masters(name)) == 2, "there is a new master")
     wait_until(lambda: len(host.family(name)) >= before * 2, "it has forked all its workers")
     wait_until(lambda: _serves(program, old), "the new master serves")
-    return next(found.pid for found in host.masters(name) if found.pid != old)
+    return host.new_master(name).pid
 
 
 def _serves(program: Program, old: int) -> bool:
@@ -83,9 +89,10 @@ def held_request(program: Program) -> Request:
 def reach(host: Host, phase: str, name: str = "web") -> Request | None:
     """Begin a handover and bring it to a phase, in which it stays until the gate is opened.
 
-    With two exceptions: requested lasts until the driver, which is stopped, goes on or dies;
+    With exceptions: requested lasts until the driver, which is stopped, goes on or dies;
     removing lasts for a second, until the new master, which is stopped, is killed. re-executing
-    needs a program made by `holding_exec`. draining returns the request that holds it up.
+    needs a program made by `holding_exec`. draining returns the request that holds it up. soaking
+    lasts as long as the option says.
     """
     program = host.programs[name]
     request = held_request(program) if phase == "draining" else None
@@ -105,7 +112,7 @@ def reach(host: Host, phase: str, name: str = "web") -> Request | None:
 
 def _roll_back_a_stopped_master(host: Host, name: str) -> None:
     host.wait_for_phase(name, "booting")
-    new = next(found for found in host.masters(name) if found.pid != host.master(name))
+    new = host.new_master(name)
     kill(new, signal.SIGSTOP)
     with Later(lambda: host.rollback(name)) as rollback:
         wait_until(lambda: host.has_been(name, "removing"), f"{name} is or was removing")

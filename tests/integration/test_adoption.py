@@ -12,13 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from ..waiting import LIMIT, Later, wait_until
-from .circus_host import CircusHost
+from ..waiting import Later, wait_until
 from .conftest import MakeHost
 from .load import Load
 from .processes import MARK, Found, end, kill, look
 from .programs import UNICORN, Program
-from .scenes import hand_over, held_request, holding_exec, re_execute_by_hand, reach
+from .scenes import (
+    hand_over,
+    held_request,
+    holding_exec,
+    re_execute_by_hand,
+    reach,
+    without_regular_looks,
+)
 
 WAYS = ["stop", "shutdown"]
 
@@ -119,8 +125,7 @@ def test_the_old_master_is_killed_while_the_new_boots(
     unicorn = server == "unicorn"
     web = Program(folder, server=server, preload=unicorn, timeout=10, pidfile=unicorn)
     host = make_host(web)
-    if isinstance(host, CircusHost):  # whose own look at its processes is not what adopts it
-        host.circus = f"check_delay = {10 * LIMIT:g}"
+    without_regular_looks(host)
     host.start()
     old = host.master("web")
     web.write("v2", "gated")
@@ -405,7 +410,7 @@ def test_the_new_master_dies_while_the_old_drains(
     host.start()
     old = host.master("web")
     request = reach(host, "draining")
-    end(next(found for found in host.masters("web") if found.pid != old))
+    end(host.new_master("web"))
     web.open_gate()
     assert request.answer().outcome == "ok"
     wait_until(lambda: host.master("web") not in (0, old), "it was started again")
@@ -423,7 +428,7 @@ def test_a_new_master_that_is_stuck_is_killed(
     host.start()
     old = host.master("web")
     reach(host, "booting")
-    new = next(found for found in host.masters("web") if found.pid != old)
+    new = host.new_master("web")
     kill(new, signal.SIGSTOP)
     with Load(web.address) as load:
         assert host.wait_for_rest("web") == old
@@ -531,10 +536,8 @@ def test_the_old_master_dies_while_the_new_one_is_removed(
     host = make_host(web, options={"soak": "100"})
     host.start()
     first = look(host.master("web"))
-    web.write("v2")
-    assert host.restart("web", wait=False).ok
-    host.wait_for_phase("web", "soaking")
-    new = next(found.pid for found in host.masters("web") if found.pid != first.pid)
+    reach(host, "soaking")
+    new = host.new_master("web").pid
     wait_until(lambda: not host.workers("web"), "the old workers have gone")
     request = held_request(web)
     assert host.rollback("web").ok

@@ -280,7 +280,7 @@ def test_removed_while_others_look(host: CircusHost, web: Program) -> None:
     web.host_options["graceful_timeout"] = "2"
     host.start()
     reach(host, "booting")
-    new = next(found for found in host.masters("web") if found.pid != host.master("web"))
+    new = host.new_master("web")
     kill(new, signal.SIGSTOP)
     with Watch(lambda: host.ask("unicorn", do="status")):
         assert host.ctl("rm", "web", "--waiting").ok

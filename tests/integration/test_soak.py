@@ -7,23 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ..waiting import LIMIT, Later, stays, wait_until
-from .circus_host import CircusHost
+from ..waiting import Later, stays, wait_until
 from .conftest import MakeHost
-from .host import Host
 from .load import Load, Request
 from .processes import alive, children, kill, look
 from .programs import Program
-from .scenes import held_request
+from .scenes import held_request, reach, without_regular_looks
 
 LONG = "3600"  # seconds of a soak that a test ends itself
-
-
-def _new_master(host: Host, name: str = "web") -> int:
-    """The master that is not the one which the host's status shows."""
-    others = [found.pid for found in host.masters(name) if found.pid != host.master(name)]
-    assert len(others) == 1
-    return others[0]
 
 
 def _check_of(program: Program) -> str:
@@ -71,9 +62,7 @@ def test_only_the_new_release_serves_in_the_soak(make_host: MakeHost, folder: Pa
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
-    web.write("v2")
-    host.restart("web", wait=False)
-    host.wait_for_phase("web", "soaking")
+    reach(host, "soaking")
     wait_until(lambda: not host.workers("web"), "the old workers have gone")
     with Load(web.address) as load:
         wait_until(lambda: len(load.answers) > 30, "some answers")
@@ -157,10 +146,8 @@ def test_rollback_by_hand(make_host: MakeHost, folder: Path, server: str) -> Non
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
-    web.write("v2")
     with Load(web.address) as load:
-        host.restart("web", wait=False)
-        host.wait_for_phase("web", "soaking")
+        reach(host, "soaking")
         assert host.rollback("web").ok
         assert host.wait_for_rest("web") == first
     wait_until(lambda: web.pid_in_file() == first, "the pid file names the old master")
@@ -174,10 +161,8 @@ def test_promote_by_hand(make_host: MakeHost, folder: Path, server: str) -> None
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
-    web.write("v2")
     with Load(web.address) as load:
-        host.restart("web", wait=False)
-        host.wait_for_phase("web", "soaking")
+        reach(host, "soaking")
         assert host.promote("web").ok
         assert host.wait_for_rest("web") != first
     assert load.failures == [] and web.ask().release == "v2"
@@ -201,9 +186,7 @@ def test_rollback_while_booting(make_host: MakeHost, folder: Path, server: str) 
     host = make_host(web)
     host.start()
     first = host.master("web")
-    web.write("v2", "gated")
-    host.restart("web", wait=False)
-    host.wait_for_phase("web", "booting")
+    reach(host, "booting")
     assert host.rollback("web").ok
     assert host.wait_for_rest("web") == first and web.ask().release == "v1"
 
@@ -214,44 +197,31 @@ def test_new_master_dies_in_the_soak(make_host: MakeHost, folder: Path, server: 
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
-    web.write("v2")
-    host.restart("web", wait=False)
-    host.wait_for_phase("web", "soaking")
-    kill(look(_new_master(host)))
+    reach(host, "soaking")
+    kill(host.new_master("web"))
     assert host.wait_for_rest("web") == first
     wait_until(lambda: web.pid_in_file() == first, "the pid file names the old master")
     assert "in the soak" in str(host.ended("web")[-1]["reason"])
 
 
-def test_long_requests_do_not_hold_up_the_way_back(make_host: MakeHost, folder: Path) -> None:
-    """Old workers that still answer do not keep others from being started, and none is too many."""
+@pytest.mark.parametrize("end", ["killed", "rolled back"])
+def test_long_requests_do_not_hold_up_the_way_back(
+    make_host: MakeHost, folder: Path, end: str
+) -> None:
+    """Beside old workers that still answer others are started, none too many; the new master goes.
+
+    For that it waits no longer than until the old master is at full strength.
+    """
     web = Program(folder, server="unicorn", preload=True)
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
     requests = [held_request(web), held_request(web)]
-    web.write("v2")
-    host.restart("web", wait=False)
-    host.wait_for_phase("web", "soaking")
-    kill(look(_new_master(host)))
-    wait_until(lambda: web.answers("v1"), "old workers answer")
-    assert not any(request.ended for request in requests)
-    web.answer.touch()
-    assert host.wait_for_rest("web") == first  # with two workers, not more
-    assert [request.answer().outcome for request in requests] == ["ok", "ok"]
-
-
-def test_a_bad_release_does_not_wait_for_long_requests(make_host: MakeHost, folder: Path) -> None:
-    """In a rollback it goes when the old master is at full strength, whatever else that answers."""
-    web = Program(folder, server="unicorn", preload=True)
-    host = make_host(web, options={"soak": LONG})
-    host.start()
-    first = host.master("web")
-    requests = [held_request(web), held_request(web)]
-    web.write("v2")
-    host.restart("web", wait=False)
-    host.wait_for_phase("web", "soaking")
-    assert host.rollback("web").ok
+    reach(host, "soaking")
+    if end == "killed":
+        kill(host.new_master("web"))
+    else:
+        assert host.rollback("web").ok
     host.wait_for_phase("web", "settling")
     assert [found.pid for found in host.masters("web")] == [first] and web.answers("v1")
     assert not any(request.ended for request in requests)
@@ -269,10 +239,8 @@ def test_rollback_after_a_signal_by_hand(
     host = make_supervisor(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
-    web.write("v2")
     with Load(web.address) as load:
-        host.restart("web", wait=False)
-        host.wait_for_phase("web", "soaking")
+        reach(host, "soaking")
         wait_until(lambda: not host.workers("web"), "the old workers have gone")
         assert host.signal("web", number).ok
         wait_until(lambda: host.workers("web"), "there are old workers again")
@@ -288,10 +256,8 @@ def test_driver_killed_in_the_soak(make_host: MakeHost, folder: Path, phase: str
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
-    web.write("v2")
     with Load(web.address) as load:
-        host.restart("web", wait=False)
-        host.wait_for_phase("web", "soaking")
+        reach(host, "soaking")
         if phase == "soaking":
             kill(look(host.driver()))
             wait_until(host.driver_is_there, "the next driver is there")
@@ -310,15 +276,12 @@ def test_new_master_and_driver_die_together(make_host: MakeHost, folder: Path) -
     """
     web = Program(folder, server="unicorn", preload=True)  # keeps what was on the disk
     host = make_host(web, options={"soak": LONG})
-    if isinstance(host, CircusHost):
-        host.circus = f"check_delay = {10 * LIMIT:g}"
+    without_regular_looks(host)
     host.start()
     first = host.master("web")
-    web.write("v2")
-    host.restart("web", wait=False)
-    host.wait_for_phase("web", "soaking")
+    reach(host, "soaking")
     wait_until(lambda: not host.workers("web"), "the old workers have gone")
-    new, driver = look(_new_master(host)), look(host.driver())
+    new, driver = host.new_master("web"), look(host.driver())
     workers = children(new.pid)
     kill(driver)
     kill(new)
@@ -333,9 +296,7 @@ def test_end_in_the_soak(make_host: MakeHost, folder: Path, server: str, how: st
     web = Program(folder, server=server)
     host = make_host(web, options={"soak": LONG})
     host.start()
-    web.write("v2")
-    host.restart("web", wait=False)
-    host.wait_for_phase("web", "soaking")
+    reach(host, "soaking")
     if how == "stop":
         assert host.stop("web").ok
     else:

@@ -63,17 +63,21 @@ class Site(HostSide):
         self.take(running.but(phase=phase, since=now, **changes).to_json())
 
 
+def assert_told_of_a_stuck_driver(site: Site, program: str, number: int, phase: str) -> None:
+    """The driver lets web's booting, which may last for 10 s, outlast that: a caller is told."""
+    site.drive(Phase.BOOTING, signalled=site.system.clock())
+    site.kernel.advance_to(site.kernel.now + 20)
+    assert site.handover(program, number)
+    site.kernel.advance_to(site.kernel.now + 10)
+    with pytest.raises(Refused, match=f"there is no driver; it will go on .* {phase}"):
+        site.handover(program, number)
+
+
 def test_a_driver_that_lets_a_phase_outlast_its_time_is_told() -> None:
     """A caller does not wait for ever on a driver that is alive and stuck."""
     site = Site()
     site.ledger.driver_came()
-    number = site.ledger.request("web")
-    site.drive(Phase.BOOTING, signalled=site.system.clock())
-    site.kernel.advance_to(site.kernel.now + 20)
-    assert site.handover("web", number)
-    site.kernel.advance_to(site.kernel.now + 10)
-    with pytest.raises(Refused, match="there is no driver; it will go on .* booting"):
-        site.handover("web", number)
+    assert_told_of_a_stuck_driver(site, "web", site.ledger.request("web"), "booting")
 
 
 def test_a_caller_in_the_queue_behind_such_a_driver_is_told() -> None:
@@ -85,12 +89,7 @@ def test_a_caller_in_the_queue_behind_such_a_driver_is_told() -> None:
     queued = site.ledger.page("api").running
     assert queued
     site.take(queued.but(phase=Phase.QUEUED).to_json())
-    site.drive(Phase.BOOTING, signalled=site.system.clock())
-    site.kernel.advance_to(site.kernel.now + 20)
-    assert site.handover("api", number)
-    site.kernel.advance_to(site.kernel.now + 10)
-    with pytest.raises(Refused, match="there is no driver; it will go on .* queued"):
-        site.handover("api", number)
+    assert_told_of_a_stuck_driver(site, "api", number, "queued")
 
 
 def test_a_new_master_is_known_beyond_the_end_of_its_handover() -> None:
