@@ -58,11 +58,13 @@ class ReExec:
         if faults > self._faults and all(map(self._lives, set.union(*self._children))):
             self._lost = True
         children = set(self._system.children(self._old.pid))
+        # One that ends as it is seen first may no longer show what it was.
+        fresh = children.difference(*self._children) if self._sent else set()
         self._children, self._faults = (self._children[1], children), faults
         about_to_exec = {pid for pid in children if self._may_exec(pid)}
         if about_to_exec:
             self._quiet_since = self._system.clock()
-        others = self._about_to_exec - about_to_exec
+        others = (self._about_to_exec | fresh) - about_to_exec
         self._about_to_exec = about_to_exec | {p for p in others if not self._is_another(p)}
         if not all(map(self._lives, self._about_to_exec)):
             self._lost = True
@@ -91,10 +93,12 @@ class ReExec:
 
     def _is_another(self, pid: int) -> bool:
         """True if one that may not exec any more has become a worker, or a hook's own program."""
-        stat, words = self._system.stat(pid), self._system.command_line(pid)
+        # The state last: of one that has ended the rest tells nothing.
+        masks, words = self._system.signal_masks(pid), self._system.command_line(pid)
+        stat = self._system.stat(pid)
         if stat is None or stat.ended:
             return False
         if stat.forked_only:
-            return True
+            return masks is not None and masks.catches(self._server.graceful)
         shows_its_name = self._server.is_master(self._system.command_line(self._old.pid))
         return any(words) and shows_its_name and not self._server.is_master(words)

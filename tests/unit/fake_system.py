@@ -76,6 +76,7 @@ class FakeSystem:
         self.signals: list[tuple[str, int]] = []
         self.open_handles = 0
         self.unkillable: set[int] = set()
+        self.zombies: set[int] = set()  # that their parent has not waited for
         self._pids = itertools.count(100)
         self._order = itertools.count()
         self._plan: list[tuple[float, int, Callable[[], None]]] = []
@@ -132,7 +133,8 @@ class FakeSystem:
         if fake is None:
             return None
         flags = PF_FORKNOEXEC if fake.forked else 0
-        return Stat("S", fake.ppid, fake.pgrp, flags, fake.reaped_faults, fake.start)
+        state = "Z" if fake.pid in self.zombies else "S"
+        return Stat(state, fake.ppid, fake.pgrp, flags, fake.reaped_faults, fake.start)
 
     def parent(self) -> int:
         return 1

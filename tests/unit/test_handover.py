@@ -196,6 +196,21 @@ def test_a_re_exec_that_fails_between_two_looks_is_told_at_once() -> None:
     assert record.ended - record.signalled < 1 and history.signals == ["USR2 old"]
 
 
+def test_a_re_exec_that_failed_and_was_seen_as_a_zombie_first() -> None:
+    """A child that shows nothing any more when it is listed is no known one, whose end hides it."""
+    history = History()
+
+    def forks_and_fails(number: Signals) -> None:
+        child = history.system.add(ppid=history.old.pid, forked=True, words=[""])
+        history.system.zombies.add(child.pid)
+        history.system.later(0.015, lambda: history.system.end(child))
+
+    history.old.obey = lambda number: history.system.later(0.001, lambda: forks_and_fails(number))
+    record = history.run()
+    assert record.phase is Phase.FAILED and "could not re-execute itself" in record.reason
+    assert record.ended - record.signalled < 1 and history.signals == ["USR2 old"]
+
+
 def test_a_worker_that_ends_is_not_a_re_exec_that_failed() -> None:
     """A worker that the old master has reaped says nothing about the new master."""
     history = History()
