@@ -15,7 +15,7 @@ import psutil
 
 from examples.demo.hosts import HOSTS, Failed, Host
 from examples.demo.servers import SERVERS, App, installed
-from unicorn_handover.system import System
+from unicorn_handover.kernel.system import System
 
 from . import idle, restarts
 from .restarts import Outcome

@@ -8,7 +8,7 @@ from typing import Any
 
 from circus import logger
 
-from unicorn_handover.channel import HostEnd
+from unicorn_handover.host.channel import HostEnd
 
 
 class LoopEnd(HostEnd):

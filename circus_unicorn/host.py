@@ -26,12 +26,12 @@ from circus.watcher import Watcher
 from tornado.concurrent import Future
 
 from unicorn_handover.errors import ConfigError, printable, raised
-from unicorn_handover.hostside import ACCEPTING, HostSide
-from unicorn_handover.ledger import DRIVER_GRACE
-from unicorn_handover.options import Options, Settings, names_in, parse
+from unicorn_handover.host.handovers import DRIVER_GRACE
+from unicorn_handover.host.side import ACCEPTING, HostSide
+from unicorn_handover.kernel.system import System
+from unicorn_handover.model.options import Options, Settings, names_in, parse
+from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.progress import struct
-from unicorn_handover.record import MasterId, Record
-from unicorn_handover.system import System
 
 from .channel import LoopEnd
 from .controller import (

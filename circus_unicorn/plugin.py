@@ -12,7 +12,7 @@ from circus import logger
 from circus.plugins import CircusPlugin
 
 from unicorn_handover import __version__
-from unicorn_handover.channel import DriverEnd
+from unicorn_handover.driver.loop import DriverEnd
 
 NAME = "\0circus_unicorn-"  # of a socket in the abstract namespace, which no file is left of
 COMMAND = "unicorn"

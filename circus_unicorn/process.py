@@ -10,8 +10,9 @@ import psutil
 from circus.process import Process
 from circus.util import get_info
 
-from unicorn_handover import family, system
-from unicorn_handover.heirs import Heirs
+from unicorn_handover.family import members
+from unicorn_handover.family.successors import Heirs
+from unicorn_handover.kernel.process import Process as HeldProcess
 
 
 class AdoptedWorker(psutil.Process):
@@ -52,7 +53,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
     asks whether it lives lets it do so first, so no question falls between two masters.
     """
 
-    master: system.Process | None = None
+    master: HeldProcess | None = None
     _worker: Any
     group = 0  # the process group, which every later master is in
     heirs: Heirs
@@ -74,7 +75,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
                 os.set_blocking(pipe.fileno(), False)
         self._watch(self.watcher.system.hold(self.pid))
 
-    def _watch(self, master: system.Process | None) -> None:
+    def _watch(self, master: HeldProcess | None) -> None:
         self.master = master
         if master:
             self.watcher.loop.add_handler(master.fileno(), self._exited, self.watcher.loop.READ)
@@ -97,7 +98,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
             self.watcher.loop.remove_handler(master.fileno())
             master.close()
 
-    def become(self, successor: system.Process) -> None:
+    def become(self, successor: HeldProcess) -> None:
         """Take the successor for the master. Raises psutil.NoSuchProcess if it is gone already."""
         old = self._worker
         worker = AdoptedWorker(successor.pid, old.stdout, old.stderr)
@@ -124,18 +125,18 @@ class ManagedProcess(Process):  # type: ignore[misc]
         self.settle()
         return self.master is None and self.reap() is not None
 
-    def other_masters(self) -> list[system.Process]:
+    def other_masters(self) -> list[HeldProcess]:
         """Hold all other masters of the family, until one takes over or all have ended."""
         return self.heirs.gather(self.pid)
 
-    def all_masters(self) -> list[system.Process]:
+    def all_masters(self) -> list[HeldProcess]:
         """The master, and all others."""
         return [self.master, *self.other_masters()] if self.master else []
 
-    def all_workers(self) -> list[system.Process]:
+    def all_workers(self) -> list[HeldProcess]:
         """Hold the workers of all masters."""
         heads = [self.pid, *(master.pid for master in self.other_masters())]
-        return [w for head in heads for w in family.forked_by(self.watcher.system, head)]
+        return [w for head in heads for w in members.forked_by(self.watcher.system, head)]
 
     # -- what Circus asks ------------------------------------------------------------------------
 

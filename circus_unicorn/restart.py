@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tornado.concurrent import Future
 
 from unicorn_handover.errors import Refused
-from unicorn_handover.hostside import looked_at
-from unicorn_handover.record import Record
+from unicorn_handover.host.side import looked_at
+from unicorn_handover.model.record import Record
 
 if TYPE_CHECKING:
     from .host import Host

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tornado.ioloop import IOLoop
 
-from unicorn_handover.output import Logs
+from unicorn_handover.host.logs import Logs
 
 if TYPE_CHECKING:
     from .watcher import ManagedWatcher

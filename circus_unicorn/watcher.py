@@ -18,12 +18,13 @@ from circus.watcher import Watcher
 from tornado.gen import Return, moment, sleep
 
 from unicorn_handover.errors import printable
-from unicorn_handover.heirs import tell_to_end
-from unicorn_handover.options import Options
-from unicorn_handover.orphans import Orphans
-from unicorn_handover.record import MasterId
+from unicorn_handover.family.orphans import Orphans
+from unicorn_handover.family.successors import tell_to_end
+from unicorn_handover.kernel.process import Process
+from unicorn_handover.kernel.system import System
+from unicorn_handover.model.options import Options
+from unicorn_handover.model.record import MasterId
 from unicorn_handover.servers import ADD_WORKER, DROP_WORKER
-from unicorn_handover.system import Process, System
 
 from .coroutines import Steps, coroutine, synchronized
 from .guard import guarded

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from tornado.gen import Return, sleep
 from tornado.locks import Lock
 
-from unicorn_handover import family
-from unicorn_handover.record import MasterId
-from unicorn_handover.servers import ADD_WORKER, DROP_WORKER, Server, hears, server_of
+from unicorn_handover.family import members
+from unicorn_handover.model.record import MasterId
+from unicorn_handover.servers import ADD_WORKER, DROP_WORKER, Server, handlers_installed, server_of
 
 from .coroutines import Steps, coroutine
 
@@ -69,7 +69,7 @@ class Workers:
         process, server = self._process, self._server()
         if process is None or process.master is None or server is None:
             return 0
-        return len(family.workers(self._system, process.master, server).all)
+        return len(members.workers(self._system, process.master, server).all)
 
     @property
     def _process(self) -> ManagedProcess | None:
@@ -107,7 +107,7 @@ class Workers:
             step = 1 if target > number else -1
             before, sent = self.count(), ADD_WORKER if step > 0 else DROP_WORKER
             for each in process.all_masters():
-                if hears(self._system, each.pid):  # by others it is not survived
+                if handlers_installed(self._system, each.pid):  # by others it is not survived
                     each.signal(sent)
             number += step
             patience = self._watcher.handover_options.drain_timeout
@@ -134,7 +134,7 @@ class Workers:
         return bool(
             master
             and server
-            and hears(system, master.pid)
+            and handlers_installed(system, master.pid)
             and server.all_forked(system, master.pid) is not False
         )
 

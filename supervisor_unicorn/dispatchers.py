@@ -5,7 +5,7 @@ from __future__ import annotations
 from supervisor.dispatchers import PDispatcher
 from supervisor.process import Subprocess
 
-from unicorn_handover.channel import HostEnd
+from unicorn_handover.host.channel import HostEnd
 
 
 class ExitDispatcher(PDispatcher):  # type: ignore[misc]

@@ -16,10 +16,10 @@ import sys
 from collections.abc import Sequence
 
 from unicorn_handover import __version__
-from unicorn_handover.channel import DriverEnd
+from unicorn_handover.driver.loop import DriverEnd
+from unicorn_handover.model.orders import CHANNEL_FD
 
 from .confecho import conf
-from .process import CHANNEL_FD
 
 READY = b"READY\n"
 RESULT = b"RESULT 2\nOK"

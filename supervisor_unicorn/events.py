@@ -6,7 +6,7 @@ from supervisor.events import Event, register
 from supervisor.options import split_namespec
 
 from unicorn_handover.errors import printable
-from unicorn_handover.record import Record
+from unicorn_handover.model.record import Record
 
 
 class HandoverEvent(Event):  # type: ignore[misc]

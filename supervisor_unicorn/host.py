@@ -18,10 +18,10 @@ from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
 
 from unicorn_handover.errors import ConfigError, printable
-from unicorn_handover.hostside import HostSide
-from unicorn_handover.options import Options, Settings, parse
-from unicorn_handover.record import MasterId, Record
-from unicorn_handover.system import System
+from unicorn_handover.host.side import HostSide
+from unicorn_handover.kernel.system import System
+from unicorn_handover.model.options import Options, Settings, parse
+from unicorn_handover.model.record import MasterId, Record
 
 from .events import DriverEvent, HandoverEvent
 from .guard import guarded_callback

@@ -13,23 +13,22 @@ from supervisor.options import ProcessConfig, decode_wait_status, make_namespec
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
 
-from unicorn_handover import family
-from unicorn_handover.channel import HostEnd
-from unicorn_handover.heirs import Heirs, tell_to_end
-from unicorn_handover.options import Options
-from unicorn_handover.orphans import Orphans
-from unicorn_handover.output import Logs
-from unicorn_handover.record import MasterId
+from unicorn_handover.family import members
+from unicorn_handover.family.orphans import Orphans
+from unicorn_handover.family.successors import Heirs, tell_to_end
+from unicorn_handover.host.channel import HostEnd
+from unicorn_handover.host.logs import Logs
+from unicorn_handover.kernel.process import Process
+from unicorn_handover.model.options import Options
+from unicorn_handover.model.orders import CHANNEL_FD
+from unicorn_handover.model.record import MasterId
 from unicorn_handover.servers import server_of
-from unicorn_handover.system import Process
 
 from .dispatchers import ChannelDispatcher, ExitDispatcher
 from .guard import guarded
 
 if TYPE_CHECKING:
     from .host import Host
-
-CHANNEL_FD = 3  # the driver's end of the channel
 
 
 class ManagedSubprocess(Subprocess):  # type: ignore[misc]
@@ -63,7 +62,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         """True if the master has come to where it obeys signals."""
         system = self._host.system
         server = server_of(system, self.pid, self.handover_options.server)
-        return server is not None and server.obeys(system, self.pid)
+        return server is not None and server.accepts_signals(system, self.pid)
 
     def spawn(self) -> int | None:
         """Start the first master of a family; its orphans will become supervisord's children."""
@@ -172,7 +171,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
 
     def _all_workers(self, masters: list[Process]) -> list[Process]:
         heads = [self.pid, *(master.pid for master in masters)]
-        return [w for head in heads for w in family.forked_by(self._host.system, head)]
+        return [w for head in heads for w in members.forked_by(self._host.system, head)]
 
     def _signal_group(self, sig: int) -> None:
         """Signal the group of the first master, which every later one is in."""

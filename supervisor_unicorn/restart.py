@@ -8,8 +8,8 @@ from supervisor.options import ProcessException
 from supervisor.states import ProcessStates
 
 from unicorn_handover.errors import Refused, printable
-from unicorn_handover.hostside import ACCEPTING, looked_at
-from unicorn_handover.record import Record
+from unicorn_handover.host.side import ACCEPTING, looked_at
+from unicorn_handover.model.record import Record
 
 from .host import Host
 from .process import ManagedSubprocess

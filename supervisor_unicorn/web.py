@@ -17,7 +17,7 @@ from supervisor.web import DeferredWebProducer, supervisor_ui_handler
 from supervisor.xmlrpc import SystemNamespaceRPCInterface
 
 from unicorn_handover.errors import Refused
-from unicorn_handover.record import Record
+from unicorn_handover.model.record import Record
 
 from .host import Host
 from .process import ManagedSubprocess

@@ -1,26 +1,13 @@
-"""The engine: what a zero-downtime handover of a pre-fork server's master is, under any supervisor.
+"""Zero-downtime handover of a pre-fork server's master, under any supervisor.
 
-The host packages `supervisor_unicorn` and `circus_unicorn` build on the names below; nothing here
-knows of either.
+At any moment a program has one master that its host supervises. While a handover runs it has a
+second one, proven to be its own, and when the handover ends one of the two is gone.
+
+The rooms, each of which imports only those before it: `kernel`, `servers`, `model`, `family`, and
+the two wings `host` (inside the supervisor) and `driver` (a process of its own), which never import
+each other. Nothing here knows of any supervisor.
 """
 
 from ._version import __version__
-from .errors import ConfigError, HandoverError, Refused
-from .ledger import Ledger
-from .options import Options, Settings, parse
-from .record import MasterId, Record
-from .states import Phase
 
-__all__ = [
-    "ConfigError",
-    "HandoverError",
-    "Ledger",
-    "MasterId",
-    "Options",
-    "Phase",
-    "Record",
-    "Refused",
-    "Settings",
-    "__version__",
-    "parse",
-]
+__all__ = ["__version__"]

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from .record import Record
+from .model.record import Record
 
 ERASE_LINE = "\r\x1b[K"
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from unicorn_handover.system import System
+from unicorn_handover.kernel.system import System
 
 from .hosts import HOSTS, Failed, Host
 from .scenario import Restart, demonstrate

@@ -13,10 +13,10 @@ from tornado.concurrent import Future
 from circus_unicorn.controller import RestartCommand
 from circus_unicorn.host import Host, enter_circusd
 from circus_unicorn.restart import Restart
-from unicorn_handover.ledger import DRIVER_GRACE, Ledger
-from unicorn_handover.record import MasterId, Record
-from unicorn_handover.states import Phase
-from unicorn_handover.system import System
+from unicorn_handover.host.handovers import DRIVER_GRACE, Ledger
+from unicorn_handover.kernel.system import System
+from unicorn_handover.model.phases import Phase
+from unicorn_handover.model.record import MasterId, Record
 
 OLD, NEW = MasterId(10, 1), MasterId(20, 2)
 

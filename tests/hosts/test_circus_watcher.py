@@ -20,8 +20,8 @@ from circus.watcher import Watcher
 from circus_unicorn import watcher as watcher_module
 from circus_unicorn import workers as workers_module
 from circus_unicorn.plugin import NAME
-from unicorn_handover.ledger import DRIVER_GRACE, Ledger
-from unicorn_handover.states import Phase
+from unicorn_handover.host.handovers import DRIVER_GRACE, Ledger
+from unicorn_handover.model.phases import Phase
 
 from .circusd import Circusd, allowed, hooked
 
@@ -270,7 +270,7 @@ def test_given_back_while_it_is_at_something(make_circusd: Make) -> None:
     circusd = make_circusd(plugin="watchers = web\nserver = gunicorn")
     web, process = circusd.web, circusd.web.process
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers_module, "hears", lambda system, pid: False)
+        patch.setattr(workers_module, "handlers_installed", lambda system, pid: False)
         incr = circusd.command("incr", name="web", waiting=True)
         web._mind_orphans()
         give_back(circusd)
@@ -293,7 +293,7 @@ def test_incr_waits_for_a_master_that_boots(
     monkeypatch.setattr(workers_module, "PATIENCE", 0.0)
     circusd = make_circusd(plugin="watchers = web\nserver = gunicorn")
     hears = iter([False] * 10)
-    monkeypatch.setattr(workers_module, "hears", lambda system, pid: next(hears, True))
+    monkeypatch.setattr(workers_module, "handlers_installed", lambda system, pid: next(hears, True))
     assert circusd.told(circusd.command("incr", name="web", waiting=True)) == {"numprocesses": 1}
 
 

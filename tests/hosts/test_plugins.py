@@ -14,8 +14,8 @@ from supervisor.supervisorctl import Controller, DefaultControllerPlugin
 from supervisor.xmlrpc import SystemNamespaceRPCInterface
 
 from supervisor_unicorn import make_ctlplugin, make_rpcinterface
-from unicorn_handover.record import MasterId, Record
-from unicorn_handover.states import Phase
+from unicorn_handover.model.phases import Phase
+from unicorn_handover.model.record import MasterId, Record
 
 from .conftest import Site
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from signal import SIGHUP, SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, Signals
 from types import SimpleNamespace
 
-from unicorn_handover.system import PF_FORKNOEXEC, SignalMasks, Stat
+from unicorn_handover.kernel.procfs import PF_FORKNOEXEC, SignalMasks, Stat
 
 TICKS = 100  # a second
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from unicorn_handover.check import FAILURES, PATIENCE, PAUSE, Check
+from unicorn_handover.driver.check import FAILURES, PATIENCE, PAUSE, Check
 
 from ..waiting import wait_until
 

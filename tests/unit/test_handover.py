@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from signal import SIGHUP, SIGQUIT, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals
 
 import pytest
 
-from unicorn_handover.handover import Handover
-from unicorn_handover.options import Options
-from unicorn_handover.record import MasterId, Record
+from unicorn_handover.driver.handover import Handover
+from unicorn_handover.model.options import Options
+from unicorn_handover.model.phases import Event, Phase
+from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.servers import SERVERS
-from unicorn_handover.states import Event, Phase
 
 from .fake_system import MASTER_CATCHES, Fake, FakeSystem, Unicorn
 
@@ -535,8 +534,7 @@ def test_a_server_that_does_not_show_when_it_has_forked_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A release with more workers is not taken as whole while they are still being forked."""
-    silent = dataclasses.replace(SERVERS["unicorn"], all_forked=lambda system, pid: None)
-    monkeypatch.setitem(SERVERS, "unicorn", silent)
+    monkeypatch.setattr(SERVERS["unicorn"], "all_forked", lambda system, pid: None)
     history = History()
     fork = history.unicorn.fork_worker
 
@@ -745,7 +743,7 @@ class Slow:
 
 def test_a_check_that_is_slow_has_time_and_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """However short boot_timeout is, three questions have their time; the workers get no blame."""
-    monkeypatch.setattr("unicorn_handover.handover.Check", Slow)
+    monkeypatch.setattr("unicorn_handover.driver.handover.Check", Slow)
     history = History(boot_timeout=2.0, check="http://127.0.0.1:1/")
     history.run(Phase.SOAKING)
     began = history.system.now

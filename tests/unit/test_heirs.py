@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from signal import SIGQUIT, SIGTERM, SIGTTOU
 
-from unicorn_handover.heirs import Heirs, tell_to_end
+from unicorn_handover.family.successors import Heirs, tell_to_end
 
 from .fake_system import FakeSystem
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from unicorn_handover.errors import Refused
-from unicorn_handover.hostside import HostSide
-from unicorn_handover.options import Options
-from unicorn_handover.record import MasterId, Record
-from unicorn_handover.states import Phase
+from unicorn_handover.host.side import HostSide
+from unicorn_handover.model.options import Options
+from unicorn_handover.model.phases import Phase
+from unicorn_handover.model.record import MasterId, Record
 
 from .fake_system import FakeSystem
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from unicorn_handover.ledger import DRIVER_GRACE, KEPT, Ledger
-from unicorn_handover.record import MasterId, Record
-from unicorn_handover.states import Phase
+from unicorn_handover.host.handovers import DRIVER_GRACE, KEPT, Ledger
+from unicorn_handover.model.phases import Phase
+from unicorn_handover.model.record import MasterId, Record
 
 OLD, NEW = MasterId(10, 1), MasterId(20, 2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unicorn_handover.options import Options, names_in, parse
+from unicorn_handover.model.options import Options, names_in, parse
 
 SECTION = "rpcinterface:unicorn"
 
@@ -82,7 +82,7 @@ ADDRESS = "write http://host:port/path or unix:/path.sock:/path"
         (
             "server",
             "nginx",
-            "must be auto, unicorn or gunicorn, not 'nginx'; nginx is not supported yet",
+            "must be auto, unicorn or gunicorn, not 'nginx'; auto reads the running master",
         ),
         (
             "server",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unicorn_handover.orphans import Orphans
+from unicorn_handover.family.orphans import Orphans
 
 from .fake_system import Fake, FakeSystem
 

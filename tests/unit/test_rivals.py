@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from unicorn_handover import rivals
-from unicorn_handover.check import Check, _connect
-from unicorn_handover.rivals import KEPT, Rivals, Search
+from unicorn_handover.driver import attribution
+from unicorn_handover.driver.attribution import KEPT, Rivals, Search
+from unicorn_handover.driver.check import Check, _connect
 
 from ..waiting import LIMIT, wait_until
 
@@ -59,7 +59,7 @@ class Listener:
 
     def open_ends(self) -> int:
         """How many of the accepted connections the other side has not closed."""
-        return sum(not rivals._is_closed(end) for end in list(self.accepted))
+        return sum(not attribution._is_closed(end) for end in list(self.accepted))
 
     def search(self, look: object, seconds: float = LIMIT) -> Search:
         deadline = time.monotonic() + seconds
@@ -70,7 +70,7 @@ class Listener:
 def listener(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Listener]:
-    monkeypatch.setattr(rivals, "IMPATIENCE", LIMIT)  # the thread that accepts may be late
+    monkeypatch.setattr(attribution, "IMPATIENCE", LIMIT)  # the thread that accepts may be late
     made = Listener(request.param, tmp_path)
     yield made
     made.close()
@@ -104,7 +104,7 @@ def test_what_old_workers_accept_is_kept_and_not_used(listener: Listener) -> Non
 
 def test_not_too_many_are_kept(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many old workers take, no more than some are open at a time; at the end none is."""
-    monkeypatch.setattr(rivals, "SHORT_PAUSE", 0.001)
+    monkeypatch.setattr(attribution, "SHORT_PAUSE", 0.001)
     listener.begin()
     most = 0
 
@@ -133,7 +133,7 @@ def test_without_old_workers_nobody_is_looked_for(listener: Listener) -> None:
 
 def test_a_proxy_s_answer_is_taken(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who accepted is neither release's worker: what is behind it cannot be told."""
-    monkeypatch.setattr(rivals, "ATTRIBUTION", 0.1)
+    monkeypatch.setattr(attribution, "ATTRIBUTION", 0.1)
     listener.begin()
     found = listener.search(lambda: Rivals(NOBODY, NOBODY)).run(NEVER)
     assert found and len(listener.accepted) == 1

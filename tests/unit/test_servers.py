@@ -6,8 +6,8 @@ from signal import SIGTTOU, SIGUSR1, SIGWINCH, Signals
 
 import pytest
 
-from unicorn_handover import family
-from unicorn_handover.record import MasterId
+from unicorn_handover.family import members
+from unicorn_handover.model.record import MasterId
 from unicorn_handover.servers import SERVERS, Readiness, is_forked, recognise
 
 from .fake_system import Fake, FakeSystem
@@ -247,7 +247,7 @@ def test_a_successor_after_the_old_master_s_death_is_of_its_group(system: FakeSy
     proof = {"environ": {"UNICORN_FD": "7"}, "sockets": {7}}
     stranger = add(system, "unicorn", **proof, pgrp=60)
     own = add(system, "unicorn", **proof, pgrp=50)
-    found = family.successor_among(system, [stranger.pid, own.pid, 4711], 50, 50, None)
+    found = members.successor_among(system, [stranger.pid, own.pid, 4711], 50, 50, None)
     assert found and found.pid == own.pid and system.open_handles == 1
     found.close()
 
@@ -257,11 +257,11 @@ def test_a_known_successor_needs_no_proof_after_the_old_master_s_death(system: F
     other = add(system, "unicorn", environ={"UNICORN_FD": "7"}, sockets={7}, pgrp=50)
     known = add(system, "unicorn", pgrp=50)
     pids, new = [other.pid, known.pid], MasterId(known.pid, known.start)
-    found = family.successor_among(system, pids, 50, 50, new)
+    found = members.successor_among(system, pids, 50, 50, new)
     assert found and found.pid == known.pid
     found.close()
     reused = MasterId(known.pid, known.start - 1)
-    assert family.successor_among(system, [known.pid], 50, 50, reused) is None
+    assert members.successor_among(system, [known.pid], 50, 50, reused) is None
     assert system.open_handles == 0
 
 
@@ -272,7 +272,7 @@ def test_a_successor_is_not_older_than_its_master(system: FakeSystem) -> None:
     master = system.add(ppid=1, forked=False, words=["unicorn master"])
     early.ppid = master.pid
     held = system.hold(master.pid)
-    assert held and family.successor(system, held, UNICORN) is None
+    assert held and members.successor(system, held, UNICORN) is None
     held.close()
     assert system.open_handles == 0
 
@@ -292,4 +292,4 @@ def test_the_folder_that_unicorn_re_executes_in(system: FakeSystem, line: str, f
     """A setting that only ruby can read is not taken for a path, and hides the first folder."""
     system.files["/etc/u.rb"] = f"listen 80\n{line}\n"
     master = add(system, "unicorn master -c /etc/u.rb", cwd="/started/in")
-    assert UNICORN.folder(system, master.pid) == folder
+    assert UNICORN.directory(system, master.pid) == folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unicorn_handover.states import TABLE, Event, Phase, matters
+from unicorn_handover.model.phases import TABLE, Event, Phase, matters
 
 # Each row: a phase, then for each event that ends it, the phase that follows and whether this is
 # where the handover goes wrong, "!". All other cells must name their own phase.

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from unicorn_handover.system import System
+from unicorn_handover.kernel.system import System
 
 from ..waiting import wait_until
 
 LOOK = """
 import sys
-from unicorn_handover.system import System
+from unicorn_handover.kernel.system import System
 system, pid, name = System(), int(sys.argv[1]), sys.argv[2]
 print(len(system.open_files(pid, name)), system.executable(pid) != "", system.is_socket(pid, 0))
 print(open("/proc/thread-self/status").read().count("\\t0\\t0\\t0\\t0\\n"))
@@ -59,7 +59,7 @@ def test_what_is_denied_of_a_process_that_ends_is_no_fault(monkeypatch: pytest.M
     def denied(path: str) -> list[str]:
         raise PermissionError(path)
 
-    monkeypatch.setattr("unicorn_handover.system.os.listdir", denied)
+    monkeypatch.setattr("unicorn_handover.kernel.procfs.os.listdir", denied)
     with pytest.raises(PermissionError, match="CAP_SYS_PTRACE"):
         System().open_files(os.getpid(), "some-file")
     with subprocess.Popen(["true"]) as ended:

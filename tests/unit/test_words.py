@@ -11,10 +11,10 @@ from supervisor import childutils
 from circus_unicorn import command
 from supervisor_unicorn.events import HandoverEvent
 from unicorn_handover.errors import ConfigError, printable
-from unicorn_handover.output import LINES, excerpt
+from unicorn_handover.host.logs import LINES, excerpt
+from unicorn_handover.model.phases import Phase
+from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.progress import Progress, status_line, struct
-from unicorn_handover.record import MasterId, Record
-from unicorn_handover.states import Phase
 
 RUNNING = Record("web", 3, Phase.BOOTING, MasterId(10, 1), 100.0, 101.0, ready=1, total=4)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .servers import RE_EXEC, Server
-from .system import Process, System
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..servers import RE_EXEC, Server
 
 AGAIN_PAUSE = 0.5  # seconds without a child about to exec, after which that is judged
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from .record import MasterId
-from .servers import Readiness, Server, is_any_successor, is_forked
-from .system import Process, System
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..model.record import MasterId
+from ..servers import Readiness, Server, is_any_successor, is_forked
 
 
 def process_group(system: System, master: Process | None) -> int:

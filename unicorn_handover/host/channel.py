@@ -1,4 +1,4 @@
-"""The two ends of the socket between a host and its driver. Neither ever waits for the other.
+"""The host's end of the socket to its driver. Neither side ever waits for the other.
 
 What the host says is all that it wants driven, so a message not sent yet is replaced by the next
 one. What the driver says are records, and each is in the kernel's hands before it is acted upon: it
@@ -7,19 +7,14 @@ reaches the host although the driver was killed right after.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import selectors
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from ._version import __version__
-from .driver import Driver, Orders
-from .record import Record
-from .system import System, readable
+from ..kernel.process import readable
+from ..model.orders import LARGEST
 
-LARGEST = 1 << 20  # bytes of one message
 AT_ONCE = 100  # messages that are read before the host's loop gets its turn
 
 
@@ -96,60 +91,3 @@ class HostEnd:
     def close(self) -> None:
         """Close the socket."""
         self._channel.close()
-
-
-class DriverEnd:
-    """The end in the driver's process, and its loop.
-
-    `inputs` are further descriptors that the loop is to mind, each with what to call when it can be
-    read; a call that returns False ends the loop.
-    """
-
-    def __init__(
-        self, channel: socket.socket, inputs: Mapping[int, Callable[[], bool]] | None = None
-    ) -> None:
-        self._channel = channel
-        self._readers = {**(inputs or {}), channel.fileno(): self._take_orders}
-        self._driver = Driver(System(), self._report)
-        self._ended = False
-
-    def run(self) -> None:
-        """Drive handovers until the host closes the channel."""
-        self._say({"driver": __version__})
-        with selectors.DefaultSelector() as selector:
-            for descriptor in self._readers:
-                selector.register(descriptor, selectors.EVENT_READ)
-            while not self._ended:
-                self._driver.wait(selector)
-                for key, _ in selector.select(0):
-                    self._ended |= not self._readers[key.fd]()
-                self._driver.step()
-        self._driver.close()
-
-    def _report(self, record: Record) -> None:
-        self._say({"record": record.to_json()})
-
-    def _say(self, message: dict[str, Any]) -> None:
-        try:
-            self._channel.send(json.dumps(message).encode())
-        except OSError:  # the host is gone
-            self._ended = True
-
-    def _take_orders(self) -> bool:
-        """Follow the newest orders. Older ones are dropped: they may hold what was cancelled."""
-        newest = b""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                packet = self._receive()
-                if not packet:
-                    return False
-                newest = packet
-        if newest:
-            self._driver.take(Orders.from_json(json.loads(newest)))
-        return True
-
-    def _receive(self) -> bytes:
-        try:
-            return self._channel.recv(LARGEST, socket.MSG_DONTWAIT)
-        except ConnectionError:
-            return b""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from .errors import Refused, printable
-from .options import Options
-from .servers import Server, is_any_successor, recognise, server_of
-from .system import Process, System
+from ..errors import Refused, printable
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..model.options import Options
+from ..servers import Server, is_any_successor, recognise, server_of
 
 
 def identify(system: System, master: Process, options: Options) -> Server:
@@ -34,12 +35,12 @@ def is_starting(system: System, master: Process, server: Server) -> bool:
     USR2 would kill it, though a starting ruby traps that, or be obeyed at some later time.
     """
     runs_it = recognise(system.command_line(master.pid)) is server
-    return runs_it and not server.obeys(system, master.pid)
+    return runs_it and not server.accepts_signals(system, master.pid)
 
 
 def check(system: System, master: Process, server: Server) -> None:
     """Look at all that a re-exec of a living master needs. Raises Refused with the first fault."""
-    if not server.obeys(system, master.pid):
+    if not server.accepts_signals(system, master.pid):
         raise Refused(
             f"pid {master.pid} is no master of {server.name}, or still starts, and would die of "
             "USR2; start the server itself, or correct the `server` option"
@@ -58,7 +59,7 @@ def _refuse_second_master(system: System, master: Process) -> None:
 
 
 def _refuse_missing_paths(system: System, master: Process, server: Server) -> None:
-    folder = server.folder(system, master.pid)
+    folder = server.directory(system, master.pid)
     if folder and not os.path.isdir(folder):
         raise Refused(
             f"the working directory of pid {master.pid}, {printable(folder)}, is gone, and "

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from .states import Phase
+from .phases import Phase
 
 
 class MasterId(NamedTuple):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
-from .check import FAILURES, PATIENCE, PAUSE
 from .options import Options
+from .phases import Phase
 from .record import Record
-from .states import Phase
 
 HARD_PAUSE = 5.0  # seconds until a harder signal follows, or nothing more can be done
 AT_ONCE = 1.0  # seconds for what takes none
+PAUSE = 1.0  # seconds between two requests of a check
+PATIENCE = 5.0  # seconds for one answer, all of it
+FAILURES = 3  # so many bad answers in a row fail a check
 VERDICT = FAILURES * (PATIENCE + PAUSE)  # seconds until a check has failed for sure
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .record import MasterId, Record
-from .states import Phase
+from ..model.phases import Phase
+from ..model.record import MasterId, Record
 
 DRIVER_GRACE = 15.0  # seconds a driver may be away before callers are told
 KEPT = 10  # ended handovers remembered for each program

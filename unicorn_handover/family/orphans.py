@@ -8,8 +8,9 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Collection
 
-from . import family
-from .system import Process, System
+from ..kernel.process import Process
+from ..kernel.system import System
+from . import members
 
 
 class Orphans:
@@ -75,7 +76,7 @@ class Orphans:
             return
         self._killed.add(orphan)
         self._log(f"killing pid {orphan.pid}, left behind by a dead master")
-        for worker in family.forked_by(self._system, orphan.pid):
+        for worker in members.forked_by(self._system, orphan.pid):
             worker.signal(signal.SIGKILL)
             worker.close()
         orphan.signal(signal.SIGKILL)

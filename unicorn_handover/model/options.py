@@ -7,12 +7,12 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-from .errors import ConfigError, printable
+from ..errors import ConfigError, printable
+from ..servers import SERVERS
 
-SERVERS = ("auto", "unicorn", "gunicorn")
 LONGEST = 86400.0  # one day, in seconds: more is a typing error
 LONGEST_SOCKET = 107  # bytes of a unix socket's path, unix(7)
 
@@ -60,6 +60,12 @@ def parse(section: str, raw: Mapping[str, str], listing: str = "programs") -> Se
 def names_in(value: str) -> list[str]:
     """Split a list of names at spaces and commas, keeping the first of doubles."""
     return [name for name in dict.fromkeys(re.split(r"[\s,]+", value)) if name]
+
+
+def either(names: Iterable[str]) -> str:
+    """Return names as a sentence has them: "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 class _Parser:
@@ -157,10 +163,8 @@ class _Parser:
 
 
 def _server(value: str) -> str:
-    if value == "nginx":
-        raise ValueError("must be auto, unicorn or gunicorn", "nginx is not supported yet")
-    if value not in SERVERS:
-        raise ValueError("must be auto, unicorn or gunicorn", "auto reads the running master")
+    if value not in ("auto", *SERVERS):
+        raise ValueError(f"must be auto, {either(SERVERS)}", "auto reads the running master")
     return value
 
 

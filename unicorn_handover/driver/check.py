@@ -9,12 +9,9 @@ import threading
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from .errors import printable
-from .rivals import Rivals, Search
-
-PAUSE = 1.0  # seconds between two requests
-PATIENCE = 5.0  # seconds for one answer, all of it
-FAILURES = 3  # so many in a row fail the check
+from ..errors import printable
+from ..model.deadlines import FAILURES, PATIENCE, PAUSE
+from .attribution import Rivals, Search
 
 
 class Check:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 
-from . import family, preflight
+from ..errors import Refused
+from ..family import members
+from ..family.members import Workers
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..model.deadlines import deadline
+from ..model.options import Options
+from ..model.phases import TABLE, Event, Phase, matters
+from ..model.record import MasterId, Record
+from ..servers import SERVERS, Server
+from . import preflight
+from .attribution import Rivals
 from .check import Check
-from .deadlines import deadline
-from .errors import Refused
-from .family import Workers
-from .options import Options
 from .re_exec import ReExec
-from .record import MasterId, Record
-from .restoration import Restoration
-from .rivals import Rivals
-from .servers import SERVERS, Server
-from .states import TABLE, Event, Phase, matters
-from .system import Process, System
+from .restore import Restoration
 
 SEARCH_PAUSE = 0.01  # seconds between looks for the new master
 BOOT_PAUSE = 0.05  # seconds between looks at workers: masks change without waking anyone
@@ -41,7 +43,7 @@ class Handover:
         self._report = report
         self._server: Server | None = SERVERS.get(record.server)
         self._old = system.hold(*record.old)
-        self._process_group = family.process_group(system, self._old)
+        self._process_group = members.process_group(system, self._old)
         self._new = system.hold(*record.new) if record.new else None
         self._gone: set[Process] = set()  # seen to be; their pidfds stay readable
         self._refusal = ""
@@ -169,7 +171,7 @@ class Handover:
             if preflight.is_starting(self._system, self._old, self._server):
                 return
             preflight.check(self._system, self._old, self._server)
-            strength = len(family.workers(self._system, self._old, self._server).all)
+            strength = len(members.workers(self._system, self._old, self._server).all)
         except (Refused, PermissionError) as refusal:
             self._refusal = str(refusal)
             yield Event.REFUSED
@@ -190,10 +192,10 @@ class Handover:
     def _find_new(self) -> Process | None:
         assert self._server is not None
         if self._old and not self._is_gone(self._old):
-            return family.successor(self._system, self._old, self._server)
+            return members.successor(self._system, self._old, self._server)
         orphans = self._system.children(self._system.parent())
         group = self._process_group
-        return family.successor_among(self._system, orphans, self.record.old.pid, group, None)
+        return members.successor_among(self._system, orphans, self.record.old.pid, group, None)
 
     def _boot(self) -> Iterator[Event]:
         self._count()
@@ -241,7 +243,7 @@ class Handover:
         assert self._server is not None
         if self._new is None:
             return
-        found = family.workers(self._system, self._new, self._server)
+        found = members.workers(self._system, self._new, self._server)
         born = found.all - self._workers.all
         for pid, start in born:
             held = self._system.hold(pid, start)
@@ -338,7 +340,7 @@ class Handover:
             # A driver that takes over may find them gone already, and those that somebody has
             # brought back meanwhile are meant to stay.
             before = self._system.ticks(self.record.quiesced)
-            found = family.workers(self._system, self._old, self._server)
+            found = members.workers(self._system, self._old, self._server)
             if found.all and all(start < before for _, start in found.all):
                 self._old.signal(self._server.quiesce)
 
@@ -348,7 +350,7 @@ class Handover:
     def _worker_pids(self, master: Process | None) -> frozenset[int]:
         if master is None or self._server is None:
             return frozenset()
-        found = family.workers(self._system, master, self._server)
+        found = members.workers(self._system, master, self._server)
         return frozenset(pid for pid, _ in found.all)
 
     def _bring_back(self) -> None:
@@ -388,7 +390,7 @@ class Handover:
             return
         master.signal(signal.SIGSTOP)  # so that it forks no more while its workers are listed
         try:
-            found = family.workers(self._system, master, self._server).all
+            found = members.workers(self._system, master, self._server).all
             held = [self._system.hold(*worker) for worker in found]
         finally:
             master.signal(signal.SIGKILL)
@@ -405,7 +407,7 @@ class Handover:
         self._stop_check()
         new = self.record.new
         if new and self._old and self._server and (self._new is None or not self._new.alive()):
-            for worker in family.booting_orphans(self._system, self._old, new.start, self._server):
+            for worker in members.booting_orphans(self._system, self._old, new.start, self._server):
                 worker.signal(signal.SIGKILL)
                 worker.close()
 

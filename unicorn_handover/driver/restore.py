@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from . import family
-from .servers import ADD_WORKER, DROP_WORKER, Server
-from .system import Process, System
+from ..family import members
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..servers import ADD_WORKER, DROP_WORKER, Server
 
 SETTLED = 0.5  # seconds without a change in the workers, after which their number is corrected
 
@@ -57,8 +58,8 @@ class Restoration:
         """True once the master is as strong as before, and no stronger."""
         return self.ready() >= self._strength == len(self._last.all)
 
-    def _look(self) -> family.Workers:
-        return family.workers(self._system, self._master, self._server)
+    def _look(self) -> members.Workers:
+        return members.workers(self._system, self._master, self._server)
 
     def _fresh(self, workers: frozenset[tuple[int, int]]) -> list[tuple[int, int]]:
         return [worker for worker in workers if worker[1] >= self._quiesced]

@@ -8,61 +8,18 @@ from __future__ import annotations
 
 import selectors
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
-from .errors import raised
+from ..errors import raised
+from ..kernel.system import System
+from ..model.orders import Order, Orders
+from ..model.phases import Event, Phase
+from ..model.record import MasterId, Record
 from .handover import Handover
-from .latecomer import Latecomer
-from .options import Options
-from .record import MasterId, Record
-from .states import Event, Phase
-from .system import System
+from .late_master import Latecomer
 
 Key = tuple[str, int, MasterId]
 WISHES = {"rollback": Event.ROLLBACK, "promote": Event.PROMOTE}
-
-
-@dataclass(frozen=True)
-class Order:
-    """One handover that the host wants driven, as it knows it, and the operator's wish."""
-
-    record: Record
-    options: Options
-    wish: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return this as what `json.dumps` takes."""
-        options = vars(self.options)
-        return {"record": self.record.to_json(), "options": options, "wish": self.wish}
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Order:
-        """Read what `to_json` gave. Raises KeyError, TypeError or ValueError if it is not that."""
-        record = Record.from_json(fields["record"])
-        known = Options.__dataclass_fields__
-        options = {name: value for name, value in fields["options"].items() if name in known}
-        return cls(record, Options(**options), str(fields["wish"]))
-
-
-@dataclass(frozen=True)
-class Orders:
-    """All that the host wants driven; `max_handovers` at once, 0 for no limit."""
-
-    orders: list[Order] = field(default_factory=list)
-    max_handovers: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return this as what `json.dumps` takes."""
-        orders = [order.to_json() for order in self.orders]
-        return {"orders": orders, "max_handovers": self.max_handovers}
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Orders:
-        """Read what `to_json` gave. Raises KeyError, TypeError or ValueError if it is not that."""
-        orders = [Order.from_json(order) for order in fields["orders"]]
-        return cls(orders, int(fields["max_handovers"]))
 
 
 class Driver:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from http.client import HTTPConnection
 from typing import NamedTuple
 
-from .accepter import far_end, holder
+from ..kernel.sockets import far_end, holder
 
 ATTRIBUTION = 1.0  # seconds to see which worker accepted a connection that somebody has
 SHORT_PAUSE, LONG_PAUSE = 0.005, 0.1  # seconds between looks: being accepted wakes nobody

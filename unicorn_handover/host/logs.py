@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 
-from .errors import printable
+from ..errors import printable
 
 LINES = 10
 TAIL_BYTES = 1 << 16  # of a log that are read, from its end

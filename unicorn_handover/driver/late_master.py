@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from . import family
+from ..family import members
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..model.options import Options
+from ..model.phases import Phase
+from ..model.record import MasterId, Record
+from ..servers import SERVERS
 from .handover import Handover
-from .options import Options
-from .record import MasterId, Record
-from .servers import SERVERS
-from .states import Phase
-from .system import Process, System
 
 PAUSE = 0.1  # seconds between looks
 
@@ -36,7 +37,7 @@ class Latecomer:
         if self._removal:
             self._removal.step()
         elif self._old:
-            new = family.successor(self._system, self._old, self._server)
+            new = members.successor(self._system, self._old, self._server)
             if new:
                 self._remove(new)
                 new.close()
@@ -73,7 +74,7 @@ class Latecomer:
             self._old = None
 
     def _remove(self, new: Process) -> None:
-        record, found = self._record, family.workers(self._system, new, self._server)
+        record, found = self._record, members.workers(self._system, new, self._server)
         print(
             f"{record.program}: removing pid {new.pid}, a new master that came after handover "
             f"{record.number} was given up",

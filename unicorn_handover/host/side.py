@@ -11,20 +11,21 @@ import signal
 from collections.abc import Collection
 from typing import Any
 
-from . import family
+from ..errors import Refused, printable, raised
+from ..family import members
+from ..family.orphans import Orphans
+from ..family.successors import Heirs
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..model.deadlines import deadline
+from ..model.options import Options, Settings
+from ..model.orders import Order, Orders
+from ..model.phases import Phase
+from ..model.record import MasterId, Record
+from ..progress import struct
+from ..servers import server_of
 from .channel import HostEnd
-from .deadlines import deadline
-from .driver import Order, Orders
-from .errors import Refused, printable, raised
-from .heirs import Heirs
-from .ledger import DRIVER_GRACE, Ledger
-from .options import Options, Settings
-from .orphans import Orphans
-from .progress import struct
-from .record import MasterId, Record
-from .servers import server_of
-from .states import Phase
-from .system import Process, System
+from .handovers import DRIVER_GRACE, Ledger
 
 ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
 WORTH_A_WARNING = (Phase.FAILED, Phase.FORCING, Phase.KILLING_OLD, Phase.KILLING_NEW)
@@ -210,7 +211,7 @@ class HostSide(abc.ABC):
         pids = [pid for pid in self.system.children(os.getpid()) if pid not in known]
         left = orphans.left_in(process_group, pids)
         new = self.new_master(program, old)
-        successor = heirs.take() or family.successor_among(
+        successor = heirs.take() or members.successor_among(
             self.system, pids, old, process_group, new
         )
         if successor is None:

@@ -7,7 +7,7 @@ import socket
 import struct
 from collections.abc import Iterable
 
-from .system import look_into, open_links
+from .procfs import look_into, open_links
 
 # sock_diag(7), linux/sock_diag.h, linux/unix_diag.h and linux/inet_diag.h
 SOCK_DIAG_BY_FAMILY = 20

@@ -1,0 +1,92 @@
+"""The engine's rooms: which may import which."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ENGINE = ROOT / "unicorn_handover"
+BELOW = {  # what each room may import, besides itself and `errors`, `progress` and the version
+    "kernel": set(),
+    "servers": {"kernel"},
+    "model": {"kernel", "servers"},
+    "family": {"kernel", "servers", "model"},
+    "host": {"kernel", "servers", "family", "model"},
+    "driver": {"kernel", "servers", "family", "model"},
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file names in an import, also in a type-only or a lazy one."""
+    package = [ENGINE.name, *path.relative_to(ENGINE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            module = [*base, *(node.module.split(".") if node.module else [])]
+            yield from (".".join([*module, alias.name]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("path", sorted(ENGINE.rglob("*.py")), ids=lambda p: p.name)
+def test_the_engine_knows_no_host(path: Path) -> None:
+    """No module of the engine imports a supervisor, or a package that is made for one."""
+    hosts = {"supervisor", "circus", "supervisor_unicorn", "circus_unicorn", "foreground_unicorn"}
+    assert not {name.partition(".")[0] for name in imports(path)} & hosts
+
+
+@pytest.mark.parametrize("room", BELOW)
+def test_a_room_imports_only_what_is_below_it(room: str) -> None:
+    """kernel <- servers <- family <- host | driver; `host` and `driver` never meet."""
+    for path in (ENGINE / room).glob("*.py"):
+        ours = [n.split(".")[1] for n in imports(path) if n.startswith("unicorn_handover.")]
+        rooms = {name for name in ours if (ENGINE / name).is_dir()}
+        assert rooms <= BELOW[room] | {room}, path.name
+
+
+@pytest.mark.parametrize(
+    ("loaded", "absent"),
+    [("unicorn_handover.host.side", "driver"), ("unicorn_handover.driver.loop", "host")],
+)
+def test_neither_wing_loads_the_other(loaded: str, absent: str) -> None:
+    """A host carries what adopts and no driver; the driver carries itself alone."""
+    script = f"import {loaded}, sys; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert not [name for name in modules if name.startswith(f"unicorn_handover.{absent}.")]
+
+
+def cycle_from(start: str, arrows: dict[str, set[str]]) -> bool:
+    """True if a walk along the arrows leads from a module back to itself."""
+    seen: set[str] = set()
+    todo = list(arrows[start])
+    while todo:
+        name = todo.pop()
+        if name == start:
+            return True
+        if name not in seen:
+            seen.add(name)
+            todo += arrows.get(name, ())
+    return False
+
+
+def test_no_circle() -> None:
+    """No module of the engine imports itself by way of others, not even for its types."""
+    names = {}
+    for path in ENGINE.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    arrows = {}
+    for name, path in names.items():
+        found = {n if n in names else n.rpartition(".")[0] for n in imports(path)}
+        arrows[name] = {n for n in found if n in names and n != name}
+    assert not [name for name in arrows if cycle_from(name, arrows)]

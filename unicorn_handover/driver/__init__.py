@@ -1,0 +1,1 @@
+"""The process of its own that runs handovers. Never imported by a host."""

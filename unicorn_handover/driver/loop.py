@@ -1,0 +1,73 @@
+"""The driver's end of the socket to its host, and the loop of the driver's process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import selectors
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._version import __version__
+from ..kernel.system import System
+from ..model.orders import LARGEST, Orders
+from ..model.record import Record
+from .scheduler import Driver
+
+
+class DriverEnd:
+    """The end in the driver's process, and its loop.
+
+    `inputs` are further descriptors that the loop is to mind, each with what to call when it can be
+    read; a call that returns False ends the loop.
+    """
+
+    def __init__(
+        self, channel: socket.socket, inputs: Mapping[int, Callable[[], bool]] | None = None
+    ) -> None:
+        self._channel = channel
+        self._readers = {**(inputs or {}), channel.fileno(): self._take_orders}
+        self._driver = Driver(System(), self._report)
+        self._ended = False
+
+    def run(self) -> None:
+        """Drive handovers until the host closes the channel."""
+        self._say({"driver": __version__})
+        with selectors.DefaultSelector() as selector:
+            for descriptor in self._readers:
+                selector.register(descriptor, selectors.EVENT_READ)
+            while not self._ended:
+                self._driver.wait(selector)
+                for key, _ in selector.select(0):
+                    self._ended |= not self._readers[key.fd]()
+                self._driver.step()
+        self._driver.close()
+
+    def _report(self, record: Record) -> None:
+        self._say({"record": record.to_json()})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        try:
+            self._channel.send(json.dumps(message).encode())
+        except OSError:  # the host is gone
+            self._ended = True
+
+    def _take_orders(self) -> bool:
+        """Follow the newest orders. Older ones are dropped: they may hold what was cancelled."""
+        newest = b""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packet = self._receive()
+                if not packet:
+                    return False
+                newest = packet
+        if newest:
+            self._driver.take(Orders.from_json(json.loads(newest)))
+        return True
+
+    def _receive(self) -> bytes:
+        try:
+            return self._channel.recv(LARGEST, socket.MSG_DONTWAIT)
+        except ConnectionError:
+            return b""

@@ -1,0 +1,1 @@
+"""Who belongs to a program: its masters, their workers, and what a dead master left."""

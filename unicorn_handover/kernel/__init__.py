@@ -1,0 +1,1 @@
+"""Everything that is asked of Linux. Nothing else asks, and tests replace `System` whole."""

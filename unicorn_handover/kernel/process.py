@@ -1,0 +1,60 @@
+"""One process, held by a pidfd."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+
+
+class Process:
+    """One process, held by a pidfd: (pid, start time) never names another one.
+
+    The descriptor is close-on-exec, becomes readable when the process exits, and is given back by
+    `close`.
+    """
+
+    def __init__(self, pid: int, start: int, pidfd: int) -> None:
+        self.pid = pid
+        self.start = start
+        self._pidfd = pidfd
+
+    def fileno(self) -> int:
+        """Return the pidfd, or -1 after `close`."""
+        return self._pidfd
+
+    def alive(self) -> bool:
+        """True until the process has exited (a zombie is not alive)."""
+        return self._pidfd >= 0 and not readable(self._pidfd)
+
+    def signal(self, number: signal.Signals) -> bool:
+        """Send a signal to exactly this process; False if it is gone.
+
+        Raises PermissionError if this user may not signal it.
+        """
+        if self._pidfd < 0:
+            return False
+        try:
+            signal.pidfd_send_signal(self._pidfd, number)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            user = os.geteuid()
+            raise PermissionError(f"user {user} may not signal pid {self.pid}") from None
+        return True
+
+    def close(self) -> None:
+        """Give the pidfd back. May be called twice."""
+        pidfd, self._pidfd = self._pidfd, -1
+        if pidfd >= 0:
+            os.close(pidfd)
+
+    def __repr__(self) -> str:
+        return f"<Process {self.pid}@{self.start}>"
+
+
+def readable(descriptor: int) -> bool:
+    """True if a descriptor can be read now: for a pidfd, if its process has ended."""
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return bool(poller.poll(0))

@@ -1,0 +1,143 @@
+"""What /proc tells of a process, also where only its owner may look."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import psutil
+
+PF_EXITING = 0x4  # include/linux/sched.h: ends, and its /proc/PID/fd is root's by now
+PF_FORKNOEXEC = 0x40  # include/linux/sched.h: forked, has not exec'd since
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stat:
+    """Fields of /proc/PID/stat (proc(5)).
+
+    reaped_faults: minor page faults of all children that it has waited for. start: in clock ticks
+    since boot.
+    """
+
+    state: str
+    ppid: int
+    pgrp: int
+    flags: int
+    reaped_faults: int
+    start: int
+
+    @property
+    def forked_only(self) -> bool:
+        """True for a process that has not exec'd since its fork: a worker, not a new master."""
+        return bool(self.flags & PF_FORKNOEXEC)
+
+    @property
+    def ended(self) -> bool:
+        """True from the moment in which a process began to end, also while it is a zombie."""
+        return self.state in ("Z", "X") or bool(self.flags & PF_EXITING)
+
+
+@dataclass(frozen=True)
+class SignalMasks:
+    """Pending, ignored and caught signals of a process, as /proc/PID/status has them."""
+
+    pending: int
+    ignored: int
+    caught: int
+
+    def catches(self, number: signal.Signals) -> bool:
+        """True if the process has a handler for this signal."""
+        return bool(self.caught >> (number - 1) & 1)
+
+    def awaits(self, number: signal.Signals) -> bool:
+        """True if this signal was sent to the process and not yet delivered."""
+        return bool(self.pending >> (number - 1) & 1)
+
+
+def read_stat(pid: int) -> Stat | None:
+    """Read /proc/PID/stat (proc(5)), or None if there is no such process."""
+    text = read_bytes(f"/proc/{pid}/stat")
+    # The command name is in parentheses and may itself hold spaces and parentheses.
+    fields = text.rpartition(b")")[2].split()
+    if len(fields) < 20:
+        return None
+    ppid, pgrp, flags, reaped_faults, start = (int(fields[n]) for n in (1, 2, 6, 8, 19))
+    return Stat(fields[0].decode(), ppid, pgrp, flags, reaped_faults, start)
+
+
+def look_into(pid: int, look: Callable[[], T], denied: bool = False) -> T | None:
+    """Return what `look` finds in /proc/PID, None if that is gone or not ours to read.
+
+    In a container root often lacks CAP_SYS_PTRACE and may not look into other users' processes,
+    but may act as their owner. With `denied`, raises PermissionError if even that does not help.
+    """
+    for eyes in (contextlib.nullcontext, _eyes_of_owner):
+        try:
+            with eyes(pid):
+                return look()
+        except (psutil.AccessDenied, PermissionError):
+            continue
+        except (psutil.Error, OSError):
+            return None
+    found = read_stat(pid)
+    if denied and found and not found.ended:
+        raise PermissionError(
+            f"user {os.geteuid()} may not look into pid {pid}; run the host with the capability "
+            "CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE)"
+        )
+    return None
+
+
+@contextlib.contextmanager
+def _eyes_of_owner(pid: int) -> Iterator[None]:
+    """Access files as the owner of a process does, in this thread alone (setfsuid(2))."""
+    libc = ctypes.CDLL(None)
+    owner = os.stat(f"/proc/{pid}")
+    before = libc.setfsgid(owner.st_gid), libc.setfsuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        libc.setfsuid(before[1])
+        libc.setfsgid(before[0])
+
+
+def open_files(pid: int, name_part: str) -> list[os.stat_result]:
+    """The status of each open file whose path holds `name_part`. Raises OSError."""
+    found = []
+    for link, path in open_links(pid):
+        if name_part in path:
+            with contextlib.suppress(FileNotFoundError):  # closed just now
+                found.append(os.stat(link))
+    return found
+
+
+def open_links(pid: int) -> Iterator[tuple[str, str]]:
+    """Yield each link in /proc/PID/fd and what it names. Raises OSError; see `look_into`."""
+    folder = f"/proc/{pid}/fd"
+    for descriptor in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):  # closed just now
+            yield f"{folder}/{descriptor}", os.readlink(f"{folder}/{descriptor}")
+
+
+def read_bytes(path: str) -> bytes:
+    """The content of a file, b"" if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:  # gone, or going: ESRCH can come from the read as well as from the open
+        return b""
+
+
+def list_directory(path: str) -> list[str]:
+    """The names in a directory, none if it cannot be read."""
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []

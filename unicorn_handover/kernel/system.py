@@ -1,0 +1,130 @@
+"""The seam to the kernel: the clock, pidfds, /proc and prctl. Tests replace this whole."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import stat
+import time
+
+import psutil
+
+from .process import Process, readable
+from .procfs import (
+    SignalMasks,
+    Stat,
+    list_directory,
+    look_into,
+    open_files,
+    read_bytes,
+    read_stat,
+)
+
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+
+
+class System:
+    """The running kernel. Nothing here blocks; what is gone is None or empty, never an error."""
+
+    def clock(self) -> float:
+        """Seconds of CLOCK_MONOTONIC, which all processes of the machine share."""
+        return time.monotonic()
+
+    def ticks(self, at: float) -> int:
+        """Turn a reading of `clock` into a process start time: clock ticks since boot."""
+        since_boot = at + time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+        return int(since_boot * os.sysconf("SC_CLK_TCK"))
+
+    def unfit(self) -> str:
+        """Why no process can be held here, or ""."""
+        if not hasattr(os, "pidfd_open") or not hasattr(signal, "pidfd_send_signal"):
+            return "this Python was built without pidfd_open; use one that was built on Linux 5.3"
+        try:
+            os.close(os.pidfd_open(os.getpid()))
+        except OSError as error:
+            return f"pidfd_open is refused ({error}); allow it, on Linux 5.3 or newer"
+        return ""
+
+    def hold(self, pid: int, start: int | None = None) -> Process | None:
+        """Hold a living process by a pidfd; None if it is gone or was not started at `start`."""
+        try:
+            pidfd = os.pidfd_open(pid)
+        except (OSError, ValueError):
+            return None
+        found = self.stat(pid)
+        # Read after the open: while the pidfd is not readable, the number cannot have been reused.
+        if found is None or (start is not None and found.start != start) or readable(pidfd):
+            os.close(pidfd)
+            return None
+        return Process(pid, found.start, pidfd)
+
+    def stat(self, pid: int) -> Stat | None:
+        """Read /proc/PID/stat, or None if there is no such process."""
+        return read_stat(pid)
+
+    def parent(self) -> int:
+        """The pid of this process's own parent."""
+        return os.getppid()
+
+    def children(self, pid: int) -> list[int]:
+        """The pids of the living and unreaped children of all threads of a process."""
+        pids: list[int] = []
+        for thread in list_directory(f"/proc/{pid}/task"):
+            pids += map(int, read_bytes(f"/proc/{pid}/task/{thread}/children").split())
+        return pids
+
+    def signal_masks(self, pid: int) -> SignalMasks | None:
+        """Read the signal masks of a process, or None if it is gone."""
+        masks = {}
+        for line in read_bytes(f"/proc/{pid}/status").splitlines():
+            key, _, value = line.partition(b":")
+            if key in (b"ShdPnd", b"SigIgn", b"SigCgt"):
+                masks[key] = int(value, 16)
+        if len(masks) < 3:
+            return None
+        return SignalMasks(masks[b"ShdPnd"], masks[b"SigIgn"], masks[b"SigCgt"])
+
+    def command_line(self, pid: int) -> list[str]:
+        """The words of the command line as it is now; servers write their title over it."""
+        return (
+            read_bytes(f"/proc/{pid}/cmdline").decode("utf-8", "replace").rstrip("\0").split("\0")
+        )
+
+    def environ(self, pid: int) -> dict[str, str]:
+        """The environment a process was exec'd with; empty if gone or not ours to read."""
+        return look_into(pid, lambda: psutil.Process(pid).environ()) or {}
+
+    def executable(self, pid: int) -> str:
+        """The path of the running executable, whether or not a file is still there."""
+        return look_into(pid, lambda: psutil.Process(pid).exe()) or ""
+
+    def working_directory(self, pid: int) -> str:
+        """The path of the working directory, whether or not it is still there."""
+        return look_into(pid, lambda: psutil.Process(pid).cwd()) or ""
+
+    def text_of(self, path: str) -> str:
+        """The text of a small file, "" if it cannot be read."""
+        return read_bytes(path).decode("utf-8", "replace")
+
+    def is_socket(self, pid: int, descriptor: int) -> bool:
+        """True if this open descriptor of a process is a socket."""
+        found = look_into(pid, lambda: os.stat(f"/proc/{pid}/fd/{descriptor}"))
+        return found is not None and stat.S_ISSOCK(found.st_mode)
+
+    def open_files(self, pid: int, name_part: str) -> list[os.stat_result]:
+        """The status of each open file, deleted or not, whose path holds `name_part`.
+
+        Raises PermissionError if this user may not look.
+        """
+        return look_into(pid, lambda: open_files(pid, name_part), denied=True) or []
+
+    def become_subreaper(self) -> None:
+        """Make this process the parent of its orphaned descendants. Raises OSError if refused.
+
+        The flag is not inherited over fork and is kept over exec (prctl(2)).
+        """
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))

@@ -1,0 +1,1 @@
+"""Plain data that host and driver share: phases, records, orders, options."""

@@ -1,0 +1,53 @@
+"""One file for each server: its signals, its proofs, and the sources of its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..kernel.system import System
+from .base import (
+    ADD_WORKER,
+    DROP_WORKER,
+    RE_EXEC,
+    Readiness,
+    Server,
+    handlers_installed,
+)
+from .gunicorn import Gunicorn
+from .unicorn import Unicorn
+
+SERVERS: dict[str, Server] = {server.name: server for server in (Unicorn(), Gunicorn())}
+
+__all__ = [
+    "ADD_WORKER",
+    "DROP_WORKER",
+    "RE_EXEC",
+    "SERVERS",
+    "Readiness",
+    "Server",
+    "handlers_installed",
+    "is_any_successor",
+    "is_forked",
+    "recognise",
+    "server_of",
+]
+
+
+def server_of(system: System, master: int, option: str) -> Server | None:
+    """Return the server that the option names or, if it is "auto", the one that the master runs."""
+    return SERVERS.get(option) or recognise(system.command_line(master))
+
+
+def recognise(words: Sequence[str]) -> Server | None:
+    """Return the server whose master has this command line, or None."""
+    return next((server for server in SERVERS.values() if server.is_master(words)), None)
+
+
+def is_any_successor(system: System, pid: int, old: int) -> bool:
+    """True if `pid` is, by any server's proof, the new master that the master `old` re-executed."""
+    return any(server.is_successor(system, pid, old) for server in SERVERS.values())
+
+
+def is_forked(system: System, pid: int) -> bool:
+    """True for any server's worker: forked and never exec'd, or exec'd as a worker."""
+    return any(server.is_forked(system, pid) for server in SERVERS.values())

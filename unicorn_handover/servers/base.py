@@ -1,0 +1,101 @@
+"""What a server must tell of itself, and the proofs that servers share."""
+
+from __future__ import annotations
+
+import abc
+import enum
+from collections.abc import Sequence
+from signal import SIGTTIN, SIGTTOU, SIGUSR2, Signals
+
+from ..kernel.system import System
+
+RE_EXEC = SIGUSR2  # fork, exec the same command, keep serving
+ADD_WORKER = SIGTTIN
+DROP_WORKER = SIGTTOU
+
+
+class Readiness(enum.Enum):
+    """What one child of a master is."""
+
+    NOT_A_WORKER = enum.auto()
+    BOOTING = enum.auto()
+    READY = enum.auto()
+
+
+class Server(abc.ABC):
+    """One server's signals, and the exact facts that prove who is who."""
+
+    name: str
+    graceful: Signals  # ends a master after its requests
+    quick: Signals  # ends it now, cutting requests
+    ignores_re_exec = False  # for a moment, so that it must be sent again
+    quiesce: Signals | None = None  # ends the workers gracefully and keeps the master
+    fewest_workers = 0  # how many it keeps, whatever is dropped
+
+    @abc.abstractmethod
+    def is_master(self, words: Sequence[str]) -> bool:
+        """True if a command line is that of this server's master."""
+
+    @abc.abstractmethod
+    def is_successor(self, system: System, pid: int, old: int) -> bool:
+        """True if an exec'd process is the new master that the master `old` started."""
+
+    @abc.abstractmethod
+    def readiness(self, system: System, pid: int) -> Readiness:
+        """What a child of a master is."""
+
+    def accepts_signals(self, system: System, pid: int) -> bool:
+        """True once a master has come to where it acts on signals."""
+        return handlers_installed(system, pid)
+
+    def all_forked(self, system: System, pid: int) -> bool | None:
+        """True once a master has started all its workers; None where it does not show."""
+        return None
+
+    def directory(self, system: System, pid: int) -> str:
+        """The directory that a master re-executes itself in, "" where it does not show."""
+        return system.working_directory(pid)
+
+    def is_exec_worker(self, system: System, pid: int) -> bool:
+        """True for a worker that has exec'd since its fork."""
+        return False
+
+    def is_forked(self, system: System, pid: int) -> bool:
+        """True for a worker: forked and never exec'd, or exec'd as a worker."""
+        stat = system.stat(pid)
+        return stat is not None and (stat.forked_only or self.is_exec_worker(system, pid))
+
+    def is_exec_master(self, system: System, pid: int) -> bool:
+        """True for an exec'd process that is no worker."""
+        stat = system.stat(pid)
+        if stat is None or stat.ended or stat.forked_only:
+            return False
+        return not self.is_exec_worker(system, pid)
+
+    def runs(self, system: System, pid: int) -> bool:
+        """True if a process has the server's command line or, renamed, a master's handlers.
+
+        A helper that a re-executed unicorn started has both the variable and the sockets: unicorn
+        does not make inherited listeners close-on-exec again (measured).
+        """
+        return self.is_master(system.command_line(pid)) or handlers_installed(system, pid)
+
+
+def handlers_installed(system: System, master: int) -> bool:
+    """True if a master has set its signal handlers, that of TTOU after those that end it.
+
+    unicorn: HttpServer#initialize, `@queue_sigs`; gunicorn: Arbiter.SIGNALS. A starting ruby has
+    handlers for those that end it, but none for TTOU.
+    """
+    masks = system.signal_masks(master)
+    return masks is not None and masks.catches(DROP_WORKER)
+
+
+def title(system: System, pid: int) -> str:
+    """What a process has written over its command line, "" if it has not.
+
+    A title that is longer than the command line was, and any title of Python's setproctitle, is
+    written over the environment as well, and nothing is left of that.
+    """
+    words = system.command_line(pid)
+    return words[0] if len(words) == 1 else ""
