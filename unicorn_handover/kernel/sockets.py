@@ -1,10 +1,11 @@
-"""Tells which process accepted a connection, where both ends are on this machine."""
+"""What sock_diag(7) tells of sockets: who accepted a connection, and how many may wait."""
 
 from __future__ import annotations
 
 import os
 import socket
 import struct
+import sys
 from collections.abc import Iterable
 
 from .procfs import look_into, open_links
@@ -14,7 +15,9 @@ SOCK_DIAG_BY_FAMILY = 20
 NETLINK_SOCK_DIAG = 4
 NLM_F_REQUEST = 1
 UNIX_DIAG_PEER = 2
+UNIX_DIAG_RQLEN = 4
 UDIAG_SHOW_PEER = 4
+UDIAG_SHOW_RQLEN = 0x10
 TCP_LISTEN = 10
 ANY = 0xFFFFFFFF
 
@@ -49,16 +52,31 @@ def holder(inode: int, pids: Iterable[int]) -> int | None:
     return next((pid for pid in pids if holds(pid, inode)), None)
 
 
+def unix_backlog(inode: int) -> int | None:
+    """How many connections may wait at a listening unix socket; None if the kernel does not tell.
+
+    Of a listener, the second number of struct unix_diag_rqlen is that (unix_diag.c, sk_diag_show_
+    rqlen).
+    """
+    lengths = _unix_attribute(inode, UDIAG_SHOW_RQLEN, UNIX_DIAG_RQLEN)
+    return int.from_bytes(lengths[4:8], sys.byteorder) if lengths else None
+
+
 def _unix_peer(inode: int) -> int | None:
-    request = UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, ANY, inode, UDIAG_SHOW_PEER, ANY, ANY)
-    answer = _diagnosis(request)
+    peer = _unix_attribute(inode, UDIAG_SHOW_PEER, UNIX_DIAG_PEER)
+    return int.from_bytes(peer[:4], sys.byteorder) if peer else None
+
+
+def _unix_attribute(inode: int, show: int, wanted: int) -> bytes:
+    """One attribute of a unix socket, b"" if the kernel does not tell it."""
+    answer = _diagnosis(UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, ANY, inode, show, ANY, ANY))
     offset = UNIX_ANSWER_SIZE
     while offset + ATTRIBUTE_HEADER.size <= len(answer):
         length, attribute = ATTRIBUTE_HEADER.unpack_from(answer, offset)
-        if attribute == UNIX_DIAG_PEER:
-            return int.from_bytes(answer[offset + 4 : offset + 8], "little")
+        if attribute == wanted:
+            return answer[offset + ATTRIBUTE_HEADER.size : offset + length]
         offset += (length + 3) & ~3 or 4
-    return None
+    return b""
 
 
 def _inet_peer(connection: socket.socket) -> int | None:

@@ -10,6 +10,7 @@ import time
 
 import psutil
 
+from .listeners import Listener, listeners
 from .process import Process, readable
 from .procfs import (
     SignalMasks,
@@ -111,6 +112,13 @@ class System:
         """True if this open descriptor of a process is a socket."""
         found = look_into(pid, lambda: os.stat(f"/proc/{pid}/fd/{descriptor}"))
         return found is not None and stat.S_ISSOCK(found.st_mode)
+
+    def listeners(self, owner: Process) -> list[Listener]:
+        """Copies of a process's listening stream sockets, for the caller to close.
+
+        Raises PermissionError, with what to do, if this process may not have them.
+        """
+        return listeners(owner)
 
     def open_files(self, pid: int, name_part: str) -> list[os.stat_result]:
         """The status of each open file, deleted or not, whose path holds `name_part`.
