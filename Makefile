@@ -29,6 +29,7 @@ types: .venv/ready
 pytest: .venv/ready
 	@scripts/setup unicorn
 	@scripts/setup browser
+	@scripts/setup debian --try
 	$(bin)/pytest -n $(JOBS) --dist worksteal
 
 bench: .venv/ready

@@ -74,6 +74,7 @@ class SupervisorHost(Host):
         unmanaged: Sequence[str] = (),
     ) -> None:
         super().__init__(folder, programs, options, unmanaged)
+        self.bin = BIN  # where supervisord and supervisorctl are
         self.daemon = False
         self.listener = LISTENER
         self.more = ""  # sections of the configuration
@@ -89,6 +90,11 @@ class SupervisorHost(Host):
         """The configuration file."""
         return self.folder / "supervisord.conf"
 
+    @property
+    def socket(self) -> Path:
+        """Where supervisord takes commands."""
+        return self.folder / "ctl"
+
     def write_conf(self) -> None:
         """Write the configuration as the attributes say; done by `launch`."""
         managed = [name for name in self.programs if name not in self.unmanaged]
@@ -100,7 +106,7 @@ class SupervisorHost(Host):
                 supervisord=self.supervisord,
                 credentials=self.credentials,
                 http=self.http,
-                url=f"unix://{self.folder}/ctl",
+                url=f"unix://{self.socket}",
                 options=_lines(options),
                 listener=self.listener.format(folder=self.folder),
                 programs="\n".join(map(self._section, self.programs.values())) + self.more,
@@ -127,7 +133,7 @@ class SupervisorHost(Host):
         self.write_conf()
         with open(self.folder / "supervisord.out", "ab") as output:
             self._process = subprocess.Popen(
-                [*self.prefix, f"{BIN}/supervisord", "-c", str(self.conf)],
+                [*self.prefix, f"{self.bin}/supervisord", "-c", str(self.conf)],
                 cwd=self.folder,
                 env={**os.environ, **self.mark},
                 stdin=subprocess.DEVNULL,
@@ -150,7 +156,7 @@ class SupervisorHost(Host):
         """supervisord's XML-RPC."""
         fields = dict(line.split(" = ") for line in self.credentials.splitlines())
         transport = SupervisorTransport(
-            fields.get("username"), fields.get("password"), f"unix://{self.folder}/ctl"
+            fields.get("username"), fields.get("password"), f"unix://{self.socket}"
         )
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport)
 
@@ -158,7 +164,7 @@ class SupervisorHost(Host):
         """Run supervisorctl."""
         began = time.monotonic()
         done = subprocess.run(
-            [f"{BIN}/supervisorctl", "-c", str(self.conf), *words],
+            [f"{self.bin}/supervisorctl", "-c", str(self.conf), *words],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
