@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unicorn_handover.model.phases import TABLE, Event, Phase, matters
+from unicorn_handover.model.phases import TABLE, TRAITS, Event, Phase, matters
 
 # Each row: a phase, then for each event that ends it, the phase that follows and whether this is
 # where the handover goes wrong, "!". All other cells must name their own phase.
@@ -80,3 +80,17 @@ def test_once_the_old_master_is_told_to_quit_there_is_no_way_back() -> None:
     for phase in (Phase.DRAINING, Phase.FORCING, Phase.KILLING_OLD):
         targets = {move.phase for move in TABLE[phase].values()}
         assert not targets & {Phase.REMOVING, Phase.KILLING_NEW, Phase.RESTORING, Phase.SOAKING}
+
+
+def test_every_phase_has_its_traits() -> None:
+    """A phase that was added without them would be an error in the middle of a handover."""
+    assert set(TRAITS) == set(Phase)
+
+
+def test_what_can_be_rolled_back_is_what_traits_call_undecided() -> None:
+    """The host answers the operator by the traits, the driver acts by the table."""
+    for phase in (Phase.CHECKING, Phase.RE_EXECUTING, Phase.BOOTING, Phase.SOAKING):
+        assert not phase.traits.decided
+    for phase in Phase:
+        if matters(phase, Event.ROLLBACK):
+            assert not phase.traits.decided, phase

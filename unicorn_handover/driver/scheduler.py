@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ..errors import raised
 from ..kernel.system import System
 from ..model.orders import Order, Orders
-from ..model.phases import Event, Phase
+from ..model.phases import NEVER_BEGAN, Event, Phase
 from ..model.record import MasterId, Record
 from .handover import Handover
 from .late_master import Latecomer
@@ -109,7 +109,7 @@ class Driver:
                 self._report(record.but(phase=Phase.QUEUED, since=self._system.clock()))
 
     def _drop(self, record: Record) -> None:
-        now, why = self._system.clock(), "rolled back by command before it began"
+        now, why = self._system.clock(), NEVER_BEGAN
         self._ended.add(record.key)
         self._report(record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))
 

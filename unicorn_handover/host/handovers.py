@@ -8,16 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..model.phases import Phase
+from ..model.phases import NEVER_BEGAN, Phase
 from ..model.record import MasterId, Record
 
 DRIVER_GRACE = 15.0  # seconds a driver may be away before callers are told
 KEPT = 10  # ended handovers remembered for each program
-
-TOLD_OLD_TO_QUIT = (Phase.DRAINING, Phase.FORCING, Phase.KILLING_OLD)
-TOLD_NEW_TO_QUIT = (Phase.REMOVING, Phase.KILLING_NEW)
-NOT_BEGUN = (Phase.REQUESTED, Phase.QUEUED, Phase.CHECKING)
-UNDECIDED = (Phase.RE_EXECUTING, Phase.BOOTING, Phase.SOAKING)
 
 
 @dataclass
@@ -75,7 +70,7 @@ class Ledger:
         page = self.page(program)
         if page.running is None:
             return self._begin(program, self._next_number(page))
-        if joins and page.running.phase in NOT_BEGUN:
+        if joins and not page.running.phase.traits.begun:
             return page.running.number
         page.following = page.following or page.running.number + 1
         return page.following
@@ -87,9 +82,9 @@ class Ledger:
         if running is None or running.key != record.key:
             return
         page.running = record = record.after(running)
-        if record.phase in TOLD_OLD_TO_QUIT:
+        if record.phase.traits.quits == "old":
             page.told_to_quit = record.old
-        elif record.phase in TOLD_NEW_TO_QUIT:  # it may become the master, if the old one dies
+        elif record.phase.traits.quits == "new":  # it may become the master, if the old one dies
             page.told_to_quit = record.new
         if record.phase.final:
             self._end(page, record)
@@ -109,14 +104,14 @@ class Ledger:
         if page.running is None:
             return f"no handover of {program} is running, so there is nothing to {wish}"
         phase = page.running.phase
-        if phase not in (*NOT_BEGUN, *UNDECIDED):
+        if phase.traits.decided:
             return f"the handover is {phase.value} already, so it is too late to {wish}"
         page.wish = wish
         if wish == "rollback":
             page.following = 0
             # A driver that is there may have begun, and not have been heard yet.
-            if phase in NOT_BEGUN and not self.driver_is_there:
-                self._fail(page, page.running, "rolled back by command before it began")
+            if not phase.traits.begun and not self.driver_is_there:
+                self._fail(page, page.running, NEVER_BEGAN)
         return ""
 
     def was_told_to_quit(self, program: str, pid: int) -> bool:
@@ -136,7 +131,7 @@ class Ledger:
         record = page.running
         if record and record.phase in (Phase.REQUESTED, Phase.QUEUED):
             page.running = record.but(old=new)  # somebody sent USR2 by hand before it began
-        elif record and record.new == new and record.phase in TOLD_OLD_TO_QUIT:
+        elif record and record.new == new and record.phase.traits.quits == "old":
             self.report(record.but(phase=Phase.DONE, since=self._clock(), ended=self._clock()))
 
     def lost(self, program: str, reason: str) -> None:
@@ -179,7 +174,7 @@ class Ledger:
         """
         for page in self._pages.values():
             running = page.running
-            if running is None or running.phase not in NOT_BEGUN:
+            if running is None or running.phase.traits.begun:
                 continue
             if self.is_driverless(running) or self._is_passed_over(running):
                 page.following = 0

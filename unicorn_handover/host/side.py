@@ -28,7 +28,6 @@ from .channel import HostEnd
 from .handovers import DRIVER_GRACE, Ledger
 
 ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
-WORTH_A_WARNING = (Phase.FAILED, Phase.FORCING, Phase.KILLING_OLD, Phase.KILLING_NEW)
 
 
 class HostSide(abc.ABC):
@@ -149,7 +148,7 @@ class HostSide(abc.ABC):
         told = (record.number, record.phase)  # once a phase, not at every worker that is ready
         if told != self._told.get(record.program):
             self._told[record.program] = told
-            self.tell(describe(record), record.phase in WORTH_A_WARNING)
+            self.tell(describe(record), record.phase.traits.warns)
             self.publish(record)
         self._send_orders()
 
@@ -304,7 +303,7 @@ class HostSide(abc.ABC):
 
 def looked_at(record: Record | None) -> bool:
     """True once the driver has looked at a handover, or it waits behind one that it drives."""
-    return record is None or record.phase not in (Phase.REQUESTED, Phase.CHECKING)
+    return record is None or record.phase.traits.accepted
 
 
 def describe(record: Record) -> str:

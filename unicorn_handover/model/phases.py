@@ -41,6 +41,53 @@ class Phase(enum.Enum):
         """True if nothing follows."""
         return self in (Phase.DONE, Phase.FAILED)
 
+    @property
+    def traits(self) -> Traits:
+        """What else is true of this phase."""
+        return TRAITS[self]
+
+
+class Traits(NamedTuple):
+    """What is true of a handover in one phase.
+
+    accepted: the driver has looked at it, or it waits behind one that the driver runs.
+    begun: USR2 may have been sent, so a second caller needs a handover of its own.
+    decided: it is too late to roll back or to promote.
+    quits: the master that was told to quit, "old" or "new".
+    warns: worth a warning in the host's log.
+    pause: seconds between two looks at facts that wake nobody; None if all of them do.
+    """
+
+    accepted: bool = True
+    begun: bool = True
+    decided: bool = True
+    quits: str = ""
+    warns: bool = False
+    pause: float | None = None
+
+
+LOOK_PAUSE = 0.05  # seconds between looks at workers: masks change without waking anyone
+SEARCH_PAUSE = 0.01  # seconds between looks for the new master
+
+TRAITS = {
+    Phase.REQUESTED: Traits(accepted=False, begun=False, decided=False),
+    Phase.QUEUED: Traits(begun=False, decided=False),
+    Phase.CHECKING: Traits(accepted=False, begun=False, decided=False, pause=LOOK_PAUSE),
+    Phase.RE_EXECUTING: Traits(decided=False, pause=SEARCH_PAUSE),
+    Phase.BOOTING: Traits(decided=False, pause=LOOK_PAUSE),
+    Phase.ALONE: Traits(pause=LOOK_PAUSE),
+    Phase.SOAKING: Traits(decided=False, pause=4 * LOOK_PAUSE),
+    Phase.RESTORING: Traits(),
+    Phase.REMOVING: Traits(quits="new"),
+    Phase.KILLING_NEW: Traits(quits="new", warns=True),
+    Phase.SETTLING: Traits(),
+    Phase.DRAINING: Traits(quits="old"),
+    Phase.FORCING: Traits(quits="old", warns=True),
+    Phase.KILLING_OLD: Traits(quits="old", warns=True),
+    Phase.DONE: Traits(),
+    Phase.FAILED: Traits(warns=True),
+}
+
 
 class Event(enum.Enum):
     """What can be found to be so. Events are levels, not edges: what is true stays true."""
@@ -72,6 +119,7 @@ class Move(NamedTuple):
     reason: str = ""
 
 
+NEVER_BEGAN = "rolled back by command before it began"
 _OLD_GONE = "the old master ended"
 _NEW_GONE = "the new master ended"
 _BOTH_GONE = f"{_NEW_GONE} after the old one was told to quit"
@@ -83,7 +131,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.PASSED: Move(Phase.RE_EXECUTING),
         Event.REFUSED: Move(Phase.FAILED, "refused"),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} before the handover began"),
-        Event.ROLLBACK: Move(Phase.FAILED, "rolled back by command before it began"),
+        Event.ROLLBACK: Move(Phase.FAILED, NEVER_BEGAN),
         Event.TIMEOUT: Move(Phase.FAILED, "the old master did not come to obey signals in time"),
     },
     Phase.RE_EXECUTING: {
