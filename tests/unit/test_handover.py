@@ -382,7 +382,7 @@ def test_promote_ends_the_soak() -> None:
     history = History(soak=1000.0)
     history.run(Phase.SOAKING)
     assert history.handover
-    history.handover.wish(Event.PROMOTE)
+    history.handover.command(Event.PROMOTE)
     assert history.run(seconds=5).succeeded
 
 
@@ -391,7 +391,7 @@ def test_promote_waits_for_the_soak() -> None:
     history = History(soak=1000.0)
     history.run(Phase.BOOTING)
     assert history.handover
-    history.handover.wish(Event.PROMOTE)
+    history.handover.command(Event.PROMOTE)
     assert history.run(seconds=5).succeeded and "soaking" in history.phases
 
 
@@ -402,7 +402,7 @@ def test_rollback_brings_the_old_workers_back_first(lost: bool) -> None:
     history.run(Phase.SOAKING)
     history.system.advance_to(history.system.now + 1)
     assert history.handover and history.unicorn.workers(history.old) == []
-    history.handover.wish(Event.ROLLBACK)
+    history.handover.command(Event.ROLLBACK)
     if lost:
         history.run(Phase.RESTORING)
         history.begin(history.lose_driver())
@@ -418,7 +418,7 @@ def test_rollback_while_booting() -> None:
     history.unicorn.boots = None
     history.run(Phase.BOOTING)
     assert history.handover
-    history.handover.wish(Event.ROLLBACK)
+    history.handover.command(Event.ROLLBACK)
     record = history.run()
     assert record.reason == "rolled back by command" and history.signals == ["USR2 old", "QUIT new"]
 
@@ -441,7 +441,7 @@ def test_old_workers_that_do_not_come_back_leave_the_new_release_serving() -> No
     history.system.advance_to(history.system.now + 1)
     history.unicorn.fork_worker = lambda master, boots: None  # type: ignore[method-assign]
     assert history.handover
-    history.handover.wish(Event.ROLLBACK)
+    history.handover.command(Event.ROLLBACK)
     record = history.run()
     assert record.phase is Phase.DONE and not record.succeeded and history.new.alive
     assert record.reason.startswith("rolled back by command")
@@ -586,7 +586,7 @@ def test_an_exit_between_a_step_and_the_wait_is_not_missed() -> None:
 def roll_back_from(history: History) -> Record:
     """Let the operator roll a soak back; return what comes of it."""
     assert history.handover
-    history.handover.wish(Event.ROLLBACK)
+    history.handover.command(Event.ROLLBACK)
     return history.run()
 
 
@@ -643,7 +643,7 @@ def test_a_bad_release_goes_before_the_old_workers_last_requests(lost: Phase | N
     history.run(Phase.SOAKING)
     history.system.advance_to(history.system.now + 1)
     assert history.handover
-    history.handover.wish(Event.ROLLBACK)
+    history.handover.command(Event.ROLLBACK)
     if lost:
         history.run(lost)
         history.begin(history.lose_driver())
@@ -743,7 +743,7 @@ class Slow:
 
 def test_a_check_that_is_slow_has_time_and_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """However short boot_timeout is, three questions have their time; the workers get no blame."""
-    monkeypatch.setattr("unicorn_handover.driver.handover.Check", Slow)
+    monkeypatch.setattr("unicorn_handover.driver.act.Check", Slow)
     history = History(boot_timeout=2.0, check="http://127.0.0.1:1/")
     history.run(Phase.SOAKING)
     began = history.system.now

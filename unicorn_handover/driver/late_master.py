@@ -17,7 +17,7 @@ from .handover import Handover
 PAUSE = 0.1  # seconds between looks
 
 
-class Latecomer:
+class LateMaster:
     """Waits for the new master of a handover that failed without one, and removes it.
 
     The old master may have been stopped, or busy in a hook, and may obey at any later time. Nobody

@@ -16,7 +16,7 @@ from ..model.orders import Order, Orders
 from ..model.phases import NEVER_BEGAN, Event, Phase
 from ..model.record import MasterId, Record
 from .handover import Handover
-from .late_master import Latecomer
+from .late_master import LateMaster
 
 Key = tuple[str, int, MasterId]
 WISHES = {"rollback": Event.ROLLBACK, "promote": Event.PROMOTE}
@@ -31,7 +31,7 @@ class Driver:
         self._running: dict[Key, Handover] = {}
         self._orders = Orders()
         self._troubled: set[Key] = set()  # in which an error of our own has happened once
-        self._latecomers: dict[str, Latecomer] = {}  # by program
+        self._late_masters: dict[str, LateMaster] = {}  # by program
         self._ended: set[Key] = set()  # reported, but the host has not read it yet
 
     def take(self, orders: Orders) -> None:
@@ -45,7 +45,7 @@ class Driver:
         for order in orders.orders:
             running = self._running.get(order.record.key)
             if running and order.wish in WISHES:
-                running.wish(WISHES[order.wish])
+                running.command(WISHES[order.wish])
         self._begin_more()
 
     def step(self) -> None:
@@ -54,13 +54,16 @@ class Driver:
             self._guarded(handover.step, handover.record)
             if handover.finished:
                 self._end(key)
-        for program in list(self._latecomers):
-            self._step_latecomer(program)
+        for program in list(self._late_masters):
+            self._step_late_master(program)
         self._begin_more()
 
     def wait(self, selector: selectors.BaseSelector) -> None:
         """Wait until one of the selector's files, an exit or a deadline calls for a step."""
-        awaited: list[Handover | Latecomer] = [*self._running.values(), *self._latecomers.values()]
+        awaited: list[Handover | LateMaster] = [
+            *self._running.values(),
+            *self._late_masters.values(),
+        ]
         watched = {descriptor for one in awaited for descriptor in one.descriptors()}
         for descriptor in watched:
             selector.register(descriptor, selectors.EVENT_READ)
@@ -76,10 +79,10 @@ class Driver:
         """Give every descriptor back; what runs goes on running."""
         for handover in self._running.values():
             handover.close()
-        for latecomer in self._latecomers.values():
-            latecomer.close()
+        for late in self._late_masters.values():
+            late.close()
         self._running.clear()
-        self._latecomers.clear()
+        self._late_masters.clear()
 
     def _end(self, key: Key) -> None:
         """Let go of a handover, but not of a new master that may come all the same."""
@@ -88,8 +91,8 @@ class Driver:
         if handover is None:
             return
         if handover.new_may_come:
-            late = Latecomer(self._system, handover.options, handover.record)
-            self._latecomers[handover.record.program] = late
+            late = LateMaster(self._system, handover.options, handover.record)
+            self._late_masters[handover.record.program] = late
         handover.close()
 
     def _begin_more(self) -> None:
@@ -121,27 +124,27 @@ class Driver:
         handover = Handover(self._system, order.options, order.record, self._enters)
         self._running[order.record.key] = handover
         if order.wish in WISHES:
-            handover.wish(WISHES[order.wish])
+            handover.command(WISHES[order.wish])
         handover.step()
 
     def _enters(self, record: Record) -> None:
         """Report a handover's record, before it is acted upon."""
-        late = self._latecomers.get(record.program)
+        late = self._late_masters.get(record.program)
         if late and not late.removing and record.phase is Phase.RE_EXECUTING:
-            self._latecomers.pop(record.program).close()  # what comes now is this handover's
+            self._late_masters.pop(record.program).close()  # what comes now is this handover's
         self._report(record)
 
-    def _step_latecomer(self, program: str) -> None:
-        latecomer = self._latecomers[program]
+    def _step_late_master(self, program: str) -> None:
+        late = self._late_masters[program]
         try:
-            latecomer.step()
+            late.step()
         except Exception as error:
             told = f"{program}: a new master may come late: {raised(error)}"
             print(told, file=sys.stderr, flush=True)
-            self._latecomers.pop(program).close()
+            self._late_masters.pop(program).close()
             return
-        if latecomer.over:
-            self._latecomers.pop(program).close()
+        if late.over:
+            self._late_masters.pop(program).close()
 
     def _guarded(self, act: Callable[[], None], record: Record) -> None:
         """One program's trouble must not stop the others: it fails that handover."""

@@ -1,0 +1,146 @@
+"""What entering each phase does. Doing it a second time does no harm."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from functools import partial
+
+from ..family import members
+from ..kernel.process import Process
+from ..model.phases import Phase
+from .attribution import Rivals
+from .check import Check
+from .re_exec import ReExec
+from .restore import Restoration
+from .situation import Situation
+
+
+def act(situation: Situation) -> None:
+    """Do what the phase of the record means."""
+    act = _ACTS.get(situation.record.phase)
+    if act:
+        act(situation)
+
+
+def _re_exec(situation: Situation) -> None:
+    if situation.old is None or situation.server is None:
+        return
+    # A driver that takes over must not send USR2 to a master that already has a successor.
+    situation.new = situation.find_new()
+    if situation.new is None:
+        situation.re_exec = ReExec(situation.system, situation.old, situation.server)
+
+
+def _soak(situation: Situation) -> None:
+    if situation.workers:
+        situation.workers.forgive()
+    if situation.options.check:
+        situation.check = Check(situation.options.check, partial(_rivals, situation))
+    _quiesce(situation)
+
+
+def _quiesce(situation: Situation) -> None:
+    system, old, server = situation.system, situation.old, situation.server
+    if not (old and server and server.quiesce):
+        return
+    situation.record = situation.record.but(quiesced=situation.record.since)
+    # A driver that takes over may find them gone already, and those that somebody has brought back
+    # meanwhile are meant to stay.
+    before = system.ticks(situation.record.quiesced)
+    found = members.workers(system, old, server).all
+    if found and all(start < before for _, start in found):
+        old.signal(server.quiesce)
+
+
+def _rivals(situation: Situation) -> Rivals:
+    return Rivals(_worker_pids(situation, situation.new), _worker_pids(situation, situation.old))
+
+
+def _worker_pids(situation: Situation, master: Process | None) -> frozenset[int]:
+    if master is None or situation.server is None:
+        return frozenset()
+    found = members.workers(situation.system, master, situation.server)
+    return frozenset(pid for pid, _ in found.all)
+
+
+def _restore(situation: Situation) -> None:
+    """Begin to bring old workers back, or go on with it in another driver's place."""
+    situation.end_check()
+    old, server, record = situation.old, situation.server, situation.record
+    if old and server and server.quiesce and record.quiesced:
+        situation.restoration = situation.restoration or Restoration(
+            situation.system, old, server, record.strength, record.quiesced
+        )
+
+
+def _remove(situation: Situation) -> None:
+    _restore(situation)
+    if situation.new and situation.server:
+        situation.new.signal(situation.server.graceful)
+
+
+def _kill_new(situation: Situation) -> None:
+    _restore(situation)
+    _kill(situation, situation.new)
+
+
+def _drain(situation: Situation) -> None:
+    situation.end_check()
+    situation.restoration = None
+    if situation.old and situation.server:
+        situation.old.signal(situation.server.graceful)
+
+
+def _force(situation: Situation) -> None:
+    if situation.old and situation.server:
+        situation.old.signal(situation.server.quick)
+
+
+def _kill_old(situation: Situation) -> None:
+    _kill(situation, situation.old)
+
+
+def _kill(situation: Situation, master: Process | None) -> None:
+    """Kill a master and its workers, which would outlive it if they are stuck."""
+    system, server = situation.system, situation.server
+    if master is None or server is None:
+        return
+    master.signal(signal.SIGSTOP)  # so that it forks no more while its workers are listed
+    try:
+        held = [system.hold(*worker) for worker in members.workers(system, master, server).all]
+    finally:
+        master.signal(signal.SIGKILL)
+    _kill_all([worker for worker in held if worker])
+
+
+def _sweep(situation: Situation) -> None:
+    """After a failure: end the new workers whose master died before they could serve.
+
+    They would load the app to the end, or hang in it for ever, before they looked for it.
+    """
+    situation.end_check()
+    new, old, server = situation.record.new, situation.old, situation.server
+    if new and old and server and (situation.new is None or not situation.new.alive()):
+        _kill_all(members.booting_orphans(situation.system, old, new.start, server))
+
+
+def _kill_all(workers: list[Process]) -> None:
+    for worker in workers:
+        worker.signal(signal.SIGKILL)
+        worker.close()
+
+
+_ACTS: dict[Phase, Callable[[Situation], None]] = {
+    Phase.RE_EXECUTING: _re_exec,
+    Phase.ALONE: Situation.end_check,
+    Phase.SOAKING: _soak,
+    Phase.RESTORING: _restore,
+    Phase.REMOVING: _remove,
+    Phase.KILLING_NEW: _kill_new,
+    Phase.SETTLING: _restore,
+    Phase.DRAINING: _drain,
+    Phase.FORCING: _force,
+    Phase.KILLING_OLD: _kill_old,
+    Phase.FAILED: _sweep,
+}

@@ -1,0 +1,101 @@
+"""The new master's workers: how many are ready, and whether they keep dying."""
+
+from __future__ import annotations
+
+from ..family import members
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..servers import Server
+
+DYING = 3  # so many dead young, or before they were ready, is a crash loop, not bad luck
+YOUNG = 5.0  # seconds of a worker's life in which it should not end
+FORK_PAUSE = 0.3  # seconds: gunicorn's Arbiter.spawn_workers pauses for up to 0.1 after each fork
+SETTLED = 2.0  # seconds without a new worker, where a master does not show that it forked all
+
+Worker = tuple[int, int]  # pid and start time
+
+
+class NewWorkers:
+    """Those of one new master, as `look` found them last. Each is held until it has ended."""
+
+    def __init__(self, system: System, master: Process, server: Server) -> None:
+        self._system = system
+        self._master = master
+        self._server = server
+        self._held: dict[Worker, Process] = {}
+        self._first_seen: dict[Worker, float] = {}
+        self._found = members.Workers(frozenset(), frozenset())
+        self._changed = system.clock()
+        self._was_ready: set[Worker] = set()
+        self._deaths = 0
+        self._unreplaced = 0  # young ones that were ready and ended, and no other came for them
+
+    @property
+    def ready(self) -> int:
+        """How many are ready."""
+        return len(self._found.ready)
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return len(self._found.all)
+
+    @property
+    def crash_looping(self) -> bool:
+        """True once so many died that it is no bad luck."""
+        return self._deaths >= DYING
+
+    def forgive(self) -> None:
+        """Count deaths from now on: bad luck at boot is no fault of the soak."""
+        self._deaths = 0
+
+    def look(self) -> None:
+        """See who is there, who is ready, and who died."""
+        found = members.workers(self._system, self._master, self._server)
+        born = found.all - self._found.all
+        self._hold(born)
+        self._was_ready |= found.ready
+        self._count_deaths(len(born))
+        if found.all != self._found.all:
+            self._changed = self._system.clock()
+        self._found = found
+
+    def _hold(self, born: frozenset[Worker]) -> None:
+        for pid, start in born:
+            held = self._system.hold(pid, start)
+            if held:
+                self._held[pid, start] = held
+                self._first_seen[pid, start] = self._system.clock()
+
+    def _count_deaths(self, born: int) -> None:
+        now = self._system.clock()
+        for worker in [w for w, held in self._held.items() if not held.alive()]:
+            self._held.pop(worker).close()
+            young = now < self._first_seen.pop(worker) + YOUNG
+            self._deaths += worker not in self._was_ready
+            self._unreplaced += young and worker in self._was_ready
+        # A crash is followed by another worker. One that was ready and is not replaced was dropped.
+        replaced = min(self._unreplaced, born)
+        self._deaths += replaced
+        self._unreplaced -= replaced
+
+    def all_ready(self, expected: int) -> bool:
+        """True if every worker is ready, and the master has forked all that it will.
+
+        `expected` is how many there were before: where the master does not show that it has forked
+        all, so many are enough sooner.
+        """
+        if self._found.booting or not self._found.ready:
+            return False
+        all_forked = self._server.all_forked(self._system, self._master.pid)
+        if all_forked is None:
+            full = self.ready >= max(1, expected)
+            quiet = self._system.clock() - self._changed
+            return quiet >= (FORK_PAUSE if full else SETTLED)
+        return all_forked
+
+    def close(self) -> None:
+        """Give every descriptor back."""
+        for held in self._held.values():
+            held.close()
+        self._held.clear()

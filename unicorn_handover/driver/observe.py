@@ -1,0 +1,141 @@
+"""The facts of this moment, as the events that the phases are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ..errors import Refused
+from ..family import members
+from ..model.phases import Event, Phase, matters
+from . import preflight
+from .situation import Situation
+
+
+def next_event(situation: Situation) -> Event | None:
+    """Return the first fact that ends the phase, or None.
+
+    A fact is looked at only if none before it ends the phase.
+    """
+    phase = situation.record.phase
+    for look in (_ends, _restoration, _removal, _command, _LOOKS.get(phase), _time):
+        for event in look(situation) if look else ():
+            if matters(phase, event):
+                return event
+    return None
+
+
+def _ends(situation: Situation) -> Iterator[Event]:
+    if situation.record.phase is Phase.RE_EXECUTING:  # an app may end the old master at once
+        yield from _search(situation)
+    old_gone = situation.old_gone
+    if old_gone and situation.new_gone:
+        yield Event.BOTH_GONE
+    if old_gone:
+        yield Event.OLD_GONE
+
+
+def _restoration(situation: Situation) -> Iterator[Event]:
+    if situation.restoration:
+        situation.restoration.step()
+    yield from ()
+
+
+def _removal(situation: Situation) -> Iterator[Event]:
+    if situation.new_gone:
+        if situation.restoration and not situation.restoration.complete:
+            yield Event.UNSETTLED
+        yield Event.NEW_GONE
+
+
+def _command(situation: Situation) -> Iterator[Event]:
+    command = situation.command
+    if command and matters(situation.record.phase, command):
+        situation.command = None
+        yield command
+
+
+def _time(situation: Situation) -> Iterator[Event]:
+    if situation.is_late:
+        yield Event.TIMEOUT
+
+
+def _preflight(situation: Situation) -> Iterator[Event]:
+    system, old = situation.system, situation.old
+    if old is None or not preflight.has_execed(system, old):
+        return
+    try:
+        server = preflight.identify(system, old, situation.options)
+        situation.server = server
+        if preflight.is_starting(system, old, server):
+            return
+        preflight.check(system, old, server)
+        strength = len(members.workers(system, old, server).all)
+    except (Refused, PermissionError) as refusal:
+        situation.refusal = str(refusal)
+        yield Event.REFUSED
+        return
+    situation.record = situation.record.but(server=server.name, strength=strength)
+    yield Event.PASSED
+
+
+def _search(situation: Situation) -> Iterator[Event]:
+    new = situation.new or situation.find_new()
+    if new:
+        situation.found(new)
+        yield Event.NEW_FOUND
+    elif situation.re_exec and not situation.old_gone and situation.re_exec.failed():
+        situation.re_exec = None
+        yield Event.RE_EXEC_FAILED
+
+
+def _boot(situation: Situation) -> Iterator[Event]:
+    situation.count_workers()
+    if situation.workers and situation.workers.crash_looping:
+        yield Event.DYING
+    if situation.all_ready:
+        options = situation.options
+        yield Event.READY if options.soak or options.check else Event.PROVEN
+
+
+def _soak(situation: Situation) -> Iterator[Event]:
+    situation.count_workers()
+    if situation.workers and situation.workers.crash_looping:
+        yield Event.DYING
+    check, now = situation.check, situation.system.clock()
+    soaked = now >= situation.record.since + situation.options.soak and situation.all_ready
+    if check:
+        check.step(now)
+        if check.failed:
+            yield Event.CHECK_FAILED
+    if soaked and (check is None or check.passed):
+        yield Event.PROVEN
+
+
+def _restore(situation: Situation) -> Iterator[Event]:
+    if situation.restoration is None:  # it never stopped serving
+        yield Event.OLD_READY
+        return
+    ready, strength = situation.restoration.ready(), situation.record.strength
+    if ready < strength and not situation.is_late:
+        situation.show(ready, strength)
+        return
+    situation.count_workers()  # what follows is about the new workers
+    if ready or not strength:
+        yield Event.OLD_READY
+    elif situation.new is None or not situation.new.alive():
+        yield Event.STRANDED
+
+
+def _settle(situation: Situation) -> Iterator[Event]:
+    if situation.restoration is None or situation.restoration.complete:
+        yield Event.SETTLED
+
+
+_LOOKS: dict[Phase, Callable[[Situation], Iterator[Event]]] = {
+    Phase.CHECKING: _preflight,
+    Phase.BOOTING: _boot,
+    Phase.ALONE: _boot,
+    Phase.SOAKING: _soak,
+    Phase.RESTORING: _restore,
+    Phase.SETTLING: _settle,
+}

@@ -1,0 +1,127 @@
+"""What one handover works with: its record, both masters, and the tools of its phase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..family import members
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..model.deadlines import deadline
+from ..model.options import Options
+from ..model.phases import Event
+from ..model.record import MasterId, Record
+from ..servers import SERVERS, Server
+from .check import Check
+from .new_workers import NewWorkers
+from .re_exec import ReExec
+from .restore import Restoration
+
+
+class Situation:
+    """Shared by what observes (`observe`), what acts (`act`) and the machine (`handover`)."""
+
+    def __init__(
+        self, system: System, options: Options, record: Record, report: Callable[[Record], None]
+    ) -> None:
+        self.system = system
+        self.options = options
+        self.record = record
+        self._report = report
+        self.server: Server | None = SERVERS.get(record.server)
+        self.old = system.hold(*record.old)
+        self._process_group = members.process_group(system, self.old)
+        self.new = system.hold(*record.new) if record.new else None
+        self._gone: set[Process] = set()  # seen to be; their pidfds stay readable
+        self.refusal = ""
+        self.command: Event | None = None  # the operator's ROLLBACK or PROMOTE
+        self.check: Check | None = None
+        self.restoration: Restoration | None = None
+        self.re_exec: ReExec | None = None  # until the old master has shown what came of USR2
+        self._workers: NewWorkers | None = None
+
+    def report(self, **changes: object) -> None:
+        """Change the record, and give it to the host."""
+        self.record = self.record.but(**changes)
+        self._report(self.record)
+
+    def show(self, ready: int, total: int) -> None:
+        """Report how many workers are ready, if that is news."""
+        if (ready, total) != (self.record.ready, self.record.total):
+            self.report(ready=ready, total=total)
+
+    @property
+    def deadline(self) -> float:
+        """When the phase has lasted too long, on the clock."""
+        return deadline(self.record, self.options)
+
+    @property
+    def is_late(self) -> bool:
+        """True once the phase has lasted too long."""
+        return self.system.clock() >= self.deadline
+
+    @property
+    def old_gone(self) -> bool:
+        """True once the old master is dead."""
+        return self._is_gone(self.old)
+
+    @property
+    def new_gone(self) -> bool:
+        """True once the new master, which was known, is dead."""
+        return self.record.new is not None and self._is_gone(self.new)
+
+    def _is_gone(self, process: Process | None) -> bool:
+        if process and not process.alive():
+            self._gone.add(process)
+        return process is None or process in self._gone
+
+    def awaited(self) -> list[Process]:
+        """The masters whose exits are still to be seen."""
+        # Not those that are alive: one that died since the last look would wake nobody then.
+        return [p for p in (self.old, self.new) if p and p not in self._gone]
+
+    def find_new(self) -> Process | None:
+        """Hold the new master that the old one, living or dead, has re-executed, or None."""
+        assert self.server is not None
+        if self.old and not self.old_gone:
+            return members.successor(self.system, self.old, self.server)
+        orphans = self.system.children(self.system.parent())
+        return members.successor_among(
+            self.system, orphans, self.record.old.pid, self._process_group, None
+        )
+
+    def found(self, new: Process) -> None:
+        """Take a process for the new master."""
+        self.new, self.re_exec = new, None
+        self.record = self.record.but(new=MasterId(new.pid, new.start))
+
+    @property
+    def workers(self) -> NewWorkers | None:
+        """The new master's workers, None until it is known."""
+        if self._workers is None and self.new and self.server:
+            self._workers = NewWorkers(self.system, self.new, self.server)
+        return self._workers
+
+    def count_workers(self) -> None:
+        """Look at the new master's workers, and show how many are ready."""
+        if self.workers:
+            self.workers.look()
+            self.show(self.workers.ready, self.workers.total)
+
+    @property
+    def all_ready(self) -> bool:
+        """True if every worker of the new master is ready."""
+        return self.workers is not None and self.workers.all_ready(self.record.strength)
+
+    def end_check(self) -> None:
+        """Ask no more."""
+        if self.check:
+            self.check.close()
+            self.check = None
+
+    def close(self) -> None:
+        """Give every descriptor back. Sends nothing: what runs goes on running."""
+        for held in (self.old, self.new, self._workers):
+            if held:
+                held.close()
+        self.end_check()
