@@ -11,9 +11,12 @@ timeout 30
 # to `restart`, and workers that are brought back after a failed soak are the old release.
 preload_app true
 
-# The environment is inherited from the old master, and would name the old release's Gemfile.
+# The environment from the supervisor, before the application adds to it.
+$environment ||= ENV.to_h
+
 before_exec do |server|
-  ENV["BUNDLE_GEMFILE"] = "/srv/web/current/Gemfile"
+  ENV.replace($environment.merge("UNICORN_FD" => ENV["UNICORN_FD"]))
+  ENV["BUNDLE_GEMFILE"] = "/srv/web/current/Gemfile" # `bundle exec unicorn` has set it
 end
 
 # No QUIT to the old master in before_fork: the handover does that, when every new worker is ready.

@@ -1,0 +1,113 @@
+"""What an application adds to its master's environment does not outlive a handover."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import MakeHost
+from .programs import UNICORN, Program
+
+ROOT = Path(__file__).parents[2]
+
+# An application as Rails has it: Bundler, then dotenv, each of which keeps what it finds.
+RUBY = """\
+ENV["BUNDLE_GEMFILE"] ||= File.expand_path("Gemfile", __dir__)
+require "bundler/setup"
+require "dotenv"
+Dotenv.load(File.expand_path(".env", __dir__))
+"""
+GEMFILE = 'gem "dotenv"\ngem "rack"\ngem "unicorn"\n'
+
+# As python-dotenv does it.
+PYTHON = """\
+import os
+with open({env!r}) as file:
+    os.environ.setdefault(*file.read().strip().split("="))
+"""
+
+
+def documented() -> str:
+    """The lines for unicorn.rb from docs/supervisor.md."""
+    text = (ROOT / "docs" / "supervisor.md").read_text()
+    blocks = re.findall(r"^```ruby\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (snippet,) = (block for block in blocks if "$environment" in block)
+    return str(snippet)
+
+
+def test_the_example_has_the_documented_lines() -> None:
+    """examples/unicorn.rb begins where the documentation says."""
+    assert documented() in (ROOT / "examples" / "unicorn.rb").read_text()
+
+
+def deploy(web: Program, release: str) -> None:
+    """Put a release into a folder of its own, with its .env and Gemfile, and move the link."""
+    web.write(release)
+    folder = web.folder / "releases" / release
+    folder.mkdir(parents=True)
+    app = (web.folder / "config.ru").read_text()
+    named = app.replace(f'"{release} worker', '"#{ENV["RELEASE"]} worker')
+    (folder / "config.ru").write_text(RUBY + named)
+    (folder / "Gemfile").write_text(GEMFILE)
+    (folder / ".env").write_text(f"RELEASE={release}\n")
+    link = web.folder / "next"
+    link.symlink_to(folder)
+    os.replace(link, web.folder / "current")
+
+
+@pytest.mark.parametrize("bundle", [False, True], ids=["plain", "bundle-exec"])
+def test_a_preloaded_unicorn_gets_a_clean_environment(
+    make_supervisor: MakeHost, folder: Path, bundle: bool
+) -> None:
+    """With the documented lines a changed .env and Gemfile are those of the new release.
+
+    The old release's Gemfile is gone by then, as after a deploy that cleans up.
+    """
+    gems = subprocess.run(["ruby", "-rbundler", "-rdotenv", "-e", ""], capture_output=True)
+    if gems.returncode:
+        pytest.skip("ruby-bundler and ruby-dotenv are not installed; `scripts/setup debian` does")
+    web = Program(folder, preload=True)
+    current = web.folder / "current"
+    web.settings = f'{documented()}\nworking_directory "{current}"\n'
+    web.settings = web.settings.replace("/srv/web", str(web.folder))
+    web.command = f"{'bundle exec ' if bundle else ''}{UNICORN} -E none -c {web.conf}"
+    web.host_options["directory"] = str(current)
+    deploy(web, "v1")
+    host = make_supervisor(web)
+    host.start()
+    for release, before in (("v2", "v1"), ("v3", "v2")):
+        deploy(web, release)
+        (web.folder / "releases" / before / "Gemfile").unlink()
+        outcome = host.restart("web")
+        assert outcome.ok, outcome.text
+        assert web.ask().release == release
+        host.wait_for_rest("web")
+
+
+def test_a_preloaded_gunicorn_gets_a_clean_environment(
+    make_supervisor: MakeHost, folder: Path
+) -> None:
+    """gunicorn by itself gives its next master the environment that it was started with."""
+    web = Program(folder, server="gunicorn", preload=True)
+    env = web.folder / ".env"
+
+    def write(release: str) -> None:
+        web.write(release)
+        app = (web.folder / "app.py").read_text()
+        named = app.replace(f'f"{release} worker', "f\"{os.environ['RELEASE']} worker")
+        (web.folder / "app.py").write_text(PYTHON.format(env=str(env)) + named)
+        env.write_text(f"RELEASE={release}\n")
+
+    write("v1")
+    host = make_supervisor(web)
+    host.start()
+    for release in ("v2", "v3"):
+        write(release)
+        outcome = host.restart("web")
+        assert outcome.ok, outcome.text
+        assert web.ask().release == release
+        host.wait_for_rest("web")
