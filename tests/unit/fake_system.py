@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from signal import SIGHUP, SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, Signals
 from types import SimpleNamespace
+from typing import Any
 
 from unicorn_handover.kernel.procfs import PF_FORKNOEXEC, SignalMasks, Stat
 
@@ -25,6 +26,7 @@ class Fake:
     words: list[str]
     environ: dict[str, str] = field(default_factory=dict)
     sockets: set[int] = field(default_factory=set)
+    inodes: set[int] = field(default_factory=set)  # of its sockets
     catches: set[Signals] = field(default_factory=set)
     times: list[float] = field(default_factory=list)  # of the wgunicorn files it holds
     pgrp: int = 0
@@ -57,7 +59,9 @@ class FakeHandle:
         if number == SIGKILL:
             if self.pid not in self._system.unkillable:
                 self._system.end(self._fake)
-        elif number != SIGSTOP:
+        elif number == SIGSTOP:
+            self._system.stopped.add(self.pid)
+        else:
             self._fake.obey(number)
         return True
 
@@ -76,6 +80,9 @@ class FakeSystem:
         self.signals: list[tuple[str, int]] = []
         self.open_handles = 0
         self.unkillable: set[int] = set()
+        self.listening: dict[int, list[Any]] = {}  # listeners, by the pid of their owner
+        self.denied = ""  # why nobody's listeners can be copied
+        self.stopped: set[int] = set()
         self.zombies: set[int] = set()  # that their parent has not waited for
         self._pids = itertools.count(100)
         self._order = itertools.count()
@@ -133,7 +140,7 @@ class FakeSystem:
         if fake is None:
             return None
         flags = PF_FORKNOEXEC if fake.forked else 0
-        state = "Z" if fake.pid in self.zombies else "S"
+        state = "Z" if pid in self.zombies else "T" if pid in self.stopped else "S"
         return Stat(state, fake.ppid, fake.pgrp, flags, fake.reaped_faults, fake.start)
 
     def parent(self) -> int:
@@ -170,6 +177,15 @@ class FakeSystem:
     def is_socket(self, pid: int, descriptor: int) -> bool:
         fake = self.processes.get(pid)
         return fake is not None and descriptor in fake.sockets
+
+    def sockets(self, pid: int) -> frozenset[int]:
+        fake = self.processes.get(pid)
+        return frozenset(fake.inodes if fake else ())
+
+    def listeners(self, owner: FakeHandle) -> list[Any]:
+        if self.denied:
+            raise PermissionError(self.denied)
+        return list(self.listening.get(owner.pid, []))
 
     def open_files(self, pid: int, name_part: str) -> Iterable[SimpleNamespace]:
         fake = self.processes.get(pid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import stat
 import time
@@ -18,6 +19,7 @@ from .procfs import (
     list_directory,
     look_into,
     open_files,
+    open_links,
     read_bytes,
     read_stat,
 )
@@ -112,6 +114,12 @@ class System:
         """True if this open descriptor of a process is a socket."""
         found = look_into(pid, lambda: os.stat(f"/proc/{pid}/fd/{descriptor}"))
         return found is not None and stat.S_ISSOCK(found.st_mode)
+
+    def sockets(self, pid: int) -> frozenset[int]:
+        """The inodes of a process's open sockets; none if it is gone or not ours to look into."""
+        targets = look_into(pid, lambda: [target for _, target in open_links(pid)]) or []
+        numbers = (re.fullmatch(r"socket:\[(\d+)\]", target) for target in targets)
+        return frozenset(int(number[1]) for number in numbers if number)
 
     def listeners(self, owner: Process) -> list[Listener]:
         """Copies of a process's listening stream sockets, for the caller to close.

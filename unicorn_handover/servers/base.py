@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import abc
 import enum
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from signal import SIGTTIN, SIGTTOU, SIGUSR2, Signals
 
+from ..kernel.listeners import Listener
 from ..kernel.system import System
 
 RE_EXEC = SIGUSR2  # fork, exec the same command, keep serving
@@ -31,6 +33,7 @@ class Server(abc.ABC):
     ignores_re_exec = False  # for a moment, so that it must be sent again
     quiesce: Signals | None = None  # ends the workers gracefully and keeps the master
     fewest_workers = 0  # how many it keeps, whatever is dropped
+    unlinks_sockets = False  # a unix socket's name, at its end, unless a re-exec has begun
 
     @abc.abstractmethod
     def is_master(self, words: Sequence[str]) -> bool:
@@ -39,6 +42,31 @@ class Server(abc.ABC):
     @abc.abstractmethod
     def is_successor(self, system: System, pid: int, old: int) -> bool:
         """True if an exec'd process is the new master that the master `old` started."""
+
+    @abc.abstractmethod
+    def own_listeners(
+        self, system: System, master: int, found: Sequence[Listener]
+    ) -> list[Listener]:
+        """Those of a master's listening sockets that it serves on, not the application's own.
+
+        Raises Refused if that does not show.
+        """
+
+    @abc.abstractmethod
+    def handed(self, numbers: Sequence[int], old: int) -> dict[str, str]:
+        """The variables by which a master that starts takes the sockets of the master `old`.
+
+        `numbers` are the descriptors that it will have them as.
+        """
+
+    @abc.abstractmethod
+    def pid_files(
+        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+    ) -> list[str]:
+        """The absolute paths at which a command, run in `directory`, may write its pid file.
+
+        Only those that the command line and the configuration show plainly; the last one counts.
+        """
 
     @abc.abstractmethod
     def readiness(self, system: System, pid: int) -> Readiness:
@@ -99,3 +127,26 @@ def title(system: System, pid: int) -> str:
     """
     words = system.command_line(pid)
     return words[0] if len(words) == 1 else ""
+
+
+def values(words: Sequence[str], short: str, *long: str) -> list[str]:
+    """The values of one option in a command line: `-p X`, `-pX`, `--pid X` and `--pid=X`."""
+    found = []
+    for word, after in zip(words, [*words[1:], ""]):
+        name, equals, value = word.partition("=")
+        if word == short or word in long:
+            found.append(after)
+        elif name in long and equals:
+            found.append(value)
+        elif short and word.startswith(short) and not word.startswith("--"):
+            found.append(word[len(short) :])
+    return found
+
+
+def literals(text: str, pattern: str) -> list[str]:
+    """The plain strings that follow `pattern` at the beginning of a line of Ruby or Python.
+
+    What is put together at run time is left out: only the language itself knows what it comes to.
+    """
+    found = re.findall(rf"^[ \t]*{pattern}([\"'])(.*?)\1", text, re.MULTILINE)
+    return [value for _, value in found if "#{" not in value and "\\" not in value]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from signal import SIGQUIT, SIGTERM
 
+from ..kernel.listeners import Listener
 from ..kernel.system import System
-from .base import Readiness, Server, title
+from .base import Readiness, Server, literals, title, values
 
 
 class Gunicorn(Server):
@@ -23,6 +27,7 @@ class Gunicorn(Server):
     quick = SIGQUIT
     ignores_re_exec = True
     fewest_workers = 1
+    unlinks_sockets = True  # Arbiter.stop
 
     def is_master(self, words: Sequence[str]) -> bool:
         """True for its command line or, with setproctitle installed, its title.
@@ -49,6 +54,40 @@ class Gunicorn(Server):
             return False
         listens = "GUNICORN_FD" in environ or environ.get("LISTEN_PID") == str(pid)
         return listens and self.runs(system, pid)
+
+    def own_listeners(
+        self, system: System, master: int, found: Sequence[Listener]
+    ) -> list[Listener]:
+        """Those that outlive an exec: BaseSocket.set_options makes them so, python no others.
+
+        gunicorn's control socket is one of the others. With reuse_port the workers have them.
+        """
+        return [listener for listener in found if not listener.close_on_exec]
+
+    def handed(self, numbers: Sequence[int], old: int) -> dict[str, str]:
+        """GUNICORN_FD and GUNICORN_PID, as Arbiter.reexec sets them.
+
+        The master that starts is not the child of GUNICORN_PID, so it promotes itself in its first
+        loop (Arbiter.maybe_promote_master). Not LISTEN_FDS: one that was started by that moves its
+        sockets to other numbers, and its own re-exec looks at the old ones (measured on 20.1, 23
+        and 27).
+        """
+        return {"GUNICORN_FD": ",".join(map(str, numbers)), "GUNICORN_PID": str(old)}
+
+    def pid_files(
+        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+    ) -> list[str]:
+        """-p in the command line or GUNICORN_CMD_ARGS, `pidfile = "..."` in the configuration."""
+        more: list[str] = []
+        with contextlib.suppress(ValueError):  # an open quotation mark
+            more = shlex.split(environ.get("GUNICORN_CMD_ARGS", ""))
+        words = [*more, *words]
+        files = [file.partition("file:")[2] or file for file in values(words, "-c", "--config")]
+        settings = system.text_of(os.path.join(directory, (files or ["gunicorn.conf.py"])[-1]))
+        written = literals(settings, r"pidfile[ \t]*=[ \t]*")
+        directory = os.path.join(directory, *values(words, "", "--chdir")[-1:])
+        found = [*written, *values(words, "-p", "--pid")]
+        return [os.path.join(directory, path) for path in found if path]
 
     def readiness(self, system: System, pid: int) -> Readiness:
         """Tell by the heartbeat file that every worker holds, unlinked (WorkerTmp).

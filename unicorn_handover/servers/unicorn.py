@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from signal import SIGQUIT, SIGTERM, SIGUSR1, SIGWINCH
 
+from ..errors import Refused, printable
+from ..kernel.listeners import Listener
 from ..kernel.system import System
-from .base import Readiness, Server, handlers_installed, title
+from .base import Readiness, Server, handlers_installed, literals, title, values
+
+RUBY_BACKLOG = 4096  # SOMAXCONN, of ruby's own TCPServer and UNIXServer; unicorn's default is 1024
 
 
 class Unicorn(Server):
@@ -32,6 +37,39 @@ class Unicorn(Server):
         if not environ:  # written over
             return re.match(r"\S+ master", title(system, pid)) is not None
         return _holds_sockets(system, pid, environ.get("UNICORN_FD", "")) and self.runs(system, pid)
+
+    def own_listeners(
+        self, system: System, master: int, found: Sequence[Listener]
+    ) -> list[Listener]:
+        """Tell by UNICORN_FD, and by the options that SocketHelper#set_server_sockopt sets.
+
+        All are close-on-exec in the first generation, as the application's own are. TCP ones have
+        SO_KEEPALIVE, a ruby's TCPServer has not. Unix ones show by their backlog, or are named.
+        """
+        named = _numbers(system.environ(master).get("UNICORN_FD", ""))
+        own = [each for each in found if each.number in named or each.keep_alive]
+        unix = [each for each in found if each.path and each not in own]
+        own += [each for each in unix if self._shows(system, master, each)]
+        unclear = [each for each in unix if each not in own]
+        if own or len(unclear) < 2:
+            return own or unclear
+        paths = ", ".join(each.path for each in unclear)
+        raise Refused(
+            f"which of the sockets of pid {master} are unicorn's cannot be seen "
+            f'({printable(paths)}); write `listen "/path"` plainly in its configuration file'
+        )
+
+    def handed(self, numbers: Sequence[int], old: int) -> dict[str, str]:
+        """UNICORN_FD, as HttpServer#reexec sets it; #inherit_listeners! takes any numbers."""
+        return {"UNICORN_FD": ",".join(map(str, numbers))}
+
+    def pid_files(
+        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+    ) -> list[str]:
+        """`pid "..."` in the configuration file, and the discouraged -P."""
+        written = literals(self._settings(system, words, directory), r"pid\b[ \t(]*")
+        found = [*values(words, "-P", "--pid"), *written]
+        return [os.path.join(directory, path) for path in found if path]
 
     def readiness(self, system: System, pid: int) -> Readiness:
         """Tell by USR1, which a worker ignores while its app loads and traps in its accept loop.
@@ -65,9 +103,7 @@ class Unicorn(Server):
         It is often a link to the newest release, whatever became of the first (Configurator
         #working_directory).
         """
-        words = " ".join(system.command_line(pid)).split()
-        files = [path for flag, path in zip(words, words[1:]) if flag in ("-c", "--config-file")]
-        settings = system.text_of(files[-1]) if files and files[-1].startswith("/") else ""
+        settings = self._settings(system, system.command_line(pid), "")
         pattern = r"^\s*working_directory\b[\s(]*(?:([\"'])(.*?)\1)?"
         named = re.findall(pattern, settings, re.MULTILINE)
         if not named:
@@ -75,6 +111,18 @@ class Unicorn(Server):
         # Only ruby knows what anything but a plain absolute path comes to.
         path: str = named[-1][1]
         return path if path.startswith("/") and "#{" not in path else ""
+
+    def _shows(self, system: System, master: int, listener: Listener) -> bool:
+        """True if a unix socket's name or backlog tells that unicorn made it, and not the app."""
+        most = min(RUBY_BACKLOG, int(system.text_of("/proc/sys/net/core/somaxconn") or 0))
+        settings = self._settings(system, system.command_line(master), "")
+        return os.path.basename(listener.path) in settings or listener.backlog != most
+
+    def _settings(self, system: System, words: Sequence[str], directory: str) -> str:
+        """The text of the configuration file, "" if it does not show; a title is one word."""
+        paths = values(" ".join(words).split(), "-c", "--config-file")
+        path = os.path.join(directory, paths[-1]) if paths else ""
+        return system.text_of(path) if path.startswith("/") else ""
 
     def is_exec_worker(self, system: System, pid: int) -> bool:
         """True for a worker of `worker_exec`, which #worker_spawn gives UNICORN_WORKER."""
@@ -93,5 +141,9 @@ def _holds_sockets(system: System, pid: int, listing: str) -> bool:
     Listeners are close-on-exec but for a re-exec, so a helper that a worker started may have the
     variable in its environment, but not the sockets.
     """
-    numbers = [int(word) for word in listing.split(",") if word.isdigit()]
+    numbers = _numbers(listing)
     return bool(numbers) and all(system.is_socket(pid, number) for number in numbers)
+
+
+def _numbers(listing: str) -> list[int]:
+    return [int(word) for word in listing.split(",") if word.isdigit()]

@@ -1,0 +1,78 @@
+"""Keeps a server that ends from unlinking its unix sockets: it believes in a re-exec of its own."""
+
+from __future__ import annotations
+
+from signal import SIGKILL, SIGSTOP
+
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..servers import RE_EXEC, Server
+
+PATIENCE = 1.5  # seconds; a gunicorn that has just lost its old master ignores USR2 for up to 1
+AGAIN = 0.5  # seconds until USR2 is sent once more
+PAUSE = 0.001  # seconds between looks: a re-exec takes a few milliseconds from fork to exec
+
+
+class Decoy:
+    """A child of a re-exec, stopped at once, and killed when its master has closed its sockets.
+
+    gunicorn unlinks no socket while it has such a child (Arbiter.stop), for that would be serving
+    on it. `successor` serves on the same sockets, so it shows when the master has closed its own.
+
+    What else the master forks from now on is stopped too: which of its children the re-exec's is
+    does not show at once, and of a master that is about to end none is needed.
+    """
+
+    def __init__(self, system: System, master: Process, server: Server, successor: Process) -> None:
+        self._system = system
+        self._master = master
+        self._server = server
+        self._successor = successor
+        # A driver before this one may have left its decoy: that serves as well, and is taken over.
+        self._before = {pid for pid in system.children(master.pid) if not self._is_stopped(pid)}
+        self._stopped: dict[int, Process] = {}
+        self._until = system.clock() + PATIENCE
+        self._sent = -AGAIN
+        self.step()
+
+    @property
+    def ready(self) -> bool:
+        """True once the master may be told to end: the decoy stands, or does not come."""
+        return bool(self._stopped) or self._system.clock() >= self._until
+
+    @property
+    def stands(self) -> bool:
+        """True while a child is stopped."""
+        return bool(self._stopped)
+
+    def step(self) -> None:
+        """Stop what the master forks; kill it once the master has closed its sockets."""
+        for pid in self._system.children(self._master.pid):
+            if pid not in self._before and pid not in self._stopped:
+                self._stop(pid)
+        if not self._shares_sockets():
+            self.close()
+        elif not self.ready and self._system.clock() >= self._sent + AGAIN:
+            self._sent = self._system.clock()
+            self._master.signal(RE_EXEC)
+
+    def close(self) -> None:
+        """Kill the decoy. May be called twice."""
+        for process in self._stopped.values():
+            process.signal(SIGKILL)
+            process.close()
+        self._stopped.clear()
+
+    def _stop(self, pid: int) -> None:
+        held = self._system.hold(pid)
+        if held:
+            held.signal(SIGSTOP)
+            self._stopped[pid] = held
+
+    def _is_stopped(self, pid: int) -> bool:
+        stat = self._system.stat(pid)
+        return stat is not None and stat.state == "T"
+
+    def _shares_sockets(self) -> bool:
+        sockets = self._system.sockets
+        return not sockets(self._master.pid).isdisjoint(sockets(self._successor.pid))
