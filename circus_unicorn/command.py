@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Shows and steers the handovers of the watchers that circus_unicorn manages. "
         "They are begun by `circusctl restart`.",
     )
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     # As circusctl finds it.
     endpoint = os.environ.get("CIRCUSCTL_ENDPOINT", DEFAULT_ENDPOINT_DEALER)
     parser.add_argument("--endpoint", default=endpoint, help="circusd's endpoint")

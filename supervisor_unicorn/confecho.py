@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
+
+COMMAND = "supervisor_unicorn"
 
 CONF = """\
 [rpcinterface:unicorn]
@@ -17,15 +23,31 @@ programs = {programs}
 ;max_handovers = 0    ; how many may run at once, each doubling its program's memory; 0: no limit
 ;{first}.soak = 5       ; any option but max_handovers may be set for one program
 
-[eventlistener:unicorn]
-command = supervisor_unicorn
+[eventlistener:unicorn_handover]
+command = {command}
 events = UNICORN_DRIVER
 
 [ctlplugin:unicorn]
 supervisor.ctl_factory = supervisor_unicorn:make_ctlplugin
+;wait = false         ; true: restart waits for the end of the handover, as with --wait
 """
 
 
 def conf(programs: Sequence[str]) -> str:
-    """Return the sections for these programs, ready to paste into supervisord.conf."""
-    return CONF.format(programs=" ".join(programs), first=programs[0])
+    """Return the sections for these programs, ready to append to supervisord.conf.
+
+    They go into the main file: supervisorctl does not read what `[include]` names.
+    """
+    return CONF.format(programs=" ".join(programs), first=programs[0], command=_command())
+
+
+def _command() -> str:
+    """Return this command as the value of a `command` key, with its full path.
+
+    supervisord's PATH need not have it: under systemd it has no virtual environment's folder.
+    """
+    called = sys.argv[0]
+    path = shutil.which(called) if os.path.basename(called) == COMMAND else None
+    words = [os.path.abspath(path)] if path else [sys.executable, "-m", COMMAND]
+    # Supervisor expands `%(...)s` and then splits the value as a shell would.
+    return shlex.join(words).replace("%", "%%")

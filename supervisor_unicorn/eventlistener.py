@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="supervisor_unicorn",
         description="The driver of zero-downtime restarts; supervisord starts it as the command of "
-        "[eventlistener:unicorn].",
+        "[eventlistener:unicorn_handover].",
     )
     parser.add_argument(
         "--echo-conf",
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="PROGRAM",
         help="print the sections for supervisord.conf that manage these programs, and end",
     )
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     chosen = parser.parse_args(arguments)
     if chosen.echo_conf:
         sys.stdout.write(conf(chosen.echo_conf))

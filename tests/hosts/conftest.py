@@ -41,7 +41,7 @@ stderr_logfile = {folder}/web.err
 command = {python} -c "import time; time.sleep(600)"
 startsecs = 0
 
-[eventlistener:unicorn]
+[eventlistener:unicorn_handover]
 command = {driver}
 events = UNICORN_DRIVER
 """

@@ -47,7 +47,7 @@ def site_with(make_site: MakeSite, folder: Path, *said: str) -> Site:
 
 def driver(site: Site) -> DriverSubprocess:
     """The driver's process."""
-    return site.supervisord.process_groups["unicorn"].processes["unicorn"]
+    return site.supervisord.process_groups["unicorn_handover"].processes["unicorn_handover"]
 
 
 def test_it_comes_and_gets_its_orders(make_site: MakeSite, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_stopped_driver_will_not_come(make_site: MakeSite, tmp_path: Path) -> 
     driver(site).stop()
     site.turn_until(lambda: driver(site).state == ProcessStates.STOPPED, "it is stopped")
     assert not host.driver_will_come and not host.ledger.driver_is_there
-    assert "supervisorctl start unicorn" in host.absence()
+    assert "supervisorctl start unicorn_handover" in host.absence()
 
 
 def test_without_the_plugin_s_factory_the_channel_is_missing(

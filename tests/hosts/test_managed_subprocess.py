@@ -61,7 +61,7 @@ def test_only_what_is_named_is_specialised(make_site: MakeSite) -> None:
     groups = site.supervisord.process_groups
     assert type(groups["web"].processes["web"]) is ManagedSubprocess
     assert type(groups["plain"].processes["plain"]) is Subprocess
-    assert type(groups["unicorn"].processes["unicorn"]) is DriverSubprocess
+    assert type(groups["unicorn_handover"].processes["unicorn_handover"]) is DriverSubprocess
     assert site.web.group is groups["web"] and site.web.namespec == "web"
 
 

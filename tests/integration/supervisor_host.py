@@ -17,7 +17,7 @@ from .host import Host, Outcome
 from .processes import Found, alive, look
 from .programs import BIN, Program
 
-DRIVER = "unicorn"
+DRIVER = "unicorn_handover"
 
 CONF = """\
 [supervisord]
