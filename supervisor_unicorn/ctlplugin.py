@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from http.client import HTTPException
+import os
 from typing import Any
-from xmlrpc.client import Error, Fault
 
 from supervisor.options import split_namespec
 from supervisor.states import ProcessStates
 from supervisor.supervisorctl import Controller, ControllerPluginBase, LSBInitExitStatuses
 from supervisor.xmlrpc import Faults
 
-from unicorn_handover.errors import printable
-from unicorn_handover.progress import Progress, status_line
+from unicorn_handover.errors import Refused, printable
+from unicorn_handover.progress import Progress
 
-from .others import Others, process_infos
+from .asking import FAILURES, Asking, code, why
+from .completion import WAIT, Completer
+from .stock import Others, process_infos
+from .unicornctl import UnicornCommand
+from .waiting import waits
 
-NOT_MANAGED = (Faults.BAD_NAME, Faults.UNKNOWN_METHOD)
-STRANGER = "not managed by [rpcinterface:unicorn]"
-FAILURES = (Error, HTTPException, OSError)  # of a call: a fault, or supervisord is not there
 HANDED_OVER = (ProcessStates.RUNNING, ProcessStates.STARTING)
 
 
 def make_ctlplugin(controller: Controller, /, **config: str) -> UnicornControllerPlugin:
-    """Supervisor's `supervisor.ctl_factory`."""
-    plugin = UnicornControllerPlugin(controller)
+    """Supervisor's `supervisor.ctl_factory`. `config` is the section's keys and values."""
+    plugin = UnicornControllerPlugin(controller, config)
     # supervisorctl looks for a command in the controller itself, then in its plugins, and its own
     # plugin is the first of those.
     controller.do_restart = plugin.do_restart
     controller.do_help = plugin.explain
+    controller.complete = Completer(controller).complete
     return plugin
 
 
@@ -39,77 +38,51 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
 
     name = "unicorn"
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, config: dict[str, str]) -> None:
         self.ctl = controller
+        self._config = config
+        self._asking = Asking(controller)
 
     def do_restart(self, arg: str) -> None:
         """restart [--wait] NAME ... | GROUP:* | all"""
         words = arg.split()
-        wait = "--wait" in words
-        names = ["all"] if "all" in words else [word for word in words if word != "--wait"]
-        stock = self._stock()
+        try:
+            wait = self._waits(words)
+        except Refused as wrong:  # before anything is stopped
+            self.ctl.output(f"Error: {wrong}")
+            self.ctl.exitstatus = LSBInitExitStatuses.INVALID_ARGS
+            return
+        names = ["all"] if "all" in words else [word for word in words if word != WAIT]
         if not names:
-            stock.do_restart("")
-            return
-        if not self.ctl.upcheck():
-            return
+            self._stock().do_restart("")
+        elif self.ctl.upcheck():
+            self._restart(names, wait)
+
+    def _waits(self, words: list[str]) -> bool:
+        """True if the command is to wait. Raises Refused for a word that it does not know."""
+        for word in words:
+            if word.startswith("-") and word != WAIT:
+                raise Refused(f"restart has no option {printable(word, 60)}; it is {WAIT}")
+        return WAIT in words or waits(f"ctlplugin:{self.name}", self._config, os.environ)
+
+    def _restart(self, names: list[str], wait: bool) -> None:
         infos = process_infos(self.ctl)
         managed = self._managed(names, infos)
         # The others first: the driver may be one of them.
-        self._restart_others(names, infos, managed)
-        begun = [(name, self._begin(name)) for name in managed]
+        self._restart_others(names, infos, list(managed))
+        for name, refusal in managed.items():
+            if refusal:
+                self._fail(name, refusal)
+        begun = [(name, self._begin(name)) for name, refusal in managed.items() if not refusal]
         self._finish([(name, number) for name, number in begun if number], wait)
 
     def do_unicorn(self, arg: str) -> None:
-        """unicorn status [--json] [NAME ...] | rollback NAME | promote NAME"""
-        command, *words = arg.split() or [""]
-        names = [word for word in words if word != "--json"]
-        as_json = "--json" in words
-        if command not in ("status", "rollback", "promote") or (command != "status" and not names):
-            self.ctl.output(f"Error: unicorn {printable(command) or 'requires a command'}")
-            self.ctl.exitstatus = LSBInitExitStatuses.INVALID_ARGS
-            self.help_unicorn()
-        elif not self.ctl.upcheck():
-            return
-        elif "unicorn.status" not in self.ctl.get_server_proxy("system").listMethods():
-            self._tell_aside("Error: this supervisord has no [rpcinterface:unicorn]", as_json)
-            self.ctl.exitstatus = LSBInitExitStatuses.UNIMPLEMENTED_FEATURE
-        elif command == "status":
-            self._show_statuses(names, as_json)
-        else:
-            for name in names:
-                self._wish(name, command)
+        """unicorn status [--json] [NAME ...] | rollback NAME ... | promote NAME ... | help"""
+        UnicornCommand(self.ctl).run(arg)
 
     def help_unicorn(self) -> None:
         """Print the help of `unicorn`."""
-        self.ctl.output("unicorn status [--json] [NAME ...]\tShow handovers, running and ended")
-        self.ctl.output("unicorn rollback NAME\t\tBack a running handover out")
-        self.ctl.output("unicorn promote NAME\t\tEnd the soak of a running handover now")
-
-    def _show_statuses(self, names: list[str], as_json: bool) -> None:
-        found = {spec: self._status(spec) for spec in names or process_infos(self.ctl)}
-        statuses = [status for status in found.values() if status]
-        if as_json:
-            self.ctl.output(json.dumps(statuses, indent=2))
-        elif not (names or statuses):
-            self.ctl.output("no program is managed by [rpcinterface:unicorn]")
-        for status in [] if as_json else statuses:
-            self.ctl.output(status_line(status))
-        for name in names:
-            if found[name] is None:
-                self._tell_aside(f"{name}: ERROR ({STRANGER})", as_json)
-                self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-
-    def _tell_aside(self, text: str, as_json: bool) -> None:
-        """Print what is no JSON where it is not taken for it."""
-        print(text, file=sys.stderr if as_json else self.ctl.stdout)
-
-    def _wish(self, name: str, wish: str) -> None:
-        try:
-            getattr(self._unicorn(), wish)(name)
-            self.ctl.output(f"{name}: {wish} begun; see `unicorn status {name}`")
-        except FAILURES as error:
-            self._fail(name, _why(error))
+        UnicornCommand(self.ctl).help()
 
     def explain(self, arg: str) -> None:
         """supervisorctl's `help`, for which it asks all plugins, and each says what it lacks."""
@@ -128,21 +101,26 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
     def help_restart(self) -> None:
         """Print what is different. Supervisor asks every plugin for help, its own first."""
         self.ctl.output(
-            "A running program that [rpcinterface:unicorn] manages is handed over to a new master"
-            " without\nlosing a request; with --wait, restart returns when that is done, or fails."
+            "restart [--wait] <name> ...\tHand running programs that [rpcinterface:unicorn] "
+            "manages\n\t\t\tover to a new master without losing a request; with\n\t\t\t--wait, "
+            "return when that is done, or fail"
         )
 
     def _stock(self) -> Any:
         return self.ctl.options.plugins[0]
 
-    def _unicorn(self) -> Any:
-        return self.ctl.get_server_proxy("unicorn")
-
-    def _managed(self, names: list[str], infos: dict[str, dict[str, Any]]) -> list[str]:
-        """The running managed programs that the names mean."""
-        meant = [spec for spec, info in infos.items() if any(_means(name, info) for name in names)]
-        running = [spec for spec in meant if infos[spec]["state"] in HANDED_OVER]
-        return [spec for spec in running if self._status(spec) is not None]
+    def _managed(self, names: list[str], infos: dict[str, dict[str, Any]]) -> dict[str, str]:
+        """The running managed programs that the names mean, each with why it is refused, or ""."""
+        managed = {}
+        for spec, info in infos.items():
+            if info["state"] not in HANDED_OVER or not any(_means(name, info) for name in names):
+                continue
+            try:
+                if self._asking.manages(info):
+                    managed[spec] = ""
+            except Refused as refusal:
+                managed[spec] = str(refusal)
+        return managed
 
     def _restart_others(
         self, names: list[str], infos: dict[str, dict[str, Any]], managed: list[str]
@@ -160,29 +138,16 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
             self._stock().do_start(words)
         others.start()
 
-    def _status(self, name: str, seen: int = -1) -> dict[str, Any] | None:
-        """The status of a managed program, or None if it is not one."""
-        try:
-            status: dict[str, Any] = self._unicorn().status(name, seen)
-        except Fault as fault:
-            if fault.faultCode in NOT_MANAGED:
-                return None
-            raise
-        return status
-
     def _begin(self, name: str) -> int:
         """Ask for a handover and return its number, or 0 if it was refused."""
         try:
-            self._unicorn().restart(name, False)
-            status = self._status(name) or {}
+            return int(self._asking.calls.request(name))
         except FAILURES as error:
-            if _code(error) == Faults.NOT_RUNNING:  # not any more, or its master serves not yet
+            if code(error) == Faults.NOT_RUNNING:  # not any more, or its master serves not yet
                 self._stock().do_restart(name)
             else:
-                self._fail(name, _why(error))
+                self._fail(name, why(error))
             return 0
-        latest = status.get("running") or (status.get("ended") or [{}])[-1]
-        return int(status.get("following") or latest.get("number", 0))
 
     def _finish(self, begun: list[tuple[str, int]], wait: bool) -> None:
         """Say what became of handovers; with `wait`, when they have ended."""
@@ -200,28 +165,28 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         if not wait:
             self.ctl.output(f"{name}: started (handover {number} is under way)")
             return
-        ended = self._watch(name, number)
+        outcome = self._watch(name, number)
+        ended = outcome.get("ended") or {}
         if ended.get("succeeded"):
             pids = f"pid {ended['old_pid']} -> {ended['new_pid']}"
             self.ctl.output(f"{name}: started ({pids} in {ended['seconds']:.1f} s)")
         else:
-            self._fail(name, ended["reason"], ended.get("output"))
+            self._fail(name, outcome["reason"], ended.get("output"))
 
     def _watch(self, name: str, number: int) -> dict[str, Any]:
-        """Wait for the end of a handover, showing how it goes; return its end."""
+        """Wait for the end of a handover, showing how it goes; return what became of it."""
         show = Progress(name, self.ctl.stdout)
         seen = -1
         try:
             while True:
-                status = self._status(name, seen)
-                end = _end(status, number)
-                if end:
-                    show.passed(end.get("passed", []))
-                    return end
-                seen = status["changes"]  # type: ignore[index]
-                show.update(status["running"], number)  # type: ignore[index]
+                outcome: dict[str, Any] = self._asking.calls.outcome(name, number, seen)
+                if outcome["ended"] or outcome["reason"]:
+                    show.passed(outcome["ended"].get("passed", []))
+                    return outcome
+                seen = outcome["changes"]
+                show.update(outcome["running"], number)
         except FAILURES as error:
-            return {"reason": _why(error)}
+            return {"reason": why(error)}
         finally:
             show.close()
 
@@ -230,37 +195,6 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         for line in output or []:
             self.ctl.output(f"    | {printable(line)}")
         self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-
-
-def _code(error: Exception) -> int:
-    return error.faultCode if isinstance(error, Fault) else 0
-
-
-def _why(error: Exception) -> str:
-    if not isinstance(error, Fault):
-        return f"supervisord does not answer: {printable(str(error))}"
-    if error.faultCode in NOT_MANAGED:
-        return STRANGER
-    if error.faultCode == Faults.SHUTDOWN_STATE:
-        return "supervisord is shutting down or reloading"
-    return error.faultString.partition(": ")[2] or error.faultString
-
-
-def _end(status: dict[str, Any] | None, number: int) -> dict[str, Any] | None:
-    """The end of a handover, as its record or as a reason why it has none; None while it runs."""
-    if status is None:
-        return {"reason": "it is not managed any more"}
-    for record in status["ended"]:
-        if record["number"] == number:
-            return dict(record)
-    if status["stranded"]:
-        return {"reason": status["stranded"]}
-    waits = status["following"] == number or status["running"].get("number") == number
-    if status["ended"] and not waits:
-        return {"reason": "it was waiting behind a handover that was cancelled"}
-    if not status["running"]:
-        return {"reason": "supervisord was reloaded, and knows nothing of it any more"}
-    return None
 
 
 def _means(name: str, info: dict[str, Any]) -> bool:

@@ -12,20 +12,23 @@ from typing import Any
 
 from supervisor import events
 from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
-from supervisor.options import make_namespec
+from supervisor.options import make_namespec, split_namespec
 from supervisor.process import EventListenerPool, ProcessGroupBase, Subprocess
 from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
 
-from unicorn_handover.errors import ConfigError, printable
+from unicorn_handover.errors import ConfigError
 from unicorn_handover.host.side import HostSide
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options, Settings, parse
 from unicorn_handover.model.record import MasterId, Record
 
+from .conffiles import ConfFiles
 from .events import DriverEvent, HandoverEvent
-from .guard import guarded_callback
+from .guard import guarded, guarded_callback
 from .process import DriverSubprocess, ManagedSubprocess
+from .startup import complaints, copies, joined, unknown
+from .unmanaged import why_unmanaged
 
 SECTION = "rpcinterface:unicorn"
 
@@ -38,8 +41,14 @@ def host_for(supervisord: Supervisor, config: dict[str, str]) -> Host:
     Supervisor calls the plugin's factory once for each of its HTTP servers.
     """
     if not any(host.serves(supervisord) for host in _hosts):
+        options = supervisord.options
+        files = guarded(options.logger, ConfFiles, options.configfile)
+        config = guarded(options.logger, joined, config, files) or config
         _hosts[:] = [Host(supervisord, parse(SECTION, config), System())]
         _hosts[0].take_over()
+        listed = _hosts[0].settings.programs
+        for line in guarded(options.logger, complaints, options, files, listed) or []:
+            _hosts[0].complain(line)
     return _hosts[0]
 
 
@@ -54,6 +63,7 @@ class Host(HostSide):
         self._supervisord = supervisord
         self._drivers: list[DriverSubprocess] = []
         self._driver: DriverSubprocess | None = None
+        self._unfit = ""  # why nothing can be managed
 
     def serves(self, supervisord: Supervisor) -> bool:
         """True if this is that supervisord's host side."""
@@ -65,7 +75,8 @@ class Host(HostSide):
         """Specialise the programs and the driver, now and whenever a group is added."""
         unfit = self.system.unfit()
         if unfit:
-            self._complain(f"[{SECTION}] no restart can be a handover: {unfit}")
+            self._unfit = f"[{SECTION}] no restart can be a handover: {unfit}"
+            self.complain(self._unfit)
             return
         for group in self._supervisord.process_groups.values():
             self._specialise(group)
@@ -75,10 +86,10 @@ class Host(HostSide):
         self._subscribe(events.Tick5Event, self._tick)
         self._subscribe(events.SupervisorRunningEvent, self._supervisor_running)
         for error in [*self.settings.errors, *self._unknown_programs()]:
-            self._complain(str(error))
+            self.complain(str(error))
         if not self._drivers:
-            self._complain(
-                "[eventlistener:unicorn] is missing, so no restart can be a handover; "
+            self.complain(
+                "[eventlistener:unicorn_handover] is missing, so no restart can be a handover; "
                 "`supervisor_unicorn --echo-conf NAME ...` prints it"
             )
 
@@ -104,7 +115,13 @@ class Host(HostSide):
             group.processes[name] = mine
             if isinstance(mine, ManagedSubprocess):
                 self.programs[mine.namespec] = mine
-        self._warn_of_copies(group)
+        for process in group.processes.values():
+            reason = self.why_unmanaged(process)
+            if reason:
+                self.complain(reason)
+        managed = [p.config for p in group.processes.values() if isinstance(p, ManagedSubprocess)]
+        for line in copies(group.config.name, managed):
+            self.log.warn(line)
 
     def _options_for(self, group: ProcessGroupBase, process: Subprocess) -> Options | None:
         for name in self._names_of(group, process):
@@ -124,33 +141,26 @@ class Host(HostSide):
                 return self.settings.refusals[name]
         return None
 
+    def named(self, name: str) -> Subprocess | None:
+        """The process of that name, managed or not, or None."""
+        group, process = split_namespec(name)
+        found = self._supervisord.process_groups.get(group)
+        return found.processes.get(process) if found else None
+
+    def why_unmanaged(self, process: Subprocess) -> str:
+        """What keeps a program that the section lists from being managed, or ""."""
+        if isinstance(process, ManagedSubprocess):
+            return ""
+        if self._options_for(process.group, process) is None:
+            return ""
+        return self._unfit or why_unmanaged(process, self.is_driver(process))
+
     def _unknown_programs(self) -> list[ConfigError]:
         known: set[str] = set()
-        for process in self.programs.values():
-            known.update(self._names_of(process.group, process))
-        return [
-            ConfigError(
-                SECTION,
-                "programs",
-                f"there is no [program:{printable(name, 60)}]",
-                "add the program, or take the name off the list",
-            )
-            for name in self.settings.programs
-            if name not in known
-        ]
-
-    def _warn_of_copies(self, group: ProcessGroupBase) -> None:
-        copies: dict[str, list[str]] = {}
-        for process in group.processes.values():
-            if isinstance(process, ManagedSubprocess):
-                copies.setdefault(process.config.command, []).append(process.config.name)
-        for names in copies.values():
-            if len(names) > 1:
-                self.log.warn(
-                    f"[program:{group.config.name}] numprocs: {', '.join(names)} run one and the "
-                    "same command, so they share one pid file and one address; use numprocs = 1 "
-                    "and more workers, or put %(process_num)d into the command"
-                )
+        for group in self._supervisord.process_groups.values():
+            for process in group.processes.values():
+                known.update(self._names_of(group, process))
+        return [unknown(SECTION, name) for name in self.settings.programs if name not in known]
 
     def _group_added(self, event: events.ProcessGroupAddedEvent) -> None:
         group = self._supervisord.process_groups.get(event.group)
@@ -165,7 +175,7 @@ class Host(HostSide):
                 del self.programs[name]
                 self.ledger.forget(name)
 
-    def _complain(self, text: str) -> None:
+    def complain(self, text: str) -> None:
         """Tell the operator, who at start looks at the terminal, and later at the log."""
         self.log.critical(text)
         print(f"supervisor_unicorn: {text}", file=sys.stderr, flush=True)
@@ -262,7 +272,10 @@ class Host(HostSide):
     def absence(self) -> str:
         """Why there is no driver, and what to do."""
         if not self._drivers:
-            return "there is no [eventlistener:unicorn]; `supervisor_unicorn --echo-conf` prints it"
+            return (
+                "there is no [eventlistener:unicorn_handover]; `supervisor_unicorn --echo-conf` "
+                "prints it"
+            )
         driver = self._drivers[0]
         name = make_namespec(driver.group.config.name, driver.config.name)
         if self.ledger.driver_is_there:

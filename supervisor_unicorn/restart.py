@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from supervisor.options import ProcessException
 from supervisor.states import ProcessStates
@@ -10,6 +11,7 @@ from supervisor.states import ProcessStates
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.side import ACCEPTING, looked_at
 from unicorn_handover.model.record import Record
+from unicorn_handover.progress import struct
 
 from .host import Host
 from .process import ManagedSubprocess
@@ -41,6 +43,22 @@ class Restart:
         """True once the driver has looked at it, or it took longer than a caller is to be held."""
         late = self._host.system.clock() >= self._asked + ACCEPTING
         return late or looked_at(record)
+
+
+def outcome(host: Host, process: ManagedSubprocess, number: int) -> dict[str, Any]:
+    """What has become of a handover, in plain types: see the XML-RPC method of that name."""
+    host.tick()
+    program, now = process.namespec, host.system.clock()
+    page, ended = host.ledger.page(program), {}
+    try:
+        record = host.handover(program, number)
+        reason = ""
+        if record and record.phase.final:
+            ended, reason = struct(record, now), record.reason
+    except Refused as why:
+        reason = str(why)
+    running = struct(page.running, now) if page.running else {}
+    return {"ended": ended, "reason": reason, "running": running, "changes": page.changes}
 
 
 def is_running(process: ManagedSubprocess) -> bool:

@@ -15,7 +15,7 @@ from unicorn_handover.errors import Refused, printable
 
 from .host import Host, host_for
 from .process import ManagedSubprocess
-from .restart import NOT_BEFORE, Restart, is_running
+from .restart import NOT_BEFORE, Restart, is_running, outcome
 
 WATCHING = 1.0  # seconds that a status call may be held until something changes
 
@@ -39,25 +39,40 @@ class UnicornNamespaceRPCInterface:
         @param boolean wait  Wait until the new master is adopted
         @return boolean result  Always true unless error
         """
-        process = self._managed(name)
-        if not is_running(process):
-            raise RPCError(Faults.NOT_RUNNING, name)
-        try:
-            restart = Restart(self._host, process)
-        except Refused as why:
-            raise RPCError(Faults.FAILED, str(why)) from None
+        restart = self._begun(name)
 
         def onwait() -> Any:
-            try:
-                record = restart.record()
-            except Refused as why:
-                raise RPCError(Faults.FAILED, str(why)) from None
-            if record and record.phase.final and not record.succeeded:
-                raise RPCError(Faults.FAILED, record.reason)
-            ended = record is not None and record.phase.final
-            return True if ended or (not wait and restart.accepted(record)) else NOT_DONE_YET
+            return _is_over(restart, bool(wait)) or NOT_DONE_YET
 
         return _deferred(self, onwait)
+
+    def request(self, name: str) -> Callable[[], Any]:
+        """Ask for a handover of a running program; 'outcome' tells what becomes of it
+
+        @param string name  The name of a managed program (or 'group:name')
+        @return int result  The number of the handover, once it is accepted
+        """
+        restart = self._begun(name)
+
+        def onwait() -> Any:
+            return restart.number if _is_over(restart, False) else NOT_DONE_YET
+
+        return _deferred(self, onwait)
+
+    def outcome(self, name: str, number: int, seen: int = -1) -> Callable[[], Any]:
+        """Tell what has become of one handover of a program
+
+        @param string name  The name of a managed program (or 'group:name')
+        @param int number   What 'request' answered
+        @param int seen     The 'changes' of an earlier answer: wait, for up to a second,
+                            until there is something newer
+        @return struct result  'ended', its data once it has ended; 'reason', if it failed or will
+                               never come; else 'running', the data of the one that runs
+        """
+        process = self._managed(name)
+        if type(number) is not int or type(seen) is not int:
+            raise RPCError(Faults.INCORRECT_PARAMETERS, "number, seen")
+        return self._when_changed(process, seen, lambda: outcome(self._host, process, number))
 
     def status(self, name: str, seen: int = -1) -> dict[str, Any] | Callable[[], Any]:
         """Tell where the handover of a program is
@@ -70,15 +85,7 @@ class UnicornNamespaceRPCInterface:
         process = self._managed(name)
         if not isinstance(seen, int):
             raise RPCError(Faults.INCORRECT_PARAMETERS, "seen")
-        until = self._host.system.clock() + WATCHING
-
-        def onwait() -> Any:
-            unchanged = self._host.ledger.page(process.namespec).changes == seen
-            if unchanged and self._host.system.clock() < until:
-                return NOT_DONE_YET
-            return self._status(process)
-
-        return _deferred(self, onwait)
+        return self._when_changed(process, seen, lambda: self._status(process))
 
     def rollback(self, name: str) -> bool:
         """Back a running handover out: the old master's workers come back, the new master quits
@@ -96,6 +103,29 @@ class UnicornNamespaceRPCInterface:
         """
         return self._wish(name, "promote")
 
+    def _begun(self, name: str) -> Restart:
+        process = self._managed(name)
+        if not is_running(process):
+            raise RPCError(Faults.NOT_RUNNING, name)
+        try:
+            return Restart(self._host, process)
+        except Refused as why:
+            raise RPCError(Faults.FAILED, str(why)) from None
+
+    def _when_changed(
+        self, process: ManagedSubprocess, seen: int, answer: Callable[[], Any]
+    ) -> Callable[[], Any]:
+        """Answer when the program's handovers are not as they were `seen`, or after WATCHING."""
+        until = self._host.system.clock() + WATCHING
+
+        def onwait() -> Any:
+            unchanged = self._host.ledger.page(process.namespec).changes == seen
+            if unchanged and self._host.system.clock() < until:
+                return NOT_DONE_YET
+            return answer()
+
+        return _deferred(self, onwait)
+
     def _wish(self, name: str, wish: str) -> bool:
         reason = self._host.wish(self._managed(name).namespec, wish)
         if reason:
@@ -106,14 +136,34 @@ class UnicornNamespaceRPCInterface:
         mood = self._supervisord.options.mood
         if mood < SupervisorStates.RUNNING:
             raise RPCError(Faults.SHUTDOWN_STATE)
-        process = self._host.programs.get(make_namespec(*split_namespec(str(name))))
+        namespec = make_namespec(*split_namespec(str(name)))
+        process = self._host.programs.get(namespec)
         if process is None:
-            raise RPCError(Faults.BAD_NAME, printable(str(name)))
+            raise self._fault(namespec)
         return process
+
+    def _fault(self, namespec: str) -> RPCError:
+        """What to tell of a name that no managed program has."""
+        there = self._host.named(namespec)
+        reason = self._host.why_unmanaged(there) if there else ""
+        if reason:
+            return RPCError(Faults.FAILED, reason)
+        return RPCError(Faults.BAD_NAME, printable(namespec))
 
     def _status(self, process: ManagedSubprocess) -> dict[str, Any]:
         program = {"name": process.namespec, "pid": process.pid, "state": process.state}
         return {**program, **self._host.status(process.namespec)}
+
+
+def _is_over(restart: Restart, wait: bool) -> bool:
+    """True once a caller is to be answered. Raises RPCError if it failed."""
+    try:
+        record = restart.record()
+    except Refused as why:
+        raise RPCError(Faults.FAILED, str(why)) from None
+    if record and record.phase.final and not record.succeeded:
+        raise RPCError(Faults.FAILED, record.reason)
+    return (record is not None and record.phase.final) or (not wait and restart.accepted(record))
 
 
 def _deferred(interface: object, onwait: Callable[[], Any]) -> Callable[[], Any]:

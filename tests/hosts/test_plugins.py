@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable
 
 import pytest
 from supervisor import events
-from supervisor.options import ClientOptions
 from supervisor.process import Subprocess
-from supervisor.supervisorctl import Controller, DefaultControllerPlugin
 from supervisor.xmlrpc import SystemNamespaceRPCInterface
 
-from supervisor_unicorn import make_ctlplugin, make_rpcinterface
+from supervisor_unicorn import make_rpcinterface
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.model.record import MasterId, Record
 
@@ -21,7 +18,9 @@ from .conftest import Site
 
 MakeSite = Callable[..., Site]
 
-METHODS = ["unicorn.promote", "unicorn.restart", "unicorn.rollback", "unicorn.status"]
+METHODS = [
+    f"unicorn.{name}" for name in ("outcome", "promote", "request", "restart", "rollback", "status")
+]
 
 
 def test_the_methods_that_clients_may_call(make_site: MakeSite) -> None:
@@ -33,7 +32,7 @@ def test_the_methods_that_clients_may_call(make_site: MakeSite) -> None:
     assert sorted(methods) == METHODS
     for name in METHODS:
         assert system.methodHelp(name).strip()
-        assert system.methodSignature(name)[0] in ("boolean", "struct")
+        assert system.methodSignature(name)[0] in ("boolean", "int", "struct")
 
 
 def test_each_http_server_gets_the_same_host(make_site: MakeSite) -> None:
@@ -83,53 +82,3 @@ def test_handover_events_have_supervisor_s_form(make_site: MakeSite) -> None:
     host._changed(record.but(new=MasterId(20, 2)))
     words = "processname:web groupname:web number:4 phase:failed old_pid:10 new_pid:20"
     assert heard == [f"{words}\nwhy\\x1b\\n"]
-
-
-@pytest.fixture
-def controller() -> Controller:
-    """supervisorctl, with the plugin after its own, as ClientOptions loads them."""
-    options = ClientOptions()
-    options.serverurl = "unix:///nosuch/socket"
-    options.prompt, options.interactive = "supervisor", False
-    options.plugin_factories = [
-        ("default", DefaultControllerPlugin, {}),
-        ("unicorn", make_ctlplugin, {}),
-    ]
-    return Controller(options, stdout=io.StringIO())
-
-
-def say(controller: Controller, command: str) -> str:
-    """What supervisorctl prints at a command."""
-    controller.stdout.seek(0)
-    controller.stdout.truncate()
-    controller.onecmd(command)
-    return controller.stdout.getvalue()
-
-
-def test_restart_is_found_before_supervisor_s_own(controller: Controller) -> None:
-    """The controller itself has it, so the order of the plugins does not matter."""
-    assert controller.do_restart.__self__ is controller.options.plugins[1]
-
-
-def test_help(controller: Controller) -> None:
-    """help names the commands, and tells what is different."""
-    assert "restart all" in say(controller, "help restart")
-    assert "--wait" in say(controller, "help restart")
-    assert "rollback NAME" in say(controller, "help unicorn")
-    assert "unicorn" in say(controller, "help")
-
-
-@pytest.mark.parametrize("words", ["", "nosuch", "rollback", "promote", "rollback --json"])
-def test_wrong_words(controller: Controller, words: str) -> None:
-    """An unknown word, or a missing name, is an error with the usage."""
-    text = say(controller, f"unicorn {words}")
-    assert text.startswith("Error: unicorn") and "rollback NAME" in text
-    assert controller.exitstatus != 0
-
-
-def test_no_supervisord(controller: Controller) -> None:
-    """Without a supervisord each command says so in Supervisor's words."""
-    for command in ("restart web", "restart --wait all", "unicorn status", "unicorn rollback web"):
-        controller.exitstatus = 0
-        assert "unix:///nosuch/socket no such file" in say(controller, command)
-        assert controller.exitstatus != 0

@@ -19,6 +19,7 @@ from .load import Load
 from .processes import kill, living_in, look
 from .programs import BEFORE_ORPHANS_END, BIN, UNICORN, Program, free_port
 from .scenes import hand_over, held_request, holding_exec, reach
+from .supervisor_host import DRIVER
 
 PLAIN = "\n[program:plain]\ncommand = sleep 3600\nstartsecs = 0\n"
 
@@ -221,7 +222,7 @@ def test_xml_rpc_takes_only_managed_names(make_supervisor: MakeHost, folder: Pat
     host = make_supervisor(web)
     host.more = PLAIN
     host.start()
-    for name in ("plain", "unicorn", "nosuch", "", "web:*", "x:y:z", "all", "we\nb"):
+    for name in ("plain", DRIVER, "nosuch", "", "web:*", "x:y:z", "all", "we\nb"):
         for method in (host.rpc.unicorn.status, host.rpc.unicorn.restart):
             with pytest.raises(xmlrpc.client.Fault, match="BAD_NAME"):
                 method(name)
@@ -300,14 +301,14 @@ def test_a_shared_pid_file_is_refused(make_supervisor: MakeHost, folder: Path) -
 
 
 def test_without_the_event_listener(make_supervisor: MakeHost, folder: Path) -> None:
-    """If [eventlistener:unicorn] is missing, the log says so at start, and restart refuses."""
+    """Without the event listener the log says so at start, and restart refuses."""
     web = Program(folder)
     host = make_supervisor(web)
     host.listener = ""
     host.start()
-    assert "[eventlistener:unicorn] is missing" in host.output()
+    assert "[eventlistener:unicorn_handover] is missing" in host.output()
     outcome = host.restart("web")
-    assert not outcome.ok and "[eventlistener:unicorn]" in outcome.text
+    assert not outcome.ok and "[eventlistener:unicorn_handover]" in outcome.text
     assert web.answers()
 
 
@@ -341,22 +342,28 @@ def test_daemonised_with_two_servers_and_a_password(
     assert look(host.master("web")).ppid == host.pid()
 
 
-def test_echo_conf_can_be_pasted() -> None:
-    """--echo-conf prints three sections that a configuration takes as they are."""
-    text = subprocess.run(
-        [f"{BIN}/supervisor_unicorn", "--echo-conf", "web", "api"],
+def echo_conf(*names: str) -> str:
+    """What `supervisor_unicorn --echo-conf` prints."""
+    return subprocess.run(
+        [f"{BIN}/supervisor_unicorn", "--echo-conf", *names],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     ).stdout
+
+
+def test_echo_conf_can_be_pasted() -> None:
+    """--echo-conf prints three sections that a configuration takes as they are."""
+    text = echo_conf("web", "api")
     parsed = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"))
     parsed.read_string(text)
     assert parsed.sections() == [
         "rpcinterface:unicorn",
-        "eventlistener:unicorn",
+        "eventlistener:unicorn_handover",
         "ctlplugin:unicorn",
     ]
     assert "\nprograms = web api\n" in text
+    assert parsed["eventlistener:unicorn_handover"]["command"] == f"{BIN}/supervisor_unicorn"
     assert dict(parsed["rpcinterface:unicorn"]) == {
         "supervisor.rpcinterface_factory": "supervisor_unicorn:make_rpcinterface",
         "programs": "web api",
@@ -371,25 +378,66 @@ def test_the_driver_started_by_hand_says_what_it_is_for() -> None:
     assert done.returncode == 2 and "--echo-conf" in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_supervisorctl_with_a_server_without_the_plugin(
-    make_supervisor: MakeHost, folder: Path
-) -> None:
-    """If only supervisorctl has the plugin, restart is Supervisor's own."""
+def test_sections_that_only_an_update_has_brought(make_supervisor: MakeHost, folder: Path) -> None:
+    """No restart of a listed program is a plain one, and what to do is told; a reload does it."""
     web = Program(folder)
     host = make_supervisor(web)
-    host.launch()
-    wait_until(web.answers, "it serves")
-    conf = host.conf.read_text()
+    host.write_conf()
+    conf, included = host.conf.read_text(), folder / "unicorn.conf"
     start, end = conf.index("[rpcinterface:unicorn]"), conf.index("[ctlplugin:unicorn]")
     host.write_conf = lambda: None
-    host.shutdown()
-    host.conf.write_text(conf[:start] + conf[end:])
-    host.listener = ""
+    host.conf.write_text(f"{conf[:start]}{conf[end:]}\n[include]\nfiles = *.conf.d unicorn.conf\n")
+    host.listener, listener = "", host.listener
     host.launch()
     wait_until(web.answers, "it serves")
-    master = host.master("web")
+    first = host.master("web")
+    outcome = host.restart("web")  # no file of ours lists it yet
+    assert outcome.text == "web: stopped\nweb: started\n" and host.master("web") != first
+    wait_until(web.answers, "it serves")
+    included.write_text(conf[start:end])
+    assert "unicorn_handover: added process group" in host.ctl("update").text
+    first = host.master("web")
     outcome = host.restart("web")
-    assert outcome.text == "web: stopped\nweb: started\n" and host.master("web") != master
+    why = f"web: ERROR ([rpcinterface:unicorn] in {included}:1 lists it, and supervisord has not"
+    assert not outcome.ok and outcome.text.startswith(why) and host.master("web") == first
+    host.listener = listener
+    assert host.ctl("reload").ok
+    wait_until(lambda: host.master("web") not in (0, first), "it is started anew")
+    wait_until(host.driver_is_there, "the driver is there")
+    host.wait_for_rest("web")
+    hand_over(host)
+
+
+def test_sections_that_supervisorctl_does_not_read(make_supervisor: MakeHost, folder: Path) -> None:
+    """With all of them in an included file supervisord says so when it starts, and runs on."""
+    host = make_supervisor(Program(folder))
+    host.write_conf()
+    conf = host.conf.read_text()
+    start, end = conf.index("[rpcinterface:unicorn]"), conf.index("[program:web]")
+    host.write_conf = lambda: None
+    (folder / "unicorn.conf").write_text(conf[start:end])
+    host.conf.write_text(f"{conf[:start]}[include]\nfiles = unicorn.conf\n{conf[end:]}")
+    host.start()
+    line = f"[ctlplugin:unicorn] is not in the main file {host.conf}, and supervisorctl reads no"
+    for text in (host.host_log(), host.output()):
+        assert line in text and f"; move it there from {folder}/unicorn.conf:" in text
+    hand = (folder / "unicorn.conf").read_text().partition("[ctlplugin:unicorn]")
+    host.conf.write_text(host.conf.read_text() + hand[1] + hand[2])
+    hand_over(host)  # at once
+
+
+def test_a_program_called_unicorn(make_supervisor: MakeHost, folder: Path) -> None:
+    """With the sections as --echo-conf prints them it runs beside the driver."""
+    web = Program(folder, "unicorn")
+    host = make_supervisor(web)
+    host.write_conf()
+    conf = host.conf.read_text()
+    start, end = conf.index("[rpcinterface:unicorn]"), conf.index("[program:unicorn]")
+    host.write_conf = lambda: None
+    host.conf.write_text(conf[:start] + echo_conf("unicorn") + conf[end:])
+    host.start()
+    hand_over(host, "unicorn")
+    assert host.driver() not in (0, host.master("unicorn"))
 
 
 REFUSALS = {

@@ -20,7 +20,7 @@ from .conftest import MakeHost
 from .processes import kill, living_in, look
 from .programs import BIN, Program
 from .scenes import held_request
-from .supervisor_host import SupervisorHost
+from .supervisor_host import DRIVER, SupervisorHost
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ class Ctl(Controller):  # type: ignore[misc]
         plugin = options.plugins[1]
         look_at = plugin._managed
 
-        def managed(*words: object) -> list[str]:
-            found: list[str] = look_at(*words)
+        def managed(*words: object) -> dict[str, str]:
+            found: dict[str, str] = look_at(*words)
             happens()
             return found
 
@@ -154,7 +154,7 @@ def test_the_others_are_restarted_as_supervisor_does_it(
     assert outcome.ok and "ERROR" not in outcome.text, outcome.text
     stopped = re.findall(r"^(\S+): stopped$", outcome.text, re.M)
     started = re.findall(r"^(\S+): started$", outcome.text, re.M)
-    driver = ["unicorn"] if words == "all" else []
+    driver = [DRIVER] if words == "all" else []
     assert stopped == [*driver, f"{prefix}z", f"{prefix}a"], outcome.text
     assert started == [*driver, f"{prefix}z", f"{prefix}a", f"{prefix}off"], outcome.text
     assert re.search(rf"^{prefix}web: started \(pid ", outcome.text, re.M)
@@ -188,6 +188,22 @@ def test_one_interrupt_ends_all_watching(make_supervisor: MakeHost, folder: Path
         program.open_gate()
         assert host.wait_for_rest(program.name) != first[program.name]
         assert program.answers("v2")
+
+
+def test_a_tool_that_cannot_say_wait(host: SupervisorHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`restart web`, judged by its exit status and by `web: started`, is true of both releases."""
+    host.start()
+    web, first = host.programs["web"], host.master("web")
+    web.write("v2", "raises")
+    with monkeypatch.context() as environment:
+        environment.setenv("SUPERVISOR_UNICORN_WAIT", "1")
+        outcome = host.restart("web", wait=False)
+    assert not outcome.ok and "web: started" not in outcome.text and host.master("web") == first
+    conf = host.conf.read_text()
+    host.conf.write_text(conf.replace(":make_ctlplugin", ":make_ctlplugin\nwait = true"))
+    web.write("v3")
+    outcome = host.restart("web", wait=False)
+    assert outcome.ok and "web: started (pid " in outcome.text and web.answers("v3")
 
 
 def run(host: SupervisorHost, *words: str) -> tuple[str, str, int]:

@@ -22,9 +22,15 @@ class Page:
     running: Record | None
     following: int
     ended: list[Record]
+    last: int = 0  # the last number given to a caller; none is given twice
     changes: int = 0  # counts the changes of this page, for those who watch it
     wish: str = ""
     told_to_quit: MasterId | None = None  # the master that a handover has told to quit
+
+    def next_number(self) -> int:
+        """Return a number that no handover of the program had, nor one that was cancelled."""
+        self.last += 1
+        return self.last
 
 
 class Ledger:
@@ -69,10 +75,10 @@ class Ledger:
         """
         page = self.page(program)
         if page.running is None:
-            return self._begin(program, self._next_number(page))
+            return self._begin(program, page.next_number())
         if joins and not page.running.phase.traits.begun:
             return page.running.number
-        page.following = page.following or page.running.number + 1
+        page.following = page.following or page.next_number()
         return page.following
 
     def report(self, record: Record) -> None:
@@ -183,9 +189,6 @@ class Ledger:
     def forget(self, program: str) -> None:
         """Drop a program that is managed no more."""
         self._pages.pop(program, None)
-
-    def _next_number(self, page: Page) -> int:
-        return page.ended[-1].number + 1 if page.ended else 1
 
     def _begin(self, program: str, number: int) -> int:
         page = self.page(program)

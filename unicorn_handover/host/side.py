@@ -258,10 +258,14 @@ class HostSide(abc.ABC):
 
         Raises Refused if it never comes, or has no driver.
         """
-        record = self.ledger.find(program, number)
+        page, record = self.ledger.page(program), self.ledger.find(program, number)
         if record and record.phase.final:
             return record
-        if record is None and self.ledger.page(program).following != number:
+        if number > page.last:
+            raise Refused("the host was reloaded, and knows nothing of it any more")
+        if record is None and page.ended and number < page.ended[0].number:
+            raise Refused("it ended long ago, and nobody remembers how")
+        if record is None and page.following != number:
             raise Refused("it was waiting behind a handover that was cancelled")
         if self._is_stranded(program):
             raise Refused(self.stranded(program))

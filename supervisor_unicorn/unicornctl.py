@@ -1,0 +1,92 @@
+"""`supervisorctl unicorn ...`: shows handovers, and rolls back or promotes one."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from supervisor.supervisorctl import Controller, LSBInitExitStatuses
+
+from unicorn_handover.errors import Refused, printable
+from unicorn_handover.progress import status_line
+
+from .asking import FAILURES, STRANGER, Asking, why
+from .stock import process_infos
+
+COMMANDS = ("status", "rollback", "promote")
+JSON = "--json"
+
+
+class UnicornCommand:
+    """One `unicorn` command of supervisorctl."""
+
+    def __init__(self, controller: Controller) -> None:
+        self.ctl = controller
+        self._asking = Asking(controller)
+
+    def run(self, arg: str) -> None:
+        """Do what the words say, or say what they should be."""
+        command, *words = arg.split() or [""]
+        names = [word for word in words if word != JSON]
+        as_json = JSON in words
+        if command == "help":
+            self.help()
+        elif not _is_right(command, words, names):
+            self.ctl.output(f"Error: unicorn {printable(arg) or 'requires a command'}")
+            self.ctl.exitstatus = LSBInitExitStatuses.INVALID_ARGS
+            self.help()
+        elif not self.ctl.upcheck():
+            return
+        elif not self._asking.is_loaded:
+            self._tell_aside("Error: this supervisord has no [rpcinterface:unicorn]", as_json)
+            self.ctl.exitstatus = LSBInitExitStatuses.UNIMPLEMENTED_FEATURE
+        elif command == "status":
+            self._show_statuses(names, as_json)
+        else:
+            for name in names:
+                self._steer(name, command)
+
+    def help(self) -> None:
+        """Print the help of `unicorn`."""
+        self.ctl.output("unicorn status [--json] [NAME ...]\tShow handovers, running and ended")
+        self.ctl.output("unicorn rollback NAME ...\tBack a running handover out")
+        self.ctl.output("unicorn promote NAME ...\tEnd the soak of a running handover now")
+
+    def _show_statuses(self, names: list[str], as_json: bool) -> None:
+        statuses = []
+        for name in names or process_infos(self.ctl):
+            try:
+                status, reason = self._asking.status(name), STRANGER if names else ""
+            except Refused as refusal:
+                status, reason = None, str(refusal)
+            if status is not None:
+                statuses.append(status)
+            elif reason:
+                self._tell_aside(f"{name}: ERROR ({reason})", as_json)
+                if names:
+                    self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+        if as_json:
+            self.ctl.output(json.dumps(statuses, indent=2))
+        elif not (names or statuses):
+            self.ctl.output("no program is managed by [rpcinterface:unicorn]")
+        for status in [] if as_json else statuses:
+            self.ctl.output(status_line(status))
+
+    def _tell_aside(self, text: str, as_json: bool) -> None:
+        """Print what is no JSON where it is not taken for it."""
+        print(text, file=sys.stderr if as_json else self.ctl.stdout)
+
+    def _steer(self, name: str, command: str) -> None:
+        try:
+            getattr(self._asking.calls, command)(name)
+            self.ctl.output(f"{name}: {command} begun; see `unicorn status {name}`")
+        except FAILURES as error:
+            self.ctl.output(f"{name}: ERROR ({why(error)})")
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+
+
+def _is_right(command: str, words: list[str], names: list[str]) -> bool:
+    """True if the words are a command, its option and names."""
+    if any(name.startswith("-") for name in names):
+        return False
+    return command == "status" or (command in COMMANDS and bool(names) and words == names)
