@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if answer["status"] != "ok":
         print(f"error: {_reason(answer)}", file=sys.stderr)
         return 3
+    if chosen.command == "status" and not answer["watchers"] and not chosen.json:
+        print("error: no watcher of this circusd is managed", file=sys.stderr)
+        return 3
     _show(chosen, answer)
     return 0
 
