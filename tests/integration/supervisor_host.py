@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -55,6 +56,7 @@ LISTENER = f"""\
 [eventlistener:{DRIVER}]
 command = {BIN}/supervisor_unicorn
 events = UNICORN_DRIVER
+startsecs = 0
 stderr_logfile = {{folder}}/driver.err
 """
 
@@ -178,7 +180,8 @@ class SupervisorHost(Host):
         return self._found.pid if self._found and alive(self._found) else 0
 
     def shutdown(self) -> None:
-        self.ctl("shutdown")
+        with contextlib.suppress(OSError):  # the answer may be lost with it
+            self.rpc.supervisor.shutdown()
         self.wait_for_end()
 
     def wait_for_end(self) -> None:
