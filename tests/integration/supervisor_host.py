@@ -180,7 +180,8 @@ class SupervisorHost(Host):
         return self._found.pid if self._found and alive(self._found) else 0
 
     def shutdown(self) -> None:
-        with contextlib.suppress(OSError):  # the answer may be lost with it
+        # The answer may be lost with it, and another may have told it to end already.
+        with contextlib.suppress(OSError, xmlrpc.client.Error):
             self.rpc.supervisor.shutdown()
         self.wait_for_end()
 
