@@ -15,7 +15,7 @@ from circus.util import DEFAULT_ENDPOINT_DEALER
 from zmq.error import ZMQError
 
 from unicorn_handover import __version__
-from unicorn_handover.progress import status_line
+from unicorn_handover.progress import status_line, warnings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,5 +85,6 @@ def _show(chosen: argparse.Namespace, answer: dict[str, Any]) -> None:
     elif chosen.json:
         print(json.dumps(answer["watchers"], indent=2))
     else:
-        for watcher in answer["watchers"]:
-            print(status_line(watcher))
+        watchers = answer["watchers"]
+        for line in [*map(status_line, watchers), *warnings(watchers)]:
+            print(line)

@@ -476,8 +476,10 @@ class Host(HostSide):
         )
 
     def _hear(self, message: dict[str, Any]) -> None:
-        if "record" in message:  # and not the driver's greeting
+        if "record" in message:
             self.take(message["record"])
+        else:
+            self.driver_greeted(message.get("driver"))
 
     def _went(self, end: LoopEnd) -> None:
         if end is self._end:

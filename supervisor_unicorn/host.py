@@ -262,6 +262,7 @@ class Host(HostSide):
         elif driver.channel:
             self._driver = driver
             self.driver_came(driver.channel)
+            self.driver_greeted(message.get("driver"))
 
     def driver_ended(self, driver: DriverSubprocess) -> None:
         """Take note that a driver ended."""

@@ -8,7 +8,7 @@ import sys
 from supervisor.supervisorctl import Controller, LSBInitExitStatuses
 
 from unicorn_handover.errors import Refused, printable
-from unicorn_handover.progress import status_line
+from unicorn_handover.progress import status_line, warnings
 
 from .asking import FAILURES, STRANGER, Asking, why
 from .stock import process_infos
@@ -69,8 +69,9 @@ class UnicornCommand:
             self.ctl.output(json.dumps(statuses, indent=2))
         elif not (names or statuses):
             self.ctl.output("no program is managed by [rpcinterface:unicorn]")
-        for status in [] if as_json else statuses:
-            self.ctl.output(status_line(status))
+        if not as_json:
+            for line in [*map(status_line, statuses), *warnings(statuses)]:
+                self.ctl.output(line)
 
     def _tell_aside(self, text: str, as_json: bool) -> None:
         """Print what is no JSON where it is not taken for it."""

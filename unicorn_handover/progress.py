@@ -57,6 +57,12 @@ def status_line(status: Mapping[str, Any]) -> str:
     return f"{status['name']:<30} {now}{last}"
 
 
+def warnings(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is wrong beside the handovers, each line once."""
+    lines = dict.fromkeys(status.get("warning", "") for status in statuses)
+    return [line for line in lines if line]
+
+
 def _end_text(record: Mapping[str, Any]) -> str:
     pids = f"pid {record['old_pid']} -> {record['new_pid'] or '?'}"
     reason = f": {record['reason']}" if record["reason"] else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import signal
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from .processes import awaits, kill, look
 from .programs import Program
 from .scenes import hand_over, holding_exec, reach
 
+ROOT = Path(__file__).parents[2]
 PHASES = ["requested", "re-executing", "booting", "draining", "removing"]
 
 
@@ -167,3 +169,24 @@ def test_a_failed_handover_is_followed_too(make_host: MakeHost, folder: Path) ->
     assert caller.result().ok
     host.wait_for_rest("web")
     assert [record["phase"] for record in host.ended("web")] == ["failed", "done"]
+
+
+PACKAGES = ("unicorn_handover", "supervisor_unicorn", "circus_unicorn")
+
+
+def test_a_driver_of_another_version_is_told_of(make_host: MakeHost, folder: Path) -> None:
+    """After an upgrade the next driver is newer than its host: in the log and in the status."""
+    copy = folder / "installed"
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, copy / package)
+    host = make_host(Program(folder))
+    host.mark["PYTHONPATH"] = str(copy)
+    host.start()
+    assert host.status("web")["warning"] == "" and "is of version" not in host.host_log()
+    version = copy / "unicorn_handover" / "_version.py"
+    version.write_text('__version__ = "99.0.0"\n')
+    lose_driver(host, "killed")
+    line = "the driver is of version 99.0.0 and its host of "
+    wait_until(lambda: line in host.status("web")["warning"], "the status says so")
+    assert line in host.host_log()
+    hand_over(host)

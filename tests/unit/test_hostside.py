@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import socket
 from typing import Any
 
 import pytest
 
+from unicorn_handover import __version__
 from unicorn_handover.errors import Refused
+from unicorn_handover.host.channel import HostEnd
 from unicorn_handover.host.side import HostSide
 from unicorn_handover.model.options import Options
 from unicorn_handover.model.phases import Phase
@@ -114,6 +117,19 @@ def test_no_record_is_lost_for_an_error_beside_it() -> None:
     record = site.handover("web", number)
     assert record and record.phase is Phase.FAILED and record.reason == "it failed"
     assert any("OSError" in line for line in site.lines)
+
+
+def test_a_driver_of_another_version_is_told_of_while_it_is_there() -> None:
+    """One line in the log, and a warning in every status until that driver has gone."""
+    site = Site()
+    site.driver_greeted(__version__)
+    assert site.lines == [] and site.status("web")["warning"] == ""
+    site.driver_greeted("0\n")
+    assert site.lines == [site.status("web")["warning"]]
+    assert site.lines[0].startswith(f"the driver is of version 0\\n and its host of {__version__};")
+    site._channel = HostEnd(socket.socket(), lambda message: None, site.lines.append)
+    site.driver_went()
+    assert site.status("web")["warning"] == ""
 
 
 def test_a_stop_signal_is_warned_of_when_the_program_shows_its_server() -> None:

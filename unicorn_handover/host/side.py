@@ -26,6 +26,7 @@ from ..progress import struct
 from ..servers import server_of
 from .channel import HostEnd
 from .handovers import DRIVER_GRACE, Ledger
+from .version import version_gap
 
 ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
 
@@ -43,6 +44,7 @@ class HostSide(abc.ABC):
         self._channel: HostEnd | None = None
         self._ordered: object = None
         self._told: dict[str, tuple[int, Phase]] = {}
+        self._version_gap = ""  # between this host and its driver
         self._unrecognised: set[str] = set()  # programs whose server has not been seen yet
 
     # -- what each host adds ---------------------------------------------------------------------
@@ -95,10 +97,16 @@ class HostSide(abc.ABC):
         self.ledger.driver_came()
         self._send_orders()
 
+    def driver_greeted(self, version: object) -> None:
+        """Take note of the driver's version."""
+        self._version_gap = version_gap(version)
+        if self._version_gap:
+            self.tell(self._version_gap, True)
+
     def driver_went(self) -> None:
         """Take note that the driver has gone."""
         if self._channel:
-            self._channel, self._ordered = None, None
+            self._channel, self._ordered, self._version_gap = None, None, ""
             self.ledger.driver_went()
 
     def take(self, fields: dict[str, Any]) -> None:
@@ -302,6 +310,7 @@ class HostSide(abc.ABC):
             "ended": [struct(record, now) for record in page.ended],
             "changes": page.changes,
             "stranded": self.stranded(program) if self._is_stranded(program) else "",
+            "warning": self._version_gap,
         }
 
 
