@@ -12,7 +12,7 @@ from signal import SIGUSR2
 
 import pytest
 
-from unicorn_handover.driver.decoy import PAUSE, Decoy
+from unicorn_handover.driver.decoy import Decoy
 from unicorn_handover.family import members
 from unicorn_handover.family.served import close_all, copy_served
 from unicorn_handover.kernel.pid_file import PidFile
@@ -78,20 +78,13 @@ class Masters:
         return new
 
     def _end(self, old: Process, new: Process) -> None:
-        with contextlib.ExitStack() as stack:
-            if self.server.unlinks_sockets and self.program.unix:
-                decoy = Decoy(SYSTEM, old, self.server, new)
-                stack.callback(decoy.close)
-                while not decoy.ready:
+        if self.server.unlinks_sockets and self.program.unix:
+            with contextlib.closing(Decoy(SYSTEM, old, self.server, new)) as decoy:
+                while not decoy.over:
+                    time.sleep(decoy.pause)
                     decoy.step()
-                    time.sleep(PAUSE)
-                assert decoy.stands
-                old.signal(self.server.graceful)
-                while decoy.stands:
-                    decoy.step()
-                    time.sleep(PAUSE)
-            else:
-                old.signal(self.server.graceful)
+        else:
+            old.signal(self.server.graceful)
         wait_until(lambda: not old.alive(), "the old master has ended")
         self.started[-2].wait()
 

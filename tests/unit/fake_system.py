@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from signal import SIGHUP, SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, Signals
 from types import SimpleNamespace
@@ -70,6 +70,25 @@ class FakeHandle:
         self._open = False
 
 
+class FakeNames:
+    """What `System.keep_names` returns: `unlinked` are those that are gone now."""
+
+    def __init__(self, system: FakeSystem, paths: set[str]) -> None:
+        self.kept = paths
+        self.lost: list[str] = []
+        self.left: bool | None = None  # whether the second links were left, in the end
+        self._system = system
+
+    def fileno(self) -> int:
+        return -1
+
+    def restore(self) -> None:
+        self._system.unlinked -= self.kept
+
+    def release(self, unlink: bool = True) -> None:
+        self.kept, self.left = set(), not unlink
+
+
 class FakeSystem:
     """The clock moves only in `advance_to`, and what was planned happens then."""
 
@@ -81,6 +100,8 @@ class FakeSystem:
         self.open_handles = 0
         self.unkillable: set[int] = set()
         self.listening: dict[int, list[Any]] = {}  # listeners, by the pid of their owner
+        self.names: FakeNames | None = None
+        self.unlinked: set[str] = set()
         self.denied = ""  # why nobody's listeners can be copied
         self.stopped: set[int] = set()
         self.zombies: set[int] = set()  # that their parent has not waited for
@@ -181,6 +202,10 @@ class FakeSystem:
     def sockets(self, pid: int) -> frozenset[int]:
         fake = self.processes.get(pid)
         return frozenset(fake.inodes if fake else ())
+
+    def keep_names(self, paths: Collection[str]) -> FakeNames:
+        self.names = FakeNames(self, set(paths))
+        return self.names
 
     def listeners(self, owner: FakeHandle) -> list[Any]:
         if self.denied:
@@ -304,6 +329,14 @@ class Unicorn:
             self.system.end(worker)
         self.system.end(master)
 
+    def spawn(self) -> Fake:
+        """A master that the host starts, in a group of its own."""
+        new = self.system.add(ppid=1, forked=False, words=[])
+        new.pgrp = new.pid
+        self._become_master(new, {"UNICORN_FD": "7"})
+        self._boot(new)
+        return new
+
     def _re_exec(self, old: Fake) -> None:
         child = self._children.get(old.pid)
         if child and child.alive:
@@ -317,7 +350,9 @@ class Unicorn:
         if self.exec_fails or not child.alive:
             self.system.end(child)
             return
-        new = self._become_master(child, {"UNICORN_FD": "7"})
+        self._boot(self._become_master(child, {"UNICORN_FD": "7"}))
+
+    def _boot(self, new: Fake) -> None:
         if self.dies is not None:
             self.system.later(self.dies, lambda: self._end(new))
         else:

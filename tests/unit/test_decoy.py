@@ -45,13 +45,13 @@ def forks_at(system: FakeSystem, turn: int) -> list[Fake]:
 
 
 def test_what_the_master_forks_is_stopped(system: FakeSystem) -> None:
-    """It may be told to end then; its worker is left alone."""
+    """Then the master is told to end; its worker is left alone."""
     forked = forks_at(system, 1)
     decoy = make(system)
-    assert not decoy.ready
+    assert system.signals == [("USR2", 100)]
     decoy.step()
-    assert decoy.ready and decoy.stands
-    assert system.signals == [("USR2", 100), ("STOP", forked[0].pid)]
+    decoy.step()
+    assert system.signals == [("USR2", 100), ("STOP", forked[0].pid), ("TERM", 100)]
 
 
 def test_the_decoy_is_killed_when_the_master_has_closed_its_sockets(system: FakeSystem) -> None:
@@ -59,27 +59,27 @@ def test_the_decoy_is_killed_when_the_master_has_closed_its_sockets(system: Fake
     forked = forks_at(system, 1)
     decoy = make(system)
     decoy.step()
-    decoy.step()
-    assert forked[0].alive
+    assert forked[0].alive and not decoy.over
     system.processes[100].inodes = set()
     decoy.step()
-    assert not forked[0].alive and not decoy.stands
+    assert not forked[0].alive and decoy.over
     assert system.open_handles == 2  # the masters
 
 
-def test_a_master_that_ignores_usr2_is_told_again_and_not_for_ever(system: FakeSystem) -> None:
-    """A gunicorn does for a second, and then ends without a decoy if none comes."""
+def test_a_master_that_ignores_usr2_is_asked_again_and_not_for_ever(system: FakeSystem) -> None:
+    """A gunicorn does for a second. If none comes at all it ends without a decoy."""
     forked = forks_at(system, 2)
     decoy = make(system)
     system.advance_to(system.now + AGAIN)
     decoy.step()
     decoy.step()
-    assert decoy.stands and len(forked) == 1
+    assert len(forked) == 1 and system.signals[-1] == ("TERM", 100)
     decoy.close()
     never = make(system)
+    system.signals.clear()
     system.advance_to(system.now + PATIENCE)
     never.step()
-    assert never.ready and not never.stands
+    assert system.signals == [("TERM", 100)] and not never.over
 
 
 def test_another_drivers_decoy_is_taken_over(system: FakeSystem) -> None:
@@ -87,7 +87,7 @@ def test_another_drivers_decoy_is_taken_over(system: FakeSystem) -> None:
     left = system.add(ppid=100, forked=True, words=["gunicorn"])
     system.stopped.add(left.pid)
     decoy = make(system)
-    assert decoy.stands and ("USR2", 100) not in system.signals
+    assert ("USR2", 100) not in system.signals and ("TERM", 100) in system.signals
     decoy.close()
     assert not left.alive
 
@@ -102,3 +102,10 @@ def test_a_worker_that_comes_late_is_stopped_as_well(system: FakeSystem) -> None
     assert late.pid in system.stopped
     decoy.close()
     assert not late.alive
+
+
+def test_a_master_that_serves_no_more_is_told_without_a_decoy(system: FakeSystem) -> None:
+    """Its sockets are closed, so it has unlinked them or will not."""
+    system.processes[100].inodes = set()
+    decoy = make(system)
+    assert decoy.over and system.signals == [("TERM", 100)]

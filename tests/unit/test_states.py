@@ -11,9 +11,10 @@ from unicorn_handover.model.phases import TABLE, TRAITS, Event, Phase, matters
 EXPECTED = """
 requested
 queued
-checking      PASSED:re-executing REFUSED:failed! OLD_GONE:failed! ROLLBACK:failed!
-checking      TIMEOUT:failed!
+checking      PASSED:re-executing TO_SPAWN:starting REFUSED:failed! OLD_GONE:failed!
+checking      ROLLBACK:failed! TIMEOUT:failed!
 re-executing  NEW_FOUND:booting RE_EXEC_FAILED:failed! OLD_GONE:failed! TIMEOUT:failed!
+starting      NEW_FOUND:booting NEW_GONE:failed! TIMEOUT:failed!
 booting       PROVEN:draining READY:soaking NEW_GONE:failed! OLD_GONE:alone DYING:removing!
 booting       TIMEOUT:removing! ROLLBACK:removing!
 alone         PROVEN:done READY:done NEW_GONE:failed! DYING:failed! TIMEOUT:failed!

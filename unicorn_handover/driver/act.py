@@ -9,8 +9,10 @@ from functools import partial
 from ..family import members
 from ..kernel.process import Process
 from ..model.phases import Phase
+from . import preflight
 from .attribution import Rivals
 from .check import Check
+from .decoy import Decoy
 from .re_exec import ReExec
 from .restore import Restoration
 from .situation import Situation
@@ -76,8 +78,7 @@ def _restore(situation: Situation) -> None:
 
 def _remove(situation: Situation) -> None:
     _restore(situation)
-    if situation.new and situation.server:
-        situation.new.signal(situation.server.graceful)
+    _quit(situation, situation.new, situation.old)
 
 
 def _kill_new(situation: Situation) -> None:
@@ -88,8 +89,19 @@ def _kill_new(situation: Situation) -> None:
 def _drain(situation: Situation) -> None:
     situation.end_check()
     situation.restoration = None
-    if situation.old and situation.server:
-        situation.old.signal(situation.server.graceful)
+    _quit(situation, situation.old, situation.new)
+
+
+def _quit(situation: Situation, master: Process | None, other: Process | None) -> None:
+    """Tell a master to end after its requests, and to leave the sockets' names to the other one."""
+    system, server = situation.system, situation.server
+    if not (master and server):
+        return
+    serves_on = other is not None and other.alive() and situation.names_at_stake
+    if other and serves_on and preflight.can_re_exec(system, master, server):
+        situation.decoy = Decoy(system, master, server, other)
+    else:
+        master.signal(server.graceful)
 
 
 def _force(situation: Situation) -> None:
@@ -119,10 +131,19 @@ def _sweep(situation: Situation) -> None:
 
     They would load the app to the end, or hang in it for ever, before they looked for it.
     """
+    _end(situation)
+    record, new, old = situation.record, situation.record.new, situation.old
+    if new and old and situation.server and (situation.new is None or not situation.new.alive()):
+        spawned = record.method == "spawn"  # and so the leader of a group of its own
+        group = new.pid if spawned else members.process_group(situation.system, old)
+        left = members.booting_orphans(situation.system, old, group, new.start, situation.server)
+        _kill_all(left)
+
+
+def _end(situation: Situation) -> None:
     situation.end_check()
-    new, old, server = situation.record.new, situation.old, situation.server
-    if new and old and server and (situation.new is None or not situation.new.alive()):
-        _kill_all(members.booting_orphans(situation.system, old, new.start, server))
+    situation.mind_names()
+    situation.release_names(over=True)
 
 
 def _kill_all(workers: list[Process]) -> None:
@@ -142,5 +163,6 @@ _ACTS: dict[Phase, Callable[[Situation], None]] = {
     Phase.DRAINING: _drain,
     Phase.FORCING: _force,
     Phase.KILLING_OLD: _kill_old,
+    Phase.DONE: _end,
     Phase.FAILED: _sweep,
 }

@@ -1,4 +1,4 @@
-"""Keeps a server that ends from unlinking its unix sockets: it believes in a re-exec of its own."""
+"""Ends a server that would unlink its unix sockets: by a re-exec that gets no further."""
 
 from __future__ import annotations
 
@@ -10,51 +10,54 @@ from ..servers import RE_EXEC, Server
 
 PATIENCE = 1.5  # seconds; a gunicorn that has just lost its old master ignores USR2 for up to 1
 AGAIN = 0.5  # seconds until USR2 is sent once more
-PAUSE = 0.001  # seconds between looks: a re-exec takes a few milliseconds from fork to exec
+FORK_PAUSE = 0.001  # seconds between looks: a re-exec takes a few milliseconds from fork to exec
+PAUSE = 0.01  # seconds between looks once the decoy stands
 
 
 class Decoy:
     """A child of a re-exec, stopped at once, and killed when its master has closed its sockets.
 
     gunicorn unlinks no socket while it has such a child (Arbiter.stop), for that would be serving
-    on it. `successor` serves on the same sockets, so it shows when the master has closed its own.
+    on it. `heir` serves on the same sockets, so it shows when the master has closed its own. The
+    master gets the graceful signal when the decoy stands, or does not come.
 
     What else the master forks from now on is stopped too: which of its children the re-exec's is
     does not show at once, and of a master that is about to end none is needed.
     """
 
-    def __init__(self, system: System, master: Process, server: Server, successor: Process) -> None:
+    def __init__(self, system: System, master: Process, server: Server, heir: Process) -> None:
         self._system = system
         self._master = master
         self._server = server
-        self._successor = successor
+        self._heir = heir
         # A driver before this one may have left its decoy: that serves as well, and is taken over.
         self._before = {pid for pid in system.children(master.pid) if not self._is_stopped(pid)}
         self._stopped: dict[int, Process] = {}
         self._until = system.clock() + PATIENCE
-        self._sent = -AGAIN
+        self._asked = -AGAIN
+        self._told = False
+        self.over = False  # once the master has closed its sockets
         self.step()
 
     @property
-    def ready(self) -> bool:
-        """True once the master may be told to end: the decoy stands, or does not come."""
-        return bool(self._stopped) or self._system.clock() >= self._until
-
-    @property
-    def stands(self) -> bool:
-        """True while a child is stopped."""
-        return bool(self._stopped)
+    def pause(self) -> float:
+        """Seconds until `step` is to be called again."""
+        return PAUSE if self._told else FORK_PAUSE
 
     def step(self) -> None:
-        """Stop what the master forks; kill it once the master has closed its sockets."""
+        """Stop what the master forks; then tell it to end, and at last kill what was stopped."""
         for pid in self._system.children(self._master.pid):
             if pid not in self._before and pid not in self._stopped:
                 self._stop(pid)
-        if not self._shares_sockets():
-            self.close()
-        elif not self.ready and self._system.clock() >= self._sent + AGAIN:
-            self._sent = self._system.clock()
+        now = self._system.clock()
+        self.over = not self._shares_sockets()
+        if self._stopped or self.over or now >= self._until:
+            self._tell()
+        elif now >= self._asked + AGAIN:
+            self._asked = now
             self._master.signal(RE_EXEC)
+        if self.over:
+            self.close()
 
     def close(self) -> None:
         """Kill the decoy. May be called twice."""
@@ -62,6 +65,11 @@ class Decoy:
             process.signal(SIGKILL)
             process.close()
         self._stopped.clear()
+
+    def _tell(self) -> None:
+        if not self._told:
+            self._told = True
+            self._master.signal(self._server.graceful)
 
     def _stop(self, pid: int) -> None:
         held = self._system.hold(pid)
@@ -75,4 +83,4 @@ class Decoy:
 
     def _shares_sockets(self) -> bool:
         sockets = self._system.sockets
-        return not sockets(self._master.pid).isdisjoint(sockets(self._successor.pid))
+        return not sockets(self._master.pid).isdisjoint(sockets(self._heir.pid))

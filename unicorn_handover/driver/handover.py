@@ -12,6 +12,8 @@ from .act import act
 from .observe import next_event
 from .situation import Situation
 
+FIRST_STEPS = (Phase.RE_EXECUTING, Phase.STARTING)  # towards a new master
+
 
 class Handover:
     """Drives one record to its end. `step` never blocks and may be called at any time.
@@ -45,9 +47,16 @@ class Handover:
         """True if USR2 was sent, and the old master may still obey it."""
         return self._situation.re_exec is not None and not self._situation.old_gone
 
-    def close(self) -> None:
-        """Give every descriptor back. Sends nothing: what runs goes on running."""
-        self._situation.close()
+    def close(self, cancelled: bool = False) -> None:
+        """Give every descriptor back. What runs goes on running.
+
+        Of a handover that is `cancelled` nothing is left for another driver.
+        """
+        self._situation.close(cancelled)
+
+    def named(self, record: Record) -> None:
+        """Take the new master that the host says it has started."""
+        self._situation.named(record)
 
     def command(self, event: Event) -> None:
         """Remember the operator's ROLLBACK or PROMOTE until a phase that accepts it."""
@@ -63,12 +72,14 @@ class Handover:
 
     def descriptors(self) -> Iterator[int]:
         """The pidfds whose exits this handover waits for."""
-        return (process.fileno() for process in self._situation.awaited())
+        return self._situation.awaited()
 
     def wake_at(self) -> float:
         """When `step` is to be called although no descriptor became readable, on the clock."""
         situation = self._situation
         pause = LOOK_PAUSE if situation.restoration else self.record.phase.traits.pause
+        if situation.decoy and not situation.decoy.over:
+            pause = situation.decoy.pause
         if pause is None:
             return situation.deadline
         return min(situation.system.clock() + pause, situation.deadline)
@@ -97,7 +108,7 @@ class Handover:
         self._situation.report(  # before acting: see `record`
             phase=phase,
             since=now,
-            signalled=now if phase is Phase.RE_EXECUTING else self.record.signalled,
+            signalled=now if phase in FIRST_STEPS else self.record.signalled,
             reason=self.record.reason or reason,
             ended=now if phase.final else 0.0,
         )

@@ -27,6 +27,9 @@ def next_event(situation: Situation) -> Event | None:
 def _ends(situation: Situation) -> Iterator[Event]:
     if situation.record.phase is Phase.RE_EXECUTING:  # an app may end the old master at once
         yield from _search(situation)
+    if situation.record.phase is Phase.STARTING and situation.new:
+        yield Event.NEW_FOUND
+    situation.mind_names()
     old_gone = situation.old_gone
     if old_gone and situation.new_gone:
         yield Event.BOTH_GONE
@@ -68,14 +71,16 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         situation.server = server
         if preflight.is_starting(system, old, server):
             return
-        preflight.check(system, old, server)
+        method, why = preflight.method(system, old, server, situation.record)
         strength = len(members.workers(system, old, server).all)
     except (Refused, PermissionError) as refusal:
         situation.refusal = str(refusal)
         yield Event.REFUSED
         return
-    situation.record = situation.record.but(server=server.name, strength=strength)
-    yield Event.PASSED
+    situation.record = situation.record.but(
+        server=server.name, strength=strength, method=method, why=why
+    )
+    yield Event.TO_SPAWN if method == "spawn" else Event.PASSED
 
 
 def _search(situation: Situation) -> Iterator[Event]:

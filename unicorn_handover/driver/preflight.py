@@ -8,6 +8,7 @@ from ..errors import Refused, printable
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.options import Options
+from ..model.record import Record
 from ..servers import Server, is_any_successor, recognise, server_of
 
 
@@ -38,15 +39,38 @@ def is_starting(system: System, master: Process, server: Server) -> bool:
     return runs_it and not server.accepts_signals(system, master.pid)
 
 
+def method(system: System, master: Process, server: Server, record: Record) -> tuple[str, str]:
+    """Return how the new master is to come to be, and why so. Raises Refused if it cannot."""
+    if record.method == "spawn" or (record.method == "auto" and record.why):
+        check_master(system, master, server)
+        return "spawn", record.why
+    check(system, master, server)
+    return "usr2", ""
+
+
+def can_re_exec(system: System, master: Process, server: Server) -> bool:
+    """True if nothing that can be seen speaks against a re-exec of a master."""
+    try:
+        check(system, master, server)
+    except (Refused, PermissionError):
+        return False
+    return True
+
+
 def check(system: System, master: Process, server: Server) -> None:
     """Look at all that a re-exec of a living master needs. Raises Refused with the first fault."""
+    check_master(system, master, server)
+    _refuse_missing_paths(system, master, server)
+
+
+def check_master(system: System, master: Process, server: Server) -> None:
+    """Look at what every handover needs of a living master. Raises Refused with the first fault."""
     if not server.accepts_signals(system, master.pid):
         raise Refused(
             f"pid {master.pid} is no master of {server.name}, or still starts, and would die of "
             "USR2; start the server itself, or correct the `server` option"
         )
     _refuse_second_master(system, master)
-    _refuse_missing_paths(system, master, server)
 
 
 def _refuse_second_master(system: System, master: Process) -> None:

@@ -41,9 +41,11 @@ class Driver:
         self._ended &= wanted
         self._troubled &= wanted
         for key in [key for key in self._running if key not in wanted]:
-            self._running.pop(key).close()
+            self._running.pop(key).close(cancelled=True)
         for order in orders.orders:
             running = self._running.get(order.record.key)
+            if running:
+                running.named(order.record)
             if running and order.wish in WISHES:
                 running.command(WISHES[order.wish])
         self._begin_more()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 
 from ..family import members
 from ..kernel.process import Process
+from ..kernel.socket_name import SocketNames
 from ..kernel.system import System
 from ..model.deadlines import deadline
 from ..model.options import Options
-from ..model.phases import Event
+from ..model.phases import Event, Phase
 from ..model.record import MasterId, Record
 from ..servers import SERVERS, Server
 from .check import Check
+from .decoy import Decoy
 from .new_workers import NewWorkers
 from .re_exec import ReExec
 from .restore import Restoration
@@ -38,6 +41,8 @@ class Situation:
         self.check: Check | None = None
         self.restoration: Restoration | None = None
         self.re_exec: ReExec | None = None  # until the old master has shown what came of USR2
+        self.decoy: Decoy | None = None  # of the master that is told to end
+        self._names: SocketNames | None = None
         self._workers: NewWorkers | None = None
 
     def report(self, **changes: object) -> None:
@@ -75,10 +80,12 @@ class Situation:
             self._gone.add(process)
         return process is None or process in self._gone
 
-    def awaited(self) -> list[Process]:
-        """The masters whose exits are still to be seen."""
+    def awaited(self) -> Iterator[int]:
+        """The descriptors that can be read once there is something to look at."""
         # Not those that are alive: one that died since the last look would wake nobody then.
-        return [p for p in (self.old, self.new) if p and p not in self._gone]
+        yield from (p.fileno() for p in (self.old, self.new) if p and p not in self._gone)
+        if self._names and self._names.fileno() >= 0:
+            yield self._names.fileno()
 
     def find_new(self) -> Process | None:
         """Hold the new master that the old one, living or dead, has re-executed, or None."""
@@ -94,6 +101,37 @@ class Situation:
         """Take a process for the new master."""
         self.new, self.re_exec = new, None
         self.record = self.record.but(new=MasterId(new.pid, new.start))
+
+    def named(self, record: Record) -> None:
+        """Take the new master that the host says it has started."""
+        if record.new and self.record.phase is Phase.STARTING and self.record.new is None:
+            self.new = self.system.hold(*record.new)
+            self.record = self.record.but(new=record.new, sockets=record.sockets)
+
+    @property
+    def names_at_stake(self) -> bool:
+        """True if whichever master ends first would unlink the sockets that both serve on."""
+        unlinks = self.server is not None and self.server.unlinks_sockets
+        return unlinks and bool(self.record.sockets)
+
+    def mind_names(self) -> None:
+        """See to it that the sockets which both masters serve on keep their names."""
+        if self.names_at_stake and self._names is None:
+            self._names = self.system.keep_names(self.record.sockets)
+            for line in self._names.lost:
+                print(f"{self.record.program}: {line}", file=sys.stderr, flush=True)
+        if self._names:
+            self._names.restore()
+        if self.decoy and not self.decoy.over:
+            self.decoy.step()
+
+    def release_names(self, over: bool) -> None:
+        """Keep the names no longer; if that is not `over`, another driver will."""
+        if self.decoy:
+            self.decoy.close()
+            self.decoy = None
+        if self._names:
+            self._names.release(unlink=over)
 
     @property
     def workers(self) -> NewWorkers | None:
@@ -119,8 +157,9 @@ class Situation:
             self.check.close()
             self.check = None
 
-    def close(self) -> None:
-        """Give every descriptor back. Sends nothing: what runs goes on running."""
+    def close(self, cancelled: bool = False) -> None:
+        """Give every descriptor back. What runs goes on running."""
+        self.release_names(over=cancelled or self.record.phase.final)
         for held in (self.old, self.new, self._workers):
             if held:
                 held.close()

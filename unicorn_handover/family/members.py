@@ -82,13 +82,15 @@ def workers(system: System, master: Process, server: Server) -> Workers:
     return Workers(frozenset(ready), frozenset(booting))
 
 
-def booting_orphans(system: System, old: Process, since: int, server: Server) -> list[Process]:
+def booting_orphans(
+    system: System, old: Process, group: int, since: int, server: Server
+) -> list[Process]:
     """Hold the workers whose new master died before they had loaded the app.
 
     They were started after `since`. They are the children of the host by now, which is the driver's
-    parent, and still in the process group of the master `old`, whose living proves that group.
+    parent, and still in their master's process group: that of the master `old`, whose living proves
+    it, or one that it led itself, whose number nobody can get while they live.
     """
-    group = process_group(system, old)
     found = []
     for pid in system.children(system.parent()):
         held, stat = system.hold(pid), system.stat(pid)
@@ -97,7 +99,7 @@ def booting_orphans(system: System, old: Process, since: int, server: Server) ->
         if (
             stat
             and old.alive()
-            and stat.pgrp == group
+            and stat.pgrp == group != pid
             and stat.start >= since
             and server.readiness(system, pid) is Readiness.BOOTING
         ):

@@ -1,11 +1,17 @@
-"""The name of a unix socket, given back after a server that ends has unlinked it."""
+"""The names of unix sockets, given back when a server that ends has unlinked them."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+from collections.abc import Collection
+
+from .getfd import LIBC
 
 KEPT = ".kept"  # the end of the second name
+IN_MOVED_FROM = 0x40  # inotify(7)
+IN_DELETE = 0x200
 
 
 class SocketName:
@@ -36,3 +42,50 @@ class SocketName:
         """Unlink the second link."""
         with contextlib.suppress(OSError):
             os.unlink(self._kept)
+
+
+class SocketNames:
+    """Several of them, kept from now on. `fileno` can be read once a name may be gone (inotify(7)).
+
+    Those that cannot be kept are left out: `lost` has a line for each.
+    """
+
+    def __init__(self, paths: Collection[str]) -> None:
+        self.lost: list[str] = []
+        self._names: list[SocketName] = []
+        self._watch: int = LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        for directory in sorted({os.path.dirname(path) for path in paths}):
+            mask = ctypes.c_uint32(IN_DELETE | IN_MOVED_FROM)
+            LIBC.inotify_add_watch(self._watch, os.fsencode(directory), mask)
+        for path in paths:
+            self._keep(SocketName(path))
+
+    def fileno(self) -> int:
+        """The inotify descriptor, -1 after `release`, and where the kernel gives none."""
+        return self._watch
+
+    def restore(self) -> None:
+        """Link again what is gone."""
+        if self._watch >= 0:
+            with contextlib.suppress(BlockingIOError):
+                while os.read(self._watch, 1 << 16):
+                    pass
+        for name in self._names:
+            name.restore()
+
+    def release(self, unlink: bool = True) -> None:
+        """Keep them no longer. Without `unlink` the second links stay, for another driver."""
+        for name in self._names if unlink else []:
+            name.release()
+        self._names = []
+        watch, self._watch = self._watch, -1
+        if watch >= 0:
+            os.close(watch)
+
+    def _keep(self, name: SocketName) -> None:
+        try:
+            name.keep()
+        except OSError as error:
+            self.lost.append(f"cannot keep the name {name.path}: {error.strerror}")
+        else:
+            self._names.append(name)

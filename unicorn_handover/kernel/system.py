@@ -8,6 +8,7 @@ import re
 import signal
 import stat
 import time
+from collections.abc import Collection
 
 import psutil
 
@@ -23,6 +24,7 @@ from .procfs import (
     read_bytes,
     read_stat,
 )
+from .socket_name import SocketNames
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
@@ -127,6 +129,10 @@ class System:
         Raises PermissionError, with what to do, if this process may not have them.
         """
         return listeners(owner)
+
+    def keep_names(self, paths: Collection[str]) -> SocketNames:
+        """Keep the names of unix sockets from now on."""
+        return SocketNames(paths)
 
     def open_files(self, pid: int, name_part: str) -> list[os.stat_result]:
         """The status of each open file, deleted or not, whose path holds `name_part`.

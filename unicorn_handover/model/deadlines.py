@@ -19,7 +19,7 @@ VERDICT = FAILURES * (PATIENCE + PAUSE)  # seconds until a check has failed for 
 def deadline(record: Record, options: Options) -> float:
     """Return when the record's phase is over, in seconds of CLOCK_MONOTONIC; infinity if never."""
     since, phase = record.since, record.phase
-    if phase in (Phase.RE_EXECUTING, Phase.BOOTING):
+    if phase in (Phase.RE_EXECUTING, Phase.STARTING, Phase.BOOTING):
         return record.signalled + options.boot_timeout
     if phase is Phase.SOAKING:
         extra = max(options.boot_timeout, VERDICT if options.check else 0)

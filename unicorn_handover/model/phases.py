@@ -1,7 +1,8 @@
 """The handover as a state machine: which phase follows which, and why one fails. No I/O, no clock.
 
     checking -> re-executing -> booting -> [soaking ->] draining -> done
-                                   |           |
+        |                       ^  |           |
+        +-----> starting -------+  |           |
                                    |       restoring
                                    |           |
                                    +------> removing -> [settling ->] failed
@@ -23,6 +24,7 @@ class Phase(enum.Enum):
     QUEUED = "queued"  # waits for other programs' handovers to end (max_handovers)
     CHECKING = "checking"  # waiting for a starting master, and looking at all that can be checked
     RE_EXECUTING = "re-executing"  # USR2 sent to the old master
+    STARTING = "starting"  # the host is to start the new master, on the old one's sockets
     BOOTING = "booting"  # the new master is known, its workers are not all ready
     ALONE = "alone"  # the old master is already gone: there is no way back
     SOAKING = "soaking"  # the new release serves, the old master is kept as the way back
@@ -51,7 +53,7 @@ class Traits(NamedTuple):
     """What is true of a handover in one phase.
 
     accepted: the driver has looked at it, or it waits behind one that the driver runs.
-    begun: USR2 may have been sent, so a second caller needs a handover of its own.
+    begun: the new master may be there, so a second caller needs a handover of its own.
     decided: it is too late to roll back or to promote.
     quits: the master that was told to quit, "old" or "new".
     warns: worth a warning in the host's log.
@@ -74,6 +76,7 @@ TRAITS = {
     Phase.QUEUED: Traits(begun=False, decided=False),
     Phase.CHECKING: Traits(accepted=False, begun=False, decided=False, pause=LOOK_PAUSE),
     Phase.RE_EXECUTING: Traits(decided=False, pause=SEARCH_PAUSE),
+    Phase.STARTING: Traits(decided=False),
     Phase.BOOTING: Traits(decided=False, pause=LOOK_PAUSE),
     Phase.ALONE: Traits(pause=LOOK_PAUSE),
     Phase.SOAKING: Traits(decided=False, pause=4 * LOOK_PAUSE),
@@ -98,6 +101,7 @@ class Event(enum.Enum):
     ROLLBACK = enum.auto()  # the operator's wish
     PROMOTE = enum.auto()  # the operator's wish: end the soak now
     PASSED = enum.auto()  # everything checked before the first signal is well
+    TO_SPAWN = enum.auto()  # the same, and the host is to start the new master itself
     REFUSED = enum.auto()
     NEW_FOUND = enum.auto()
     RE_EXEC_FAILED = enum.auto()  # the old master forked a child that ended before it exec'd
@@ -129,6 +133,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
     Phase.QUEUED: {},
     Phase.CHECKING: {
         Event.PASSED: Move(Phase.RE_EXECUTING),
+        Event.TO_SPAWN: Move(Phase.STARTING),
         Event.REFUSED: Move(Phase.FAILED, "refused"),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} before the handover began"),
         Event.ROLLBACK: Move(Phase.FAILED, NEVER_BEGAN),
@@ -139,6 +144,13 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.RE_EXEC_FAILED: Move(Phase.FAILED, "the old master could not re-execute itself"),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} before a new one was seen"),
         Event.TIMEOUT: Move(Phase.FAILED, "no new master appeared in time"),
+    },
+    # If the old master ends here, the host knows whether it has started a new one: it says which,
+    # or cancels the handover. It names the new one before it passes a command to roll back on.
+    Phase.STARTING: {
+        Event.NEW_FOUND: Move(Phase.BOOTING),
+        Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE} before its workers were ready"),
+        Event.TIMEOUT: Move(Phase.FAILED, "no new master was started in time"),
     },
     Phase.BOOTING: {
         Event.PROVEN: Move(Phase.DRAINING),

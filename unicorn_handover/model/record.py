@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 from .phases import Phase
 
+METHODS = ("usr2", "spawn", "auto")
+"""The master re-executes itself; the host starts the new one; the second if the first cannot do."""
+
 
 class MasterId(NamedTuple):
     """A master by its pid and its start time, in clock ticks since boot."""
@@ -31,8 +34,12 @@ class Record:
     ready, total: the new master's workers that are ready, and all of them; while the old workers
     are brought back, those that are ready again, and `strength`.
     reason: why it failed, "" while nothing is wrong.
-    began, signalled, since: seconds of CLOCK_MONOTONIC when it was asked for, when USR2 was sent
-    (0 before that), and when the phase was entered.
+    method: how the new master comes to be, see `METHODS`; why: what speaks for that, "" if nothing
+    needs saying. The host sets what it wants, the driver what was taken.
+    sockets: the paths of the unix sockets that the new master shares with the old one; the host
+    gives them with the name of a master that it has started.
+    began, signalled, since: seconds of CLOCK_MONOTONIC when it was asked for, when USR2 was sent or
+    the host was told to start the new master (0 before that), and when the phase was entered.
     quiesced: when the old workers were told to end, 0 if they never were.
     ended: when it reached its end, 0 before that.
     output: the last lines the program wrote, if it failed and the host has them.
@@ -51,6 +58,9 @@ class Record:
     ready: int = 0
     total: int = 0
     reason: str = ""
+    method: str = "usr2"
+    why: str = ""
+    sockets: tuple[str, ...] = ()
     signalled: float = 0.0
     quiesced: float = 0.0
     ended: float = 0.0
@@ -94,6 +104,7 @@ class Record:
                 "phase": Phase(fields["phase"]),
                 "old": MasterId(*fields["old"]),
                 "new": None if new is None else MasterId(*new),
+                "sockets": tuple(fields.get("sockets", ())),
                 "output": tuple(fields["output"]),
                 "passed": tuple((phase, seconds) for phase, seconds in fields.get("passed", ())),
             }
