@@ -34,6 +34,7 @@ from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.progress import struct
 
 from .channel import LoopEnd
+from .conffiles import doubled, sections_named, watchers
 from .controller import (
     AddCommand,
     ReloadConfigCommand,
@@ -218,6 +219,10 @@ class Host(HostSide):
         self._raw = raw
         # Circus finds watchers by their names in lower case, and reads keys in lower case.
         lowered = {k: v.lower() if k == "watchers" else v for k, v in raw.items()}
+        sections = sections_named(self._plugin.name, getattr(self.arbiter, "config_file", ""))
+        if len(sections) > 1:
+            logger.error(doubled(sections))
+            lowered["watchers"] = ",".join(name for s in sections for name in watchers(s))
         self.settings = parse(self._plugin.name, lowered, "watchers")
         unusable = self._unusable(raw)
         for name in self.settings.programs if unusable else ():
@@ -247,7 +252,8 @@ class Host(HostSide):
         assert self._plugin is not None
         there = {str(w.name.lower()) for w in self.arbiter.watchers}
         section = self._plugin.name
-        errors = [
+        errors = self._clashes(section)
+        errors += [
             ConfigError(
                 section,
                 "watchers",
@@ -261,6 +267,20 @@ class Host(HostSide):
             fix = f"name all watchers in [{section}]"
             errors.append(ConfigError(other.name, "use", "a second driver is not needed", fix))
         return errors
+
+    def _clashes(self, section: str) -> list[ConfigError]:
+        """Listed watchers of one name, of which Circus's commands, blind to case, reach one."""
+        there = [watcher.name.lower() for watcher in self.arbiter.watchers]
+        return [
+            ConfigError(
+                section,
+                "watchers",
+                f"{there.count(name)} watchers have the name {name}, but for upper and lower case",
+                "rename the others, for circusctl reaches only one of them",
+            )
+            for name in self.settings.programs
+            if there.count(name) > 1
+        ]
 
     def _take_in(self, name: str, watcher: Watcher, options: Options) -> None:
         if name in self.watchers:

@@ -13,7 +13,7 @@ from supervisor.xmlrpc import Faults
 
 from unicorn_handover.errors import Refused, printable
 
-from .conffiles import ConfFiles
+from .conffiles import ConfFiles, programs
 
 NOT_MANAGED = (Faults.BAD_NAME, Faults.UNKNOWN_METHOD)
 STRANGER = "not managed by [rpcinterface:unicorn]"
@@ -67,7 +67,7 @@ class Asking:
     def _listed_in(self, *names: str) -> str:
         """The place of the section that lists one of the names, or ""."""
         for section in self._files().ours("rpcinterface") if self._are_of_this_server() else ():
-            if set(names) & set(section.programs()):
+            if set(names) & set(programs(section)):
                 return section.place
         return ""
 

@@ -9,7 +9,7 @@ from supervisor.options import EventListenerConfig
 
 from unicorn_handover.errors import ConfigError, printable
 
-from .conffiles import INTERFACE, PACKAGE, ConfFiles
+from .conffiles import INTERFACE, PACKAGE, ConfFiles, is_ours, programs
 from .events import DriverEvent
 
 DRIVER_SECTION = "eventlistener:unicorn_handover"
@@ -21,8 +21,8 @@ def joined(config: Mapping[str, str], files: ConfFiles) -> dict[str, str]:
     Of a key that comes twice Supervisor keeps the later value, so what was appended last would
     silently turn the restarts of the programs before it into plain ones.
     """
-    programs = [name for section in _interfaces(files) for name in section.programs()]
-    return {**config, "programs": " ".join(programs)} if _is_doubled(files) else dict(config)
+    names = [name for section in _interfaces(files) for name in programs(section)]
+    return {**config, "programs": " ".join(names)} if _is_doubled(files) else dict(config)
 
 
 def complaints(options: Any, files: ConfFiles, listed: Collection[str]) -> list[str]:
@@ -70,7 +70,7 @@ def same_name(name: str) -> str:
 
 
 def _interfaces(files: ConfFiles) -> list[Any]:
-    return [section for section in files.ours("rpcinterface") if section.name == INTERFACE]
+    return [section for section in files.sections if section.name == INTERFACE]
 
 
 def _is_doubled(files: ConfFiles) -> bool:
@@ -82,7 +82,7 @@ def _doubled(files: ConfFiles) -> str:
     if len(sections) < 2:
         return ""
     places = " and ".join(section.place for section in sections)
-    names = " ".join(dict.fromkeys(name for section in sections for name in section.programs()))
+    names = " ".join(dict.fromkeys(name for section in sections for name in programs(section)))
     return (
         f"[{INTERFACE}] is there {len(sections)} times, in {places}; all their programs are "
         f"managed, but of every other key the last value holds for all; make it one section with "
@@ -91,9 +91,9 @@ def _doubled(files: ConfFiles) -> str:
 
 
 def _missing_ctlplugin(files: ConfFiles) -> str:
-    if any(section.is_ours("ctlplugin") for section in files.main):
+    if any(is_ours(section, "ctlplugin") for section in files.main):
         return ""
-    hidden = [section for section in files.included if section.is_ours("ctlplugin")]
+    hidden = [section for section in files.included if is_ours(section, "ctlplugin")]
     if not hidden and not any(section.name == "supervisorctl" for section in files.main):
         return ""  # supervisorctl has a configuration of its own, which is not known here
     fix = f"move it there from {hidden[0].place}" if hidden else "add it there"

@@ -111,6 +111,25 @@ def test_a_prompt_in_the_environment(make_circusd: Make, monkeypatch: pytest.Mon
     circusd.turn_until(lambda: circusd.master not in (0, old), "another master")
 
 
+def test_two_sections_of_the_plugin(make_circusd: Make, tmp_path: Path) -> None:
+    """Circus keeps the first value of a key: the watchers of both are managed, and it is told."""
+    included = tmp_path / "more.ini"
+    included.write_text("; of ours\n[plugin:unicorn]\nwatchers = api\nsoak = 5\n")
+    more = API.format(quote="") + f"\n[circus]\ninclude = {included}\n"
+    circusd = make_circusd(more=more)
+    circusd.turn_until(lambda: set(circusd.host.watchers) == {"web", "api"}, "both are managed")
+    (line,) = [line for line in circusd.lines if "is there 2 times" in line]
+    assert line.startswith(f"[plugin:unicorn] is there 2 times, in {circusd.conf}:")
+    assert f"and {included}:2;" in line and line.endswith("with watchers = web,api")
+
+
+def test_two_watchers_of_one_name(make_circusd: Make) -> None:
+    """But for its case: Circus starts both and its commands reach only one, so it is told."""
+    circusd = make_circusd(more="[watcher:WEB]\ncmd = sleep 600\ncopy_env = True")
+    line = "[plugin:unicorn] watchers: 2 watchers have the name web, but for upper and lower case"
+    assert line in circusd.log
+
+
 def test_the_plugin_s_name_with_a_colon(make_circusd: Make) -> None:
     """Circus takes it for the same, so its watchers are managed, and outlive circusd."""
     circusd = make_circusd(use="circus_unicorn:UnicornPlugin")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor_unicorn.conffiles import ConfFiles
+from supervisor_unicorn.conffiles import ConfFiles, programs
 from supervisor_unicorn.startup import complaints, joined
 
 MAIN = """\
@@ -51,7 +51,7 @@ def told(main: Path) -> list[str]:
 
 def listed(main: Path) -> list[str]:
     """The programs that all sections of these files list."""
-    return [n for s in ConfFiles(str(main)).ours("rpcinterface") for n in s.programs()]
+    return [n for s in ConfFiles(str(main)).ours("rpcinterface") for n in programs(s)]
 
 
 def test_included_files_are_found_as_supervisor_finds_them(main: Path) -> None:
