@@ -11,3 +11,12 @@ timeout = 30
 # The master holds the application, so a broken release ends at once and its reason is in the answer
 # to `restart`.
 preload_app = True
+
+
+# What the application adds to the environment ends with it, after a HUP as well.
+def on_starting(server):
+    server.first_environment = server.cfg.env_orig
+
+
+def pre_exec(server):
+    server.cfg.env_orig = server.first_environment

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ..waiting import wait_until
 from .conftest import MakeHost
+from .host import Host
 from .programs import UNICORN, Program
 
 ROOT = Path(__file__).parents[2]
@@ -31,17 +33,30 @@ with open({env!r}) as file:
 """
 
 
-def documented() -> str:
-    """The lines for unicorn.rb from docs/supervisor.md."""
+def documented(language: str, name: str) -> str:
+    """The lines for a server's configuration that docs/supervisor.md has on something."""
     text = (ROOT / "docs" / "supervisor.md").read_text()
-    blocks = re.findall(r"^```ruby\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    (snippet,) = (block for block in blocks if "$environment" in block)
-    return str(snippet)
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (lines,) = (block for block in blocks if name in block)
+    return str(lines)
 
 
-def test_the_example_has_the_documented_lines() -> None:
-    """examples/unicorn.rb begins where the documentation says."""
-    assert documented() in (ROOT / "examples" / "unicorn.rb").read_text()
+UNICORN_LINES = documented("ruby", "$environment")
+GUNICORN_LINES = documented("python", "env_orig")
+
+
+def test_the_examples_have_the_documented_lines() -> None:
+    """Who starts from examples/ has them."""
+    assert UNICORN_LINES in (ROOT / "examples" / "unicorn.rb").read_text()
+    assert GUNICORN_LINES in (ROOT / "examples" / "gunicorn.conf.py").read_text()
+
+
+def hang_up(host: Host) -> None:
+    """Let a program's master read its configuration again; it still has the application."""
+    before = {found.pid for found in host.workers("web")}
+    assert host.signal("web", "HUP").ok
+    wait_until(lambda: before.isdisjoint(f.pid for f in host.workers("web")), "workers are new")
+    wait_until(lambda: host.at_rest("web"), "web has all its workers")
 
 
 def deploy(web: Program, release: str) -> None:
@@ -65,20 +80,22 @@ def test_a_preloaded_unicorn_gets_a_clean_environment(
 ) -> None:
     """With the documented lines a changed .env and Gemfile are those of the new release.
 
-    The old release's Gemfile is gone by then, as after a deploy that cleans up.
+    The old release's Gemfile is gone by then, as after a deploy that cleans up. A HUP in between
+    changes nothing.
     """
     gems = subprocess.run(["ruby", "-rbundler", "-rdotenv", "-e", ""], capture_output=True)
     if gems.returncode:
         pytest.skip("ruby-bundler and ruby-dotenv are not installed; `scripts/setup debian` does")
     web = Program(folder, preload=True)
     current = web.folder / "current"
-    web.settings = f'{documented()}\nworking_directory "{current}"\n'
+    web.settings = f'{UNICORN_LINES}\nworking_directory "{current}"\n'
     web.settings = web.settings.replace("/srv/web", str(web.folder))
     web.command = f"{'bundle exec ' if bundle else ''}{UNICORN} -E none -c {web.conf}"
     web.host_options["directory"] = str(current)
     deploy(web, "v1")
     host = make_supervisor(web)
     host.start()
+    hang_up(host)
     for release, before in (("v2", "v1"), ("v3", "v2")):
         deploy(web, release)
         (web.folder / "releases" / before / "Gemfile").unlink()
@@ -91,8 +108,8 @@ def test_a_preloaded_unicorn_gets_a_clean_environment(
 def test_a_preloaded_gunicorn_gets_a_clean_environment(
     make_supervisor: MakeHost, folder: Path
 ) -> None:
-    """gunicorn by itself gives its next master the environment that it was started with."""
-    web = Program(folder, server="gunicorn", preload=True)
+    """With the documented lines a HUP makes gunicorn forget nothing of its first environment."""
+    web = Program(folder, server="gunicorn", preload=True, settings=GUNICORN_LINES)
     env = web.folder / ".env"
 
     def write(release: str) -> None:
@@ -105,6 +122,7 @@ def test_a_preloaded_gunicorn_gets_a_clean_environment(
     write("v1")
     host = make_supervisor(web)
     host.start()
+    hang_up(host)
     for release in ("v2", "v3"):
         write(release)
         outcome = host.restart("web")
