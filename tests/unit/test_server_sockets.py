@@ -161,3 +161,33 @@ def test_gunicorns_pid_file(words: str, environ: str, settings: str, paths: list
     system.files["/srv/gunicorn.conf.py"] = settings
     variables = {"GUNICORN_CMD_ARGS": environ}
     assert GUNICORN.pid_files(system, words.split(), "/srv", variables) == paths
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "names"),
+    [
+        ("-b 127.0.0.1:80 a:a", "", ["127.0.0.1:80"]),
+        ("-b :80 --bind=[::1]:81 a:a", "", ["0.0.0.0:80", "[::1]:81"]),
+        (
+            "-b unix:web.sock,unix:/run/w --chdir web a:a",
+            "",
+            ["unix:/srv/web/web.sock", "unix:/run/w"],
+        ),
+        ("a:a", "bind = 'unix:/run/w'", ["unix:/run/w"]),
+        ("-b 127.0.0.1:80 a:a", "bind = 'unix:/run/w'", ["127.0.0.1:80"]),
+        ("-b localhost:80 a:a", "", []),
+        ("-b 127.0.0.1 a:a", "", []),
+        ("a:a", "bind = ['127.0.0.1:80']", []),
+        ("a:a", "", []),
+    ],
+)
+def test_gunicorns_addresses(words: str, settings: str, names: list[str]) -> None:
+    """As far as they are plain: a name, a default or a list is not guessed."""
+    system = FakeSystem()
+    system.files["/srv/gunicorn.conf.py"] = settings
+    assert GUNICORN.addresses(system, ["gunicorn", *words.split()], "/srv", {}) == names
+
+
+def test_unicorn_takes_new_addresses() -> None:
+    """Beside those that it was given, so none are compared."""
+    assert UNICORN.addresses(FakeSystem(), ["unicorn", "-l", "80"], "/srv", {}) == []

@@ -68,6 +68,16 @@ class Server(abc.ABC):
         Only those that the command line and the configuration show plainly; the last one counts.
         """
 
+    def addresses(
+        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+    ) -> list[str]:
+        """The addresses that a command names plainly, of a server that takes no new ones.
+
+        They are spelled as `Listener.name`. A master that was given sockets serves on those alone
+        then, whatever it is configured to. None if that does not show, or does not matter.
+        """
+        return []
+
     @abc.abstractmethod
     def readiness(self, system: System, pid: int) -> Readiness:
         """What a child of a master is."""

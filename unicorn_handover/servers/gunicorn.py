@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import re
 import shlex
@@ -78,16 +79,33 @@ class Gunicorn(Server):
         self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> list[str]:
         """-p in the command line or GUNICORN_CMD_ARGS, `pidfile = "..."` in the configuration."""
+        given, settings, directory = self._told(system, words, directory, environ)
+        found = [*literals(settings, r"pidfile[ \t]*=[ \t]*"), *values(given, "-p", "--pid")]
+        return [os.path.join(directory, path) for path in found if path]
+
+    def addresses(
+        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+    ) -> list[str]:
+        """-b, else `bind = "..."`; none if one is a name, which a look-up would have to tell.
+
+        Arbiter.start looks at no address if there is GUNICORN_FD.
+        """
+        given, settings, directory = self._told(system, words, directory, environ)
+        bound = values(given, "-b", "--bind") or literals(settings, r"bind[ \t]*=[ \t]*")[-1:]
+        names = [_listener_name(each.strip(), directory) for each in ",".join(bound).split(",")]
+        return names if all(names) else []
+
+    def _told(
+        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+    ) -> tuple[list[str], str, str]:
+        """The words of environment and command line, the configuration, and the directory."""
         more: list[str] = []
         with contextlib.suppress(ValueError):  # an open quotation mark
             more = shlex.split(environ.get("GUNICORN_CMD_ARGS", ""))
-        words = [*more, *words]
-        files = [file.partition("file:")[2] or file for file in values(words, "-c", "--config")]
+        given = [*more, *words]
+        files = [file.partition("file:")[2] or file for file in values(given, "-c", "--config")]
         settings = system.text_of(os.path.join(directory, (files or ["gunicorn.conf.py"])[-1]))
-        written = literals(settings, r"pidfile[ \t]*=[ \t]*")
-        directory = os.path.join(directory, *values(words, "", "--chdir")[-1:])
-        found = [*written, *values(words, "-p", "--pid")]
-        return [os.path.join(directory, path) for path in found if path]
+        return given, settings, os.path.join(directory, *values(given, "", "--chdir")[-1:])
 
     def readiness(self, system: System, pid: int) -> Readiness:
         """Tell by the heartbeat file that every worker holds, unlinked (WorkerTmp).
@@ -102,3 +120,16 @@ class Gunicorn(Server):
         if not times:
             return Readiness.NOT_A_WORKER
         return Readiness.READY if max(times) <= system.clock() + 1 else Readiness.BOOTING
+
+
+def _listener_name(address: str, directory: str) -> str:
+    """An address of gunicorn's (util.parse_address) as `Listener.name`, "" if that is not sure."""
+    if address.startswith("unix:"):
+        return f"unix:{os.path.join(directory, re.sub('^unix:(//)?', '', address))}"
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdigit()):
+        return ""
+    with contextlib.suppress(ValueError):
+        plain = ipaddress.ip_address(host.strip("[]") or "0.0.0.0")
+        return f"[{plain}]:{port}" if plain.version == 6 else f"{plain}:{port}"
+    return ""
