@@ -27,6 +27,7 @@ from tornado.concurrent import Future
 
 from unicorn_handover.errors import ConfigError, printable, raised
 from unicorn_handover.host.handovers import DRIVER_GRACE
+from unicorn_handover.host.logs import Output
 from unicorn_handover.host.side import ACCEPTING, HostSide
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options, Settings, names_in, parse
@@ -421,13 +422,9 @@ class Host(HostSide):
         for process in list(self.watchers[program].processes.values()):
             process.settle()
 
-    def mark_output(self, program: str) -> None:
-        """Remember where the program's logs end."""
-        self.watchers[program].output.mark()
-
-    def output(self, program: str, old: int) -> tuple[str, ...]:
-        """The last lines written since then by others than the master `old`."""
-        return self.watchers[program].output.excerpt(old)
+    def output(self, program: str) -> Output:
+        """What comes out of the program's pipes."""
+        return self.watchers[program].output
 
     def tell(self, text: str, warning: bool) -> None:
         """Write a line to circusd's log."""

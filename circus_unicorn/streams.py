@@ -1,14 +1,15 @@
-"""What a managed program writes: read out of its pipes in time, and shown when a release fails."""
+"""What comes out of a managed program's pipes: read in time, and kept while a handover runs."""
 
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
 
+from circus.stream.redirector import Redirector
 from tornado.ioloop import IOLoop
 
-from unicorn_handover.host.logs import Logs
+from unicorn_handover.host import logs
 
 if TYPE_CHECKING:
     from .watcher import ManagedWatcher
@@ -16,21 +17,50 @@ if TYPE_CHECKING:
 READS = 256  # of a pipe at once, 1 KiB each: as much as a pipe holds, and some
 
 
-class Output:
-    """The output of one watcher, as far as its streams are files."""
+class Streams(dict[str, Any]):
+    """A redirector's streams by channel; what is handed to one passes through `output` too."""
+
+    def __init__(self, streams: dict[str, Any], output: logs.Output) -> None:
+        super().__init__(streams)
+        self._output = output
+
+    def __getitem__(self, channel: str) -> Callable[[dict[str, Any]], None]:
+        """The stream to call: Circus takes it from here for each piece that it has read."""
+        stream = super().__getitem__(channel)
+
+        def hand_over(piece: dict[str, Any]) -> None:
+            self._output.add(channel, piece["data"])
+            stream(piece)
+
+        return hand_over
+
+
+class Output(logs.Output):
+    """What comes out of one watcher's pipes: of the channels that have a stream."""
 
     def __init__(self, watcher: ManagedWatcher) -> None:
+        super().__init__()
         self._watcher = watcher
-        self._logs = Logs()
+        if watcher.stream_redirector:
+            self.listen(watcher.stream_redirector)
 
-    def mark(self) -> None:
-        """Remember where the logs end now."""
-        self._logs.mark(self._files())
+    def listen(self, redirector: Redirector) -> None:
+        """Let all that a redirector reads pass through this."""
+        redirector.redirect = Streams(redirector.redirect, self)
 
-    def excerpt(self, old: int) -> tuple[str, ...]:
-        """The last lines that others than the master `old` wrote since `mark`."""
+    def excerpts(self, old: Collection[int]) -> list[tuple[str, ...]]:
+        """What others than the processes `old` wrote until now, as an excerpt of each channel."""
         self.drain()
-        return self._logs.excerpt(self._files(), old)
+        return super().excerpts(old)
+
+    def elsewhere(self) -> str:
+        """What an operator can do who is shown nothing."""
+        if self._watcher.stderr_stream:
+            return ""
+        return (
+            "its standard error is circusd's own, see there; [watcher:"
+            f"{self._watcher.name}] stderr_stream.class = StdoutStream brings it here as well"
+        )
 
     def drain(self) -> None:
         """Hand the streams what is in the pipes now."""
@@ -43,12 +73,6 @@ class Output:
                 if descriptor not in redirector.pipes or not _readable(descriptor):
                     break
                 handler(descriptor, IOLoop.READ)
-
-    def _files(self) -> Iterator[str]:
-        for conf in (self._watcher.stderr_stream_conf, self._watcher.stdout_stream_conf):
-            path = (conf or {}).get("filename")
-            if path:
-                yield path
 
 
 def _readable(descriptor: int) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from circus import logger
 from circus.process import UNEXISTING
+from circus.stream.redirector import Redirector
 from circus.watcher import Watcher
 from tornado.gen import Return, moment, sleep
 
@@ -122,7 +123,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
 
     @property
     def output(self) -> Output:
-        """What the program writes, if Circus has files for it."""
+        """What comes out of the program's pipes."""
         return self._output
 
     def refusal(self) -> str:
@@ -312,6 +313,11 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
                 stream.close()
         self.processes, self._runs_on = {}, False
         return left
+
+    def _redirector_class(self, *arguments: Any, **keywords: Any) -> Redirector:
+        redirector = Redirector(*arguments, **keywords)
+        self._output.listen(redirector)
+        return redirector
 
     def _create_redirectors(self) -> None:
         super()._create_redirectors()

@@ -1,11 +1,14 @@
-"""Two more things for supervisord's poll loop to wait on: a master's exit, and the driver."""
+"""More for supervisord's poll loop: a master's exit, the driver, and a program's output."""
 
 from __future__ import annotations
 
-from supervisor.dispatchers import PDispatcher
+from typing import Any
+
+from supervisor.dispatchers import PDispatcher, POutputDispatcher
 from supervisor.process import Subprocess
 
 from unicorn_handover.host.channel import HostEnd
+from unicorn_handover.host.logs import Output
 
 
 class ExitDispatcher(PDispatcher):  # type: ignore[misc]
@@ -64,3 +67,13 @@ class ChannelDispatcher(PDispatcher):  # type: ignore[misc]
     def handle_write_event(self) -> None:
         """Say what the socket did not take before."""
         self._channel.flush()
+
+
+class OutputDispatcher(POutputDispatcher):  # type: ignore[misc]
+    """One of a managed program's pipes, wherever its log goes: to a file, /dev/stdout, nowhere."""
+
+    output: Output
+
+    def _log(self, data: Any) -> None:
+        self.output.add(self.channel, data)
+        POutputDispatcher._log(self, data)

@@ -18,6 +18,7 @@ from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
 
 from unicorn_handover.errors import ConfigError
+from unicorn_handover.host.logs import Output
 from unicorn_handover.host.side import HostSide
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options, Settings, parse
@@ -235,13 +236,9 @@ class Host(HostSide):
         """Reap the dead now, among them the old master."""
         self._supervisord.reap()
 
-    def mark_output(self, program: str) -> None:
-        """Remember where the program's logs end."""
-        self.programs[program].mark_output()
-
-    def output(self, program: str, old: int) -> tuple[str, ...]:
-        """The last lines written since then by others than the master `old`."""
-        return self.programs[program].output(old)
+    def output(self, program: str) -> Output:
+        """What comes out of the program's pipes."""
+        return self.programs[program].output
 
     def tell(self, text: str, warning: bool) -> None:
         """Write a line to supervisord's log."""

@@ -9,6 +9,7 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
+from supervisor.dispatchers import POutputDispatcher
 from supervisor.options import ProcessConfig, decode_wait_status, make_namespec
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
@@ -17,14 +18,14 @@ from unicorn_handover.family import members
 from unicorn_handover.family.orphans import Orphans
 from unicorn_handover.family.successors import Heirs, tell_to_end
 from unicorn_handover.host.channel import HostEnd
-from unicorn_handover.host.logs import Logs
+from unicorn_handover.host.logs import Output
 from unicorn_handover.kernel.process import Process
 from unicorn_handover.model.options import Options
 from unicorn_handover.model.orders import CHANNEL_FD
 from unicorn_handover.model.record import MasterId
 from unicorn_handover.servers import server_of
 
-from .dispatchers import ChannelDispatcher, ExitDispatcher
+from .dispatchers import ChannelDispatcher, ExitDispatcher, OutputDispatcher
 from .guard import guarded
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._process_group = 0
         self._heirs = Heirs(host.system)
         self._orphans = Orphans(host.system, lambda text: host.log.warn(f"{config.name}: {text}"))
-        self._logs = Logs()
+        self.output = Output()
 
     @property
     def namespec(self) -> str:
@@ -76,7 +77,15 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         Subprocess._spawn_as_parent(self, pid)
         self._process_group = pid  # the child makes itself the leader of a new group
         self._guarded(self._watch, pid)
+        self._guarded(self._listen)
         return pid
+
+    def _listen(self) -> None:
+        """Let what comes out of the pipes pass through `output` too."""
+        for dispatcher in self.dispatchers.values():
+            if type(dispatcher) is POutputDispatcher:
+                dispatcher.__class__ = OutputDispatcher
+                dispatcher.output = self.output
 
     def finish(self, pid: int, sts: int) -> None:
         """The master was reaped: adopt its successor if one lives, else do as Supervisor does."""
@@ -206,19 +215,6 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             with contextlib.suppress(Exception):
                 self.config.options.poller.unregister_readable(master.fileno())
             master.close()
-
-    def mark_output(self) -> None:
-        """Remember where the logs end now, so that `output` gives only what is written later."""
-        self._logs.mark(self._log_files())
-
-    def output(self, old: int) -> tuple[str, ...]:
-        """The last lines that others than the master `old` wrote since `mark_output`."""
-        return self._logs.excerpt(self._log_files(), old)
-
-    def _log_files(self) -> list[str]:
-        config = self.config
-        stderr = config.stdout_logfile if config.redirect_stderr else config.stderr_logfile
-        return [path for path in (stderr, config.stdout_logfile) if isinstance(path, str)]
 
     def _guarded(self, act: Any, *arguments: Any) -> Any:
         return guarded(self._host.log, act, *arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from signal import SIGHUP, SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, Signals
 from types import SimpleNamespace
@@ -34,6 +34,7 @@ class Fake:
     alive: bool = True
     obey: Callable[[Signals], None] = lambda number: None
     cwd: str = "/"
+    writes: list[str] = field(default_factory=list)  # paths of files
     executable: str = "/bin/sh"
 
 
@@ -194,6 +195,13 @@ class FakeSystem:
 
     def text_of(self, path: str) -> str:
         return self.files.get(path, "")
+
+    def written_files(self, pid: int) -> dict[str, int]:
+        fake = self.processes.get(pid)
+        return {path: len(self.files.get(path, "")) for path in fake.writes} if fake else {}
+
+    def chunks_of(self, path: str, start: int) -> Iterator[bytes]:
+        yield self.files.get(path, "").encode()[start:]
 
     def is_socket(self, pid: int, descriptor: int) -> bool:
         fake = self.processes.get(pid)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import socket
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from unicorn_handover import __version__
 from unicorn_handover.errors import Refused
 from unicorn_handover.host.channel import HostEnd
+from unicorn_handover.host.logs import Output
 from unicorn_handover.host.side import HostSide
 from unicorn_handover.model.options import Options
 from unicorn_handover.model.phases import Phase
@@ -20,10 +22,11 @@ from .fake_system import FakeSystem
 
 
 class Site(HostSide):
-    """One program, "web", whose output cannot be read."""
+    """One program, "web", that cannot be adopted."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.written = Output()
         self.forked = MasterId(7, 70)
         self.kernel = FakeSystem()
         super().__init__(self.kernel)  # type: ignore[arg-type]
@@ -43,11 +46,8 @@ class Site(HostSide):
     def settle(self, program: str) -> None:
         raise OSError("no")
 
-    def mark_output(self, program: str) -> None:
-        raise OSError("no")
-
-    def output(self, program: str, old: int) -> tuple[str, ...]:
-        raise OSError("no")
+    def output(self, program: str) -> Output:
+        return self.written
 
     def tell(self, text: str, warning: bool) -> None:
         self.lines.append(text)
@@ -108,8 +108,9 @@ def test_a_new_master_is_known_beyond_the_end_of_its_handover() -> None:
 
 
 def test_no_record_is_lost_for_an_error_beside_it() -> None:
-    """Logs that cannot be read, or an adoption that fails, do not keep a handover from ending."""
+    """Output that cannot be read, or an adoption that fails, do not keep one from its end."""
     site = Site()
+    site.written.excerpts = Mock(side_effect=OSError("no"))  # type: ignore[method-assign]
     site.ledger.driver_came()
     number = site.ledger.request("web")
     site.drive(Phase.RE_EXECUTING, signalled=1.0)

@@ -1,4 +1,4 @@
-"""The words that operators and other programs read: progress, status lines, excerpts, errors."""
+"""The words that operators and other programs read: progress, status lines, errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from supervisor import childutils
 from circus_unicorn import command
 from supervisor_unicorn.events import HandoverEvent
 from unicorn_handover.errors import ConfigError, printable
-from unicorn_handover.host.logs import LINES, excerpt
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.progress import Progress, status_line, struct
@@ -160,39 +159,3 @@ def test_a_configuration_error_is_one_line() -> None:
     error = ConfigError("s", "k", "is bad", "make it good")
     assert str(error) == "[s] k: is bad; make it good"
     assert (error.section, error.key) == ("s", "k")
-
-
-def test_excerpt_leaves_out_the_old_master_and_back_traces() -> None:
-    """What the new master says is shown, not what the old one says nor where in the code."""
-    text = """\
-I, [2026-01-01T00:00:00 #10]  INFO -- : old
-I, [2026-01-01T00:00:00 #20]  INFO -- : new
-[2026-01-01 00:00:00 +0000] [10] [INFO] old
-Traceback (most recent call last):
-  File "x.py", line 1, in f
-    raise E
-OSError: broken
-/srv/app.rb:3:in `load': it is broken (RuntimeError)
-	from /srv/app.rb:1:in `<main>'
-
-"""
-    assert excerpt(text, 10) == (
-        "OSError: broken",
-        "/srv/app.rb:3:in `load': it is broken (RuntimeError)",
-    )
-
-
-def test_excerpt_keeps_the_cause_of_a_crash_loop() -> None:
-    """Routine lines of a master that starts workers again and again do not push the error out."""
-    for routine, error in (
-        ("I, [2026-01-01T00:00:00.1 #20]  INFO -- : spawning", "E, [x #21] ERROR -- : broken"),
-        ("[2026-01-01 00:00:00 +0000] [20] [INFO] Booting", "RuntimeError: broken"),
-    ):
-        assert excerpt("\n".join([error] + [routine] * 50), 10) == (error,)
-        assert excerpt(routine, 10) == (routine,)
-
-
-def test_excerpt_is_bounded_and_safe() -> None:
-    """The last lines only, escaped."""
-    lines = excerpt("\n".join(f"{n} \x1b[2J" for n in range(50)), 10)
-    assert len(lines) == LINES and lines[-1] == "49 \\x1b[2J"

@@ -101,15 +101,20 @@ class Handover:
         if self.record.phase in (Phase.REQUESTED, Phase.QUEUED):
             self._enter(Phase.CHECKING)
         else:
+            self._situation.mark_logs()
             act(self._situation)
 
     def _enter(self, phase: Phase, reason: str = "") -> None:
         now = self._situation.system.clock()
+        if phase in FIRST_STEPS:
+            self._situation.mark_logs()
+        fails = bool(reason and self.record.signalled and not self.record.reason)
         self._situation.report(  # before acting: see `record`
             phase=phase,
             since=now,
             signalled=now if phase in FIRST_STEPS else self.record.signalled,
             reason=self.record.reason or reason,
+            output=self._situation.logged() if fails else self.record.output,
             ended=now if phase.final else 0.0,
         )
         act(self._situation)

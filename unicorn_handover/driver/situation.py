@@ -16,6 +16,7 @@ from ..model.record import MasterId, Record
 from ..servers import SERVERS, Server
 from .check import Check
 from .decoy import Decoy
+from .logs import LogFiles
 from .new_workers import NewWorkers
 from .re_exec import ReExec
 from .restore import Restoration
@@ -44,6 +45,7 @@ class Situation:
         self.decoy: Decoy | None = None  # of the master that is told to end
         self._names: SocketNames | None = None
         self._workers: NewWorkers | None = None
+        self._logs = LogFiles(system)
 
     def report(self, **changes: object) -> None:
         """Change the record, and give it to the host."""
@@ -144,12 +146,27 @@ class Situation:
         """Look at the new master's workers, and show how many are ready."""
         if self.workers:
             self.workers.look()
+            self._look_at_logs()
             self.show(self.workers.ready, self.workers.total)
 
     @property
     def all_ready(self) -> bool:
         """True if every worker of the new master is ready."""
         return self.workers is not None and self.workers.all_ready(self.record.strength)
+
+    def mark_logs(self) -> None:
+        """Take what the masters write to files of their own from now on for this handover's."""
+        for master in (self.old, self.new):
+            if master:
+                self._logs.mark(master.pid)
+
+    def _look_at_logs(self) -> None:
+        if self.new:
+            self._logs.look(self.new.pid)
+
+    def logged(self) -> tuple[str, ...]:
+        """What those files tell of a failure."""
+        return self._logs.excerpt(members.writers(self.system, self.record.old.pid))
 
     def end_check(self) -> None:
         """Ask no more."""

@@ -123,6 +123,13 @@ def descended_masters(system: System, pid: int) -> list[Process]:
     return masters
 
 
+def writers(system: System, master: int) -> frozenset[int]:
+    """The pids of a master and of its living workers, with which they mark what they write."""
+    workers = {pid for pid in system.children(master) if is_forked(system, pid)}
+    ended = {pid for pid in workers for stat in [system.stat(pid)] if stat is None or stat.ended}
+    return frozenset(workers - ended | {master})
+
+
 def forked_by(system: System, pid: int) -> list[Process]:
     """Hold the workers that the master `pid` forked, of whatever server."""
     held = (system.hold(child) for child in system.children(pid) if is_forked(system, child))

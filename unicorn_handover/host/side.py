@@ -18,6 +18,7 @@ from ..family.successors import Heirs
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.deadlines import deadline
+from ..model.excerpt import most_telling
 from ..model.options import Options, Settings
 from ..model.orders import Order, Orders
 from ..model.phases import Phase
@@ -26,6 +27,7 @@ from ..progress import struct
 from ..servers import server_of
 from .channel import HostEnd
 from .handovers import DRIVER_GRACE, Ledger
+from .logs import Output
 from .version import version_gap
 
 ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
@@ -70,12 +72,8 @@ class HostSide(abc.ABC):
         """Adopt the program's new master now, if the old one is dead."""
 
     @abc.abstractmethod
-    def mark_output(self, program: str) -> None:
-        """Remember where the program's output ends."""
-
-    @abc.abstractmethod
-    def output(self, program: str, old: int) -> tuple[str, ...]:
-        """The last lines written since then by others than the master `old`."""
+    def output(self, program: str) -> Output:
+        """What the program writes through the host."""
 
     @abc.abstractmethod
     def tell(self, text: str, warning: bool) -> None:
@@ -121,20 +119,24 @@ class HostSide(abc.ABC):
         self.ledger.report(record)
 
     def _prepared(self, record: Record) -> Record:
-        if record.phase is Phase.RE_EXECUTING:
-            self.mark_output(record.program)
         if record.phase is Phase.DONE:  # the old master is dead: adopt before anybody is told
             self.settle(record.program)
         return record.but(output=self._output(record))
 
     def _output(self, record: Record) -> tuple[str, ...]:
-        """What was written until it failed; what the backing out makes them write tells nothing."""
+        """The cause, from what passed through the host or from the files that the driver has read.
+
+        What the masters write while the new one is backed out explains nothing.
+        """
         if not record.reason or not record.signalled:
             return ()
         known = self.ledger.find(record.program, record.number)
         if known and known.output:
             return known.output
-        return self.output(record.program, record.old.pid)
+        output = self.output(record.program)
+        old = members.writers(self.system, record.old.pid)
+        found = most_telling([*output.excerpts(old), record.output])
+        return found or tuple(filter(None, [output.elsewhere()]))
 
     def _send_orders(self) -> None:
         """Give the driver the list of handovers, if it is not what it was given last."""
@@ -158,7 +160,17 @@ class HostSide(abc.ABC):
             self._told[record.program] = told
             self.tell(describe(record), record.phase.traits.warns)
             self.publish(record)
+        self._listen(record)
         self._send_orders()
+
+    def _listen(self, record: Record) -> None:
+        """Keep what a program writes from the request of a handover to its end."""
+        if self.options(record.program) is None:
+            return
+        if record.phase is Phase.REQUESTED:
+            self.output(record.program).begin()
+        elif record.phase.final:
+            self.output(record.program).end()
 
     # -- what the programs tell ------------------------------------------------------------------
 

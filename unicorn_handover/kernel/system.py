@@ -8,10 +8,11 @@ import re
 import signal
 import stat
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import psutil
 
+from .files import chunks_of, written_files
 from .listeners import Listener, listeners
 from .process import Process, readable
 from .procfs import (
@@ -111,6 +112,17 @@ class System:
     def text_of(self, path: str) -> str:
         """The text of a small file, "" if it cannot be read."""
         return read_bytes(path).decode("utf-8", "replace")
+
+    def written_files(self, pid: int) -> dict[str, int]:
+        """The paths and sizes of the regular files that a process has open for writing.
+
+        Standard error first, then by descriptor.
+        """
+        return look_into(pid, lambda: written_files(pid)) or {}
+
+    def chunks_of(self, path: str, start: int) -> Iterator[bytes]:
+        """What a regular file holds from `start` on, in pieces; the last megabytes of it."""
+        return chunks_of(path, start)
 
     def is_socket(self, pid: int, descriptor: int) -> bool:
         """True if this open descriptor of a process is a socket."""

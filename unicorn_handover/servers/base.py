@@ -10,6 +10,7 @@ from signal import SIGTTIN, SIGTTOU, SIGUSR2, Signals
 
 from ..kernel.listeners import Listener
 from ..kernel.system import System
+from .lines import Lines
 
 RE_EXEC = SIGUSR2  # fork, exec the same command, keep serving
 ADD_WORKER = SIGTTIN
@@ -28,6 +29,7 @@ class Server(abc.ABC):
     """One server's signals, and the exact facts that prove who is who."""
 
     name: str
+    lines: Lines  # how it writes, and its applications
     graceful: Signals  # ends a master after its requests
     quick: Signals  # ends it now, cutting requests
     ignores_re_exec = False  # for a moment, so that it must be sent again

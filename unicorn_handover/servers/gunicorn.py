@@ -13,6 +13,7 @@ from signal import SIGQUIT, SIGTERM
 from ..kernel.listeners import Listener
 from ..kernel.system import System
 from .base import Readiness, Server, literals, title, values
+from .lines import REQUEST, Lines
 
 
 class Gunicorn(Server):
@@ -29,6 +30,21 @@ class Gunicorn(Server):
     ignores_re_exec = True
     fewest_workers = 1
     unlinks_sockets = True  # Arbiter.stop
+    lines = Lines(
+        tag="[{}]",
+        routine=re.compile(r"\[[^]]+\] \[\d+\] \[(INFO|DEBUG)\] .*"),
+        access=re.compile(REQUEST),
+        frame=re.compile(
+            r"Traceback \(most recent call last\):"
+            r"|During handling of the above exception, another exception occurred:"
+            r"|The above exception was the direct cause of the following exception:"
+            r"|  File \"(?P<path>[^\"]+)\", line \d.*"
+            r"|  \[Previous line repeated .*"
+            r"|    .*"
+        ),
+        library=re.compile(r"^<|/(site-packages|dist-packages|lib/python[\d.]*|bin)/"),
+        innermost_first=False,
+    )
 
     def is_master(self, words: Sequence[str]) -> bool:
         """True for its command line or, with setproctitle installed, its title.

@@ -11,6 +11,7 @@ from ..errors import Refused, printable
 from ..kernel.listeners import Listener
 from ..kernel.system import System
 from .base import Readiness, Server, handlers_installed, literals, title, values
+from .lines import REQUEST, Lines
 
 RUBY_BACKLOG = 4096  # SOMAXCONN, of ruby's own TCPServer and UNIXServer; unicorn's default is 1024
 
@@ -22,6 +23,19 @@ class Unicorn(Server):
     graceful = SIGQUIT
     quick = SIGTERM
     quiesce = SIGWINCH
+    lines = Lines(
+        tag="#{}]",
+        routine=re.compile(r"[ID], \[\S+ #\d+\] +(INFO|DEBUG) -- : .*"),  # Ruby's Logger
+        access=re.compile(
+            rf"{REQUEST}"
+            r"|(^|\] |: )\s*(Started [A-Z]+ \"|Processing by \S+#|Parameters: \{"  # Rails
+            r"|Completed [1-5]\d\d |Render(ed|ing) )"
+            r"|\bmethod=[A-Z]+ path=.* status=[1-5]\d\d\b"  # lograge
+        ),
+        frame=re.compile(r"\s*(from )?(?P<path>\S+):\d+:in [`'].*'"),
+        library=re.compile(r"^<internal:|/(gems|rubygems|vendor_ruby|lib/ruby|bin)/"),
+        innermost_first=True,
+    )
 
     def is_master(self, words: Sequence[str]) -> bool:
         """True for "ruby /usr/bin/unicorn -c ..." and, once it serves, "unicorn master -c ..."."""

@@ -1,0 +1,50 @@
+"""The files that processes write, and what is in them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+from .procfs import open_links
+
+PIECE = 1 << 16  # bytes that are read at once
+MOST = 1 << 23  # bytes of one file
+
+
+def written_files(pid: int) -> dict[str, int]:
+    """The regular files open for writing and their sizes, standard error first. Raises OSError."""
+    found = []
+    for link, path in open_links(pid):
+        descriptor = os.path.basename(link)
+        with contextlib.suppress(FileNotFoundError):  # closed just now
+            status = os.stat(link)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink and _is_written(pid, descriptor):
+                found.append((descriptor != "2", int(descriptor), path, status.st_size))
+    return {path: size for *_, path, size in sorted(found)}
+
+
+def _is_written(pid: int, descriptor: str) -> bool:
+    """True for a descriptor that was opened for writing (proc(5), fdinfo)."""
+    with open(f"/proc/{pid}/fdinfo/{descriptor}", encoding="ascii") as file:
+        fields = dict(line.split(":", 1) for line in file if ":" in line)
+    return int(fields["flags"], 8) & os.O_ACCMODE != os.O_RDONLY
+
+
+def chunks_of(path: str, start: int) -> Iterator[bytes]:
+    """What a regular file holds from `start` on, or from its beginning if it is shorter by now.
+
+    At most its last MOST bytes, in pieces; what cannot be read ends it.
+    """
+    with contextlib.suppress(OSError), open(path, "rb", opener=_without_blocking) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(start if start <= size else 0, size - MOST))
+        while chunk := file.read(PIECE):
+            yield chunk
+
+
+def _without_blocking(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)

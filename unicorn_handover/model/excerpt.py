@@ -1,0 +1,117 @@
+"""Picks, out of what a program wrote, the lines that tell an operator why a release failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from ..errors import printable
+from ..servers import SERVERS
+from ..servers.lines import Lines
+
+LINES = 10  # that an operator is shown
+WIDTH = 400  # characters of one line
+LONGEST = 4000  # characters of a line that are looked at
+TAIL = 1 << 16  # bytes that are kept of what a program wrote
+BEFORE, AFTER = 1, 3  # lines around one with an error that may belong to it
+
+_ALL = [server.lines for server in SERVERS.values()]  # an application may run anything
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_ERROR = re.compile(
+    r"error|exception|fatal|critical|panic|\[BUG\]|fail|abort|denied|killed", re.IGNORECASE
+)
+_COUNTED = re.compile(r"0x[0-9a-f]+|\d+")
+
+
+class Tail:
+    """The end of what was written, TAIL bytes of it, of which access lines are dropped first.
+
+    It takes no more than twice that, and is looked through only when it is full.
+    """
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def add(self, data: bytes) -> None:
+        """Take what was written next."""
+        self._data += data
+        if len(self._data) > 2 * TAIL:
+            lines = self._data.split(b"\n")
+            last = lines.pop()  # half a line, maybe
+            kept = [line for line in lines if not _is_access(line.decode("utf-8", "replace"))]
+            self._data = bytearray(b"\n".join([*kept, last])[-TAIL:])
+
+    @property
+    def text(self) -> str:
+        """What is kept."""
+        return self._data.decode("utf-8", "replace")
+
+
+def excerpt(text: str, old: Collection[int]) -> tuple[str, ...]:
+    """Return the lines of `text` that tell most of a failure, at most LINES, safe to print.
+
+    Left out are requests that were answered, lines that carry a pid of `old`, the master that
+    serves on and its workers, and routine lines, which are shown if there is nothing else. A back
+    trace is its message and one frame. What workers write that die in the same way again and again
+    is shown once. If that is still too much, it is the last errors and what is near them.
+    """
+    tags = [lines.tag.format(pid) for lines in _ALL for pid in old]
+    mine = [
+        line
+        for line in (line[:LONGEST] for line in _COLOUR.sub("", text).split("\n"))
+        if line.strip() and not _is_access(line) and not any(tag in line for tag in tags)
+    ]
+    lines = list(_condensed(mine))
+    telling = [line for line in lines if not any(one.routine.fullmatch(line) for one in _ALL)]
+    shown = _near_errors(_once(telling or lines))[-LINES:]
+    return tuple(printable(line, WIDTH) for line in shown)
+
+
+def most_telling(excerpts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the first excerpt with an error, or else the first that is not empty."""
+    some = [lines for lines in excerpts if lines]
+    return next((lines for lines in some if any(map(_ERROR.search, lines))), (some or [()])[0])
+
+
+def _is_access(line: str) -> bool:
+    return any(lines.access.search(line[:LONGEST]) for lines in _ALL)
+
+
+def _condensed(lines: Iterable[str]) -> Iterator[str]:
+    """Put in the place of each back trace's frames the one that tells most."""
+    frames: list[str] = []
+    kind: Lines | None = None
+    for line in [*lines, ""]:
+        found = next((one for one in _ALL if one.frame.fullmatch(line)), None)
+        if kind and found is not kind:
+            yield from _own_frame(kind, frames)
+            frames = []
+        kind = found
+        if found:
+            frames.append(line)
+        elif line:
+            yield line
+
+
+def _own_frame(kind: Lines, frames: Iterable[str]) -> list[str]:
+    """The frame nearest to where the error was raised that is in the application's own code."""
+    found = [(frame.strip(), kind.frame.fullmatch(frame)) for frame in frames]
+    paths = [(frame, match["path"]) for frame, match in found if match and match["path"]]
+    own = [frame for frame, path in paths if not kind.library.search(path)]
+    return own[:1] if kind.innermost_first else own[-1:]
+
+
+def _once(lines: Iterable[str]) -> list[str]:
+    """The lines without those that differ from an earlier one by nothing but numbers."""
+    first: dict[str, str] = {}
+    for line in lines:
+        first.setdefault(_COUNTED.sub("0", line), line)
+    return list(first.values())
+
+
+def _near_errors(lines: list[str]) -> list[str]:
+    errors = [n for n, line in enumerate(lines) if _ERROR.search(line)]
+    if len(lines) <= LINES or not errors:
+        return lines
+    near = {n + k for n in errors for k in range(-BEFORE, AFTER + 1)}
+    return [line for n, line in enumerate(lines) if n in near]

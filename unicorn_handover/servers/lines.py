@@ -1,0 +1,35 @@
+"""The lines that a server and its applications write, told apart by regular expressions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from re import Pattern
+
+# One answered request: gunicorn's, uvicorn's, Rack::CommonLogger's, Apache's common and combined
+# format; or an object of JSON that has a request's method and its status.
+REQUEST = (
+    r"\"[A-Z]{3,10} \S+( HTTP/[\d.]+)?\" [1-5]\d\d\b"
+    r"|^\s*\{(?=.*\"[\w.]*(method|request)[\w.]*\"\s*:)"
+    r"(?=.*\"[\w.]*(status|code)\"\s*:\s*\"?[1-5]\d\d\b)"
+)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """How one server writes, and the language of its applications.
+
+    tag: marks a line with the pid of its writer, which stands for "{}".
+    routine: the whole of a line that a server writes while nothing is wrong.
+    access: a part of a line that tells of one answered request.
+    frame: the whole of a line of a back trace that does not hold its message; the group "path" is
+    the source file's, where the line has one.
+    library: a part of the path of a source file that is not the application's own.
+    innermost_first: whether a back trace begins where the error was raised.
+    """
+
+    tag: str
+    routine: Pattern[str]
+    access: Pattern[str]
+    frame: Pattern[str]
+    library: Pattern[str]
+    innermost_first: bool
