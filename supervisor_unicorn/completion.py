@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from supervisor.options import make_namespec
 from supervisor.supervisorctl import Controller
 
 from .unicornctl import COMMANDS, JSON
@@ -14,6 +17,8 @@ class Completer:
 
     def __init__(self, controller: Controller) -> None:
         self._ctl = controller
+        self._infos: list[dict[str, Any]] = []  # of the answer that `_names` were made of
+        self._names: list[str] = []
 
     def complete(self, text: str, state: int, line: str | None = None) -> str | None:
         """Return completion number `state` of the word `text`, the last one of `line`, or None."""
@@ -37,9 +42,19 @@ class Completer:
             return _beginning(text, [*COMMANDS, "help"])
         if before[0] not in COMMANDS:
             return []
-        names: list[str] = self._ctl._complete_processes(text)
         options = [JSON] if before[0] == "status" and JSON not in before else []
-        return [*_beginning(text, options), *(name for name in names if not name.endswith(":* "))]
+        return _beginning(text, [*options, *self._managed()])
+
+    def _managed(self) -> list[str]:
+        """The managed programs: asked for once, as readline asks for every completion by itself."""
+        infos = self._ctl._get_complete_info()  # the same list until the next command
+        if infos is not self._infos:
+            names = [make_namespec(info["group"], info["name"]) for info in infos]
+            calls = [{"methodName": "unicorn.status", "params": [name]} for name in names]
+            answers = self._ctl.get_server_proxy("system").multicall(calls)
+            self._names = [n for n, answer in zip(names, answers) if "faultCode" not in answer]
+            self._infos = infos
+        return self._names
 
 
 def _beginning(text: str, words: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 COMMAND = "supervisor_unicorn"
 
 CONF = """\
+; One section for all programs: of two, Supervisor would know the last value of each key alone.
 [rpcinterface:unicorn]
 supervisor.rpcinterface_factory = supervisor_unicorn:make_rpcinterface
 programs = {programs}
@@ -27,6 +28,7 @@ programs = {programs}
 command = {command}
 events = UNICORN_DRIVER
 
+; In the main file, for supervisorctl reads no [include].
 [ctlplugin:unicorn]
 supervisor.ctl_factory = supervisor_unicorn:make_ctlplugin
 ;wait = false         ; true: restart waits for the end of the handover, as with --wait

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, parse_qsl, quote
 
 from supervisor.http import NOT_DONE_YET, supervisor_auth_handler
 from supervisor.medusa.http_date import build_http_date
-from supervisor.options import make_namespec, split_namespec
+from supervisor.options import make_namespec
 from supervisor.process import Subprocess
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.states import RUNNING_STATES
@@ -63,24 +63,33 @@ class RestartHandler(supervisor_ui_handler):  # type: ignore[misc]
         page.home = request.get_server_url()
         request.channel.push_with_producer(DeferredWebProducer(request, page))
 
-    def _meant(self, form: dict[str, str]) -> list[ManagedSubprocess]:
-        """The running managed programs that are to be restarted."""
-        running = {n: p for n, p in self._host.programs.items() if is_running(p)}
+    def _meant(self, form: dict[str, str]) -> list[Subprocess]:
+        """The running programs that are to be restarted and are listed, managed or not."""
         if form.get("action") == "restartall":
-            return list(running.values())
+            return [process for process in self._every() if self._is_ours(process)]
         if form.get("action") != "restart" or not form.get("processname"):
             return []
-        name = make_namespec(*split_namespec(form["processname"]))
-        return [running[name]] if name in running else []
+        process = self._host.named(form["processname"])
+        return [process] if process and self._is_ours(process) else []
 
-    def _restart_of_others(self, processes: list[ManagedSubprocess]) -> Callable[[], Any]:
+    def _is_ours(self, process: Subprocess) -> bool:
+        """True if a restart is a handover, or is refused because it cannot be one."""
+        if isinstance(process, ManagedSubprocess):
+            return is_running(process)
+        return process.state in RUNNING_STATES and bool(self._host.why_unmanaged(process))
+
+    def _every(self) -> list[Subprocess]:
+        groups = self.supervisord.process_groups.values()
+        return [process for group in groups for process in group.processes.values()]
+
+    def _restart_of_others(self, processes: list[Subprocess]) -> Callable[[], Any]:
         """Supervisor's own restart of all but these, as its page does it; call it until it is done.
 
         A driver that runs is wanted right now, one that is stopped is started with the others.
         """
-        groups = self.supervisord.process_groups.values()
-        every = [process for group in groups for process in group.processes.values()]
-        drivers = [p for p in every if self._host.is_driver(p) and p.state in RUNNING_STATES]
+        drivers = [
+            p for p in self._every() if self._host.is_driver(p) and p.state in RUNNING_STATES
+        ]
         others = _AllBut(self.supervisord, [*processes, *drivers])
         system = SystemNamespaceRPCInterface([("supervisor", others)])
         calls = ("supervisor.stopAllProcesses", "supervisor.startAllProcesses")
@@ -108,7 +117,7 @@ class _Restarts:
     home = ""
 
     def __init__(
-        self, first: Callable[[], Any] | None, host: Host, processes: list[ManagedSubprocess]
+        self, first: Callable[[], Any] | None, host: Host, processes: list[Subprocess]
     ) -> None:
         self._first = first
         self._host = host
@@ -134,11 +143,18 @@ class _Restarts:
     def _begin(self) -> None:
         self._until = self._host.system.clock() + PATIENCE
         for process in self._processes:
+            name = make_namespec(process.group.config.name, process.config.name)
             try:
-                self._waiting[process.namespec] = Restart(self._host, process)
+                self._waiting[name] = self._restart(process)
             except Refused as why:
-                self._messages.append(f"ERROR: Process {process.namespec}: {why}")
+                self._messages.append(f"ERROR: Process {name}: {why}")
         self._processes = []
+
+    def _restart(self, process: Subprocess) -> Restart:
+        reason = self._host.why_unmanaged(process)
+        if reason:
+            raise Refused(reason)
+        return Restart(self._host, process)
 
     def _look_at(self, name: str, restart: Restart) -> None:
         try:

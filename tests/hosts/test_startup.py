@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from supervisor.xmlrpc import Faults, RPCError
 
 from supervisor_unicorn import make_rpcinterface
 from supervisor_unicorn.process import DriverSubprocess, ManagedSubprocess
+from supervisor_unicorn.web import RestartHandler, _Restarts
 
 from .conftest import Site
 
@@ -44,6 +46,22 @@ def test_a_fastcgi_program(
         assert text.count("[fcgi-program:fast] cannot be handed over") == 1
         assert "there is no [program:" not in text
     assert isinstance(site.web, ManagedSubprocess)
+
+
+def test_a_fastcgi_program_s_restart_button(make_site: MakeSite, tmp_path: Path) -> None:
+    """The web page refuses it with the same reason, and leaves all else to Supervisor."""
+    site = make_site(FAST.format(python=sys.executable, folder=tmp_path))
+    host = site.manage(programs="web fast")
+    handler = RestartHandler(site.supervisord, host)
+    fast = site.supervisord.process_groups["fast"].processes["fast"]
+    press = {"action": "restart", "processname": "fast"}
+    assert handler._meant(press) == []  # it does not run
+    site.turn_until(lambda: fast.pid, "it runs")
+    assert handler._meant(press) == [fast]
+    location = _Restarts(None, host, [fast])()["headers"]["Location"]
+    assert "ERROR: Process fast: [fcgi-program:fast] cannot be handed over" in unquote(location)
+    assert handler._meant({"action": "restart", "processname": "plain"}) == []
+    fast.after_finish()  # gives the socket back while there is a log
 
 
 def test_a_listener_with_the_name_of_a_program(

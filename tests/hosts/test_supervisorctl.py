@@ -69,6 +69,10 @@ class Server:
     def on_outcome(self, name: str, number: int, seen: int) -> dict[str, Any]:
         return self.outcomes.pop(0)
 
+    def on_multicall(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        names = [call["params"][0] for call in calls]
+        return [{"name": n} if n in self.managed else {"faultCode": 10} for n in names]
+
     def on_stopProcess(self, name: str) -> bool:
         return True
 
@@ -266,9 +270,9 @@ def test_a_bad_setting_of_wait(
     [
         ("unicorn ", "", ["status ", "rollback ", "promote ", "help "]),
         ("unicorn st", "st", ["status "]),
-        ("unicorn status ", "", ["--json ", "other ", "web ", "worker "]),
-        ("unicorn status --json w", "w", ["web ", "worker "]),
-        ("unicorn rollback ", "", ["other ", "web ", "worker "]),
+        ("unicorn status ", "", ["--json ", "web ", "worker "]),
+        ("unicorn status --json we", "we", ["web "]),
+        ("unicorn rollback ", "", ["web ", "worker "]),
         ("unicorn help ", "", []),
         ("restart --w", "--w", ["--wait "]),
         ("restart ", "", ["--wait ", "other ", "web ", "worker "]),
@@ -279,6 +283,6 @@ def test_a_bad_setting_of_wait(
 )
 def test_completion(line: str, text: str, expected: list[str]) -> None:
     """Tab knows the words of `unicorn`, its programs, and `--wait`; all else as Supervisor does."""
-    complete = control(Server(["web"])).complete
+    complete = control(Server(["web", "worker"])).complete
     found = [complete(text, state, line) for state in range(len(expected) + 1)]
     assert found == [*expected, None]

@@ -128,8 +128,9 @@ def test_a_driver_of_another_version_is_told_of_while_it_is_there() -> None:
     site.driver_greeted("0\n")
     assert site.lines == [site.status("web")["warning"]]
     assert site.lines[0].startswith(f"the driver is of version 0\\n and its host of {__version__};")
-    site._channel = HostEnd(socket.socket(), lambda message: None, site.lines.append)
-    site.driver_went()
+    with socket.socket() as channel:
+        site.driver_came(HostEnd(channel, lambda message: None, site.lines.append))
+        site.driver_went()
     assert site.status("web")["warning"] == ""
 
 
