@@ -86,7 +86,7 @@ def ratios(other: Outcome, ours: Outcome) -> list[str]:
 
 def report_idle(host: type[Host], server: type[App], seconds: float) -> None:
     """Measure and print what the plugin costs while nothing happens."""
-    without, with_it = idle.measure(host, server, seconds)
+    without, with_it, empty = idle.measure(host, server, seconds)
     daemon = f"{host.name.lower()[:6]}d" if host.name == "Circus" else "supervisord"
     print(f"\n{host.name} idle for {seconds:g} s, without and with the plugin, side by side\n")
     row = "{:<28}{:>16}{:>16}{:>10}"
@@ -98,7 +98,9 @@ def report_idle(host: type[Host], server: type[App], seconds: float) -> None:
     ratio = f"x {with_it.host_mb / without.host_mb:.2f}"
     cells = (f"{without.host_mb:.1f} MB", f"{with_it.host_mb:.1f} MB", ratio)
     print(row.format(f"{daemon}, memory", *cells))
-    print(row.format("driver, memory", "-", f"{with_it.plugin_mb:.1f} MB", ""))
+    ratio = f"x {with_it.plugin_mb / empty.plugin_mb:.2f}"
+    cells = (f"{empty.plugin_mb:.1f} MB (empty)", f"{with_it.plugin_mb:.1f} MB", ratio)
+    print(row.format("driver, memory", *cells))
     sys.stdout.flush()
 
 

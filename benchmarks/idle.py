@@ -1,13 +1,15 @@
-"""What the plugin costs while nothing is restarted: processor time of the host and its plugin."""
+"""What the plugin costs while nothing is restarted: processor time and memory, side by side."""
 
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -15,6 +17,18 @@ from examples.demo.hosts import Host
 from examples.demo.servers import App
 
 SETTLING = 12.0  # seconds until start-up work is over: Supervisor's startsecs, Circus's first check
+
+EMPTY = {  # a driver's process that does nothing, in each host's way to have one
+    "Supervisor": f"""\
+[eventlistener:empty]
+command = {sys.executable} -c "from supervisor.childutils import listener; listener.wait()"
+events = TICK_3600
+""",
+    "Circus": """\
+[plugin:empty]
+use = circus.plugins.CircusPlugin
+""",
+}
 
 
 @dataclass(frozen=True)
@@ -27,21 +41,29 @@ class Cost:
     plugin_mb: float
 
 
-def measure(host_kind: type[Host], app_kind: type[App], seconds: float) -> tuple[Cost, Cost]:
-    """Run a host without and one with the plugin side by side; return the costs of both."""
+class Costs(NamedTuple):
+    """Of a host without the plugin, with it, and with a driver's process that does nothing."""
+
+    without: Cost
+    with_it: Cost
+    empty: Cost
+
+
+def measure(host_kind: type[Host], app_kind: type[App], seconds: float) -> Costs:
+    """Run the three hosts side by side; return what each costs."""
     with ExitStack() as stack:
         hosts = []
-        for managed in (False, True):
+        for managed, sections in ((False, ""), (True, ""), (False, EMPTY[host_kind.name])):
             name = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
             app = app_kind(Path(name))
             app.publish("1")
-            hosts.append(stack.enter_context(host_kind(Path(name), app, managed=managed)))
+            host = host_kind(Path(name), app, managed=managed, sections=sections)
+            hosts.append(stack.enter_context(host))
         time.sleep(SETTLING)
         before = [_spent(host) for host in hosts]
         time.sleep(seconds)
         after = [_spent(host) for host in hosts]
-        costs = [_cost(host, b, a, seconds) for host, b, a in zip(hosts, before, after)]
-        return costs[0], costs[1]
+        return Costs(*(_cost(h, b, a, seconds) for h, b, a in zip(hosts, before, after)))
 
 
 def _processes(host: Host) -> tuple[list[psutil.Process], list[psutil.Process]]:

@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
     """
     if name != "UnicornPlugin":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .host import enter_circusd
+    from .enter import enter_circusd
     from .plugin import UnicornPlugin
 
     enter_circusd()

@@ -6,10 +6,8 @@ for by timers that end: the plugin's watcher, the taking of a signal, what a mas
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
-import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -20,7 +18,6 @@ from circus.arbiter import _ENV_EXCEPTIONS, Arbiter
 from circus.commands.errors import COMMAND_ERROR
 from circus.config import get_config
 from circus.exc import MessageError
-from circus.sighandler import SysHandler
 from circus.util import check_future_exception_and_log, parse_env_dict
 from circus.watcher import Watcher
 from tornado.concurrent import Future
@@ -54,31 +51,6 @@ STARTING = ("arbiter_start_watchers", "arbiter_reload_config")
 NOT_OURS = ("active", "__name__")  # what Circus itself puts among a plugin's options
 LINGER = 1000  # milliseconds
 PLUGIN_LOOKS, PLUGIN_PAUSE = 100, 0.1  # seconds
-
-_host: Host | None = None  # of this process; it outlives the arbiters, of which a restart makes one
-
-
-def enter_circusd() -> None:
-    """Make a host side for circusd's arbiter, if this process is circusd. May be called again."""
-    global _host
-    arbiter = _arbiter()
-    if arbiter is None or (_host and _host.arbiter is arbiter):
-        return
-    if _host is None:
-        _host = Host(System())
-        atexit.register(_host.circusd_ends)
-    _host.arbiter = arbiter
-    # The arbiter is being made right now: its watchers are all there when its loop runs.
-    arbiter.loop.add_callback(_host.take_over)
-
-
-def _arbiter() -> Arbiter | None:
-    """The arbiter that this process's signal handlers serve."""
-    for number in SysHandler.SIGNALS:
-        owner = getattr(signal.getsignal(number), "__self__", None)
-        if isinstance(owner, SysHandler):
-            return owner.controller.arbiter
-    return None
 
 
 class Host(HostSide):

@@ -29,11 +29,19 @@ class Host:
     restart_words: Sequence[str]
     stock_words: Sequence[str]  # the same without the plugin
 
-    def __init__(self, folder: Path, app: App, options: str = "", managed: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        app: App,
+        options: str = "",
+        managed: bool = True,
+        sections: str = "",
+    ) -> None:
         self.folder = folder
         self.app = app
         self.options = options
         self.managed = managed
+        self.sections = sections  # of the host's configuration, besides the program's and ours
         self.process: subprocess.Popen[bytes] | None = None
         self.environ = {**os.environ, "PATH": PATH, "PYTHONUNBUFFERED": "1"}
 
@@ -198,6 +206,7 @@ redirect_stderr = true
 stdout_logfile = {self.folder}/web.log
 
 {self._plugin() if self.managed else ""}
+{self.sections}
 """
 
     def _plugin(self) -> str:
@@ -249,6 +258,7 @@ stderr_stream.class = FileStream
 stderr_stream.filename = {self.folder}/web.log
 
 {plugin if self.managed else ""}
+{self.sections}
 """
 
     @property

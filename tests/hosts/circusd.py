@@ -20,7 +20,7 @@ from circus import logger
 from circus.arbiter import Arbiter
 from tornado.ioloop import IOLoop
 
-from circus_unicorn import host as host_module
+from circus_unicorn import enter
 from circus_unicorn.host import Host
 from circus_unicorn.watcher import ManagedWatcher
 
@@ -102,8 +102,8 @@ class Circusd:
     @property
     def host(self) -> Host:
         """The host side."""
-        assert host_module._host
-        return host_module._host
+        assert enter._host
+        return enter._host
 
     @property
     def web(self) -> ManagedWatcher:
@@ -186,7 +186,7 @@ class Circusd:
         self.arbiter.stop_controller_and_close_sockets()
         logger.removeHandler(self._handler)
         atexit.unregister(self.host.circusd_ends)
-        host_module._host = None
+        enter._host = None
         deadline = time.monotonic() + 5
         while psutil.Process().children(recursive=True) and time.monotonic() < deadline:
             for child in psutil.Process().children(recursive=True):

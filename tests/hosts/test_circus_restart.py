@@ -11,7 +11,8 @@ from circus.commands import get_commands
 from tornado.concurrent import Future
 
 from circus_unicorn.controller import RestartCommand
-from circus_unicorn.host import Host, enter_circusd
+from circus_unicorn.enter import enter_circusd
+from circus_unicorn.host import Host
 from circus_unicorn.restart import Restart
 from unicorn_handover.host.handovers import DRIVER_GRACE, Ledger
 from unicorn_handover.kernel.system import System

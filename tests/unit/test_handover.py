@@ -743,7 +743,7 @@ class Slow:
 
 def test_a_check_that_is_slow_has_time_and_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """However short boot_timeout is, three questions have their time; the workers get no blame."""
-    monkeypatch.setattr("unicorn_handover.driver.act.Check", Slow)
+    monkeypatch.setattr("unicorn_handover.driver.check.Check", Slow)
     history = History(boot_timeout=2.0, check="http://127.0.0.1:1/")
     history.run(Phase.SOAKING)
     began = history.system.now

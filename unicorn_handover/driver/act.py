@@ -5,17 +5,19 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..family import members
 from ..kernel.process import Process
 from ..model.phases import Phase
 from . import preflight
-from .attribution import Rivals
-from .check import Check
 from .decoy import Decoy
 from .re_exec import ReExec
 from .restore import Restoration
 from .situation import Situation
+
+if TYPE_CHECKING:
+    from .attribution import Rivals
 
 
 def act(situation: Situation) -> None:
@@ -38,6 +40,8 @@ def _soak(situation: Situation) -> None:
     if situation.workers:
         situation.workers.forgive()
     if situation.options.check:
+        from .check import Check  # here, for a driver without a check needs no HTTP client
+
         situation.check = Check(situation.options.check, partial(_rivals, situation))
     _quiesce(situation)
 
@@ -56,6 +60,8 @@ def _quiesce(situation: Situation) -> None:
 
 
 def _rivals(situation: Situation) -> Rivals:
+    from .attribution import Rivals
+
     return Rivals(_worker_pids(situation, situation.new), _worker_pids(situation, situation.old))
 
 

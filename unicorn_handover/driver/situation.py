@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from ..family import members
 from ..kernel.process import Process
@@ -14,12 +15,14 @@ from ..model.options import Options
 from ..model.phases import Event, Phase
 from ..model.record import MasterId, Record
 from ..servers import SERVERS, Server
-from .check import Check
 from .decoy import Decoy
 from .logs import LogFiles
 from .new_workers import NewWorkers
 from .re_exec import ReExec
 from .restore import Restoration
+
+if TYPE_CHECKING:
+    from .check import Check
 
 
 class Situation:
