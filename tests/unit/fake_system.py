@@ -10,9 +10,11 @@ from signal import SIGHUP, SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2,
 from types import SimpleNamespace
 from typing import Any
 
+from unicorn_handover.kernel.pipes import PipeEnds
 from unicorn_handover.kernel.procfs import PF_FORKNOEXEC, SignalMasks, Stat
 
 TICKS = 100  # a second
+TICKS_PAGE = 0x7000  # where a unicorn has the ticks of its workers
 
 
 @dataclass
@@ -28,7 +30,11 @@ class Fake:
     sockets: set[int] = field(default_factory=set)
     inodes: set[int] = field(default_factory=set)  # of its sockets
     catches: set[Signals] = field(default_factory=set)
-    times: list[float] = field(default_factory=list)  # of the wgunicorn files it holds
+    heartbeats: dict[int, tuple[float, int]] = field(default_factory=dict)  # time, mode by inode
+    pages: dict[int, bool | None] = field(default_factory=dict)  # shared with its forks; used?
+    memory: dict[int, tuple[int, ...]] = field(default_factory=dict)  # of such a page
+    reads: frozenset[str] | None = frozenset()  # the pipes; None if they are not ours to look at
+    writes: frozenset[str] = frozenset()
     pgrp: int = 0
     reaped_faults: int = 0
     alive: bool = True
@@ -222,8 +228,24 @@ class FakeSystem:
 
     def open_files(self, pid: int, name_part: str) -> Iterable[SimpleNamespace]:
         fake = self.processes.get(pid)
-        if fake and name_part == "/wgunicorn-":
-            yield from (SimpleNamespace(st_mtime=at) for at in fake.times)
+        for inode, (time, mode) in (fake.heartbeats if fake else {}).items():
+            yield SimpleNamespace(st_dev=1, st_ino=inode, st_mtime=time, st_mode=mode)
+
+    def pipe_ends(self, pid: int) -> PipeEnds | None:
+        fake = self.processes.get(pid)
+        return PipeEnds(fake.reads, fake.writes) if fake and fake.reads is not None else None
+
+    def shared_pages(self, pid: int) -> list[int]:
+        fake = self.processes.get(pid)
+        return list(fake.pages) if fake else []
+
+    def has_touched(self, pid: int, address: int) -> bool | None:
+        fake = self.processes.get(pid)
+        return fake.pages.get(address) if fake else None
+
+    def words_at(self, pid: int, address: int) -> tuple[int, ...]:
+        fake = self.processes.get(pid)
+        return fake.memory.get(address, ()) if fake else ()
 
 
 MASTER_CATCHES = {SIGUSR1, SIGUSR2, SIGWINCH, SIGTTIN, SIGTTOU}
@@ -276,6 +298,7 @@ class Unicorn:
         process.words = ["unicorn master -c u.rb"]
         process.environ = {"PATH": "/bin", **environ}
         process.sockets = {7}
+        process.pages = {TICKS_PAGE: True}
         process.catches = set(MASTER_CATCHES)
         process.obey = lambda number: self._obey(process, number)
         self.wanted[process.pid], self._respawns[process.pid] = self.strength, True
@@ -285,12 +308,20 @@ class Unicorn:
     def fork_worker(self, master: Fake, boots: float | None) -> None:
         """Fork one worker, ready after some seconds, or never."""
         worker = self.system.add(
-            ppid=master.pid, forked=True, words=["unicorn worker[0] -c u.rb"], catches=set()
+            ppid=master.pid,
+            forked=True,
+            words=["unicorn worker[0] -c u.rb"],
+            catches=set(),
+            pages={TICKS_PAGE: False},
         )
         taken = {self._numbers.get(other.pid) for other in self.workers(master)}
         self._numbers[worker.pid] = next(n for n in itertools.count() if n not in taken)
         if boots is not None:
-            self.system.later(boots, lambda: worker.catches.add(SIGUSR1))
+            self.system.later(boots, lambda: self._enter_loop(worker))
+
+    def _enter_loop(self, worker: Fake) -> None:
+        worker.catches.add(SIGUSR1)
+        worker.pages[TICKS_PAGE] = True
 
     def _obey(self, master: Fake, number: Signals) -> None:
         if number == SIGUSR2:

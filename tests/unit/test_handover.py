@@ -13,7 +13,7 @@ from unicorn_handover.model.phases import Event, Phase
 from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.servers import SERVERS
 
-from .fake_system import MASTER_CATCHES, Fake, FakeSystem, Unicorn
+from .fake_system import MASTER_CATCHES, TICKS_PAGE, Fake, FakeSystem, Unicorn
 
 
 class History:
@@ -370,7 +370,7 @@ def test_an_old_master_that_dies_in_the_soak_proves_nothing(crashes: bool) -> No
     history = History(soak=10.0)
     history.run(Phase.SOAKING)
     for worker in history.unicorn.workers(history.new) if crashes else []:
-        worker.catches.clear()
+        worker.pages[TICKS_PAGE] = False
     history.system.end(history.old)
     record = history.run()
     assert record.succeeded is not crashes and history.phases[-2] == "alone"

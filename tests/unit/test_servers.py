@@ -1,14 +1,14 @@
-"""Who is a master, a new master or a worker, and which worker is ready: proof by proof."""
+"""Who is a master, and who is a new one: proof by proof."""
 
 from __future__ import annotations
 
-from signal import SIGTTOU, SIGUSR1, SIGWINCH, Signals
+from signal import SIGTTOU, SIGWINCH, Signals
 
 import pytest
 
 from unicorn_handover.family import members
 from unicorn_handover.model.record import MasterId
-from unicorn_handover.servers import SERVERS, Readiness, is_forked, recognise
+from unicorn_handover.servers import SERVERS, is_forked, recognise
 
 from .fake_system import Fake, FakeSystem
 
@@ -151,79 +151,6 @@ class TestGunicornSuccessor:
         for words, proven in (("gunicorn: master [app]", True), ("gunicorn: worker [app]", False)):
             new = add(system, words, environ={})
             assert GUNICORN.is_successor(system, new.pid, 50) is proven
-
-
-class TestUnicornReadiness:
-    """A worker is ready when it traps USR1, and not WINCH, which only masters do."""
-
-    @pytest.mark.parametrize(
-        ("catches", "readiness"),
-        [
-            ({SIGUSR1, SIGWINCH}, Readiness.BOOTING),
-            (set(), Readiness.BOOTING),
-            ({SIGUSR1}, Readiness.READY),
-        ],
-        ids=["just forked", "loads its app", "accepts"],
-    )
-    def test_forked(self, system: FakeSystem, catches: set[Signals], readiness: Readiness) -> None:
-        """Fork, load, accept."""
-        worker = add(system, "unicorn worker[0]", forked=True, catches=catches)
-        assert UNICORN.readiness(system, worker.pid) is readiness
-
-    @pytest.mark.parametrize(
-        ("words", "environ", "catches", "readiness"),
-        [
-            ("ruby|unicorn|-c|u", {"UNICORN_WORKER": "0"}, {SIGUSR1}, Readiness.BOOTING),
-            ("ruby|unicorn|-c|u", {"UNICORN_WORKER": "0"}, {SIGUSR1, SIGWINCH}, Readiness.BOOTING),
-            ("unicorn worker[0] -c u", {"UNICORN_WORKER": "0"}, set(), Readiness.BOOTING),
-            ("unicorn worker[0] -c u", {"UNICORN_WORKER": "0"}, {SIGUSR1}, Readiness.READY),
-            ("unicorn worker[0] -c u", {}, set(), Readiness.BOOTING),
-            ("unicorn worker[0] -c u", {}, {SIGUSR1}, Readiness.READY),
-        ],
-        ids=["ruby starts", "unicorn starts", "loads", "accepts", "loads, wiped", "accepts, wiped"],
-    )
-    def test_execd(
-        self,
-        system: FakeSystem,
-        words: str,
-        environ: dict[str, str],
-        catches: set[Signals],
-        readiness: Readiness,
-    ) -> None:
-        """With worker_exec a starting ruby traps USR1 as well: the title must be written."""
-        worker = add(system, words, catches=catches, environ=environ)
-        assert UNICORN.readiness(system, worker.pid) is readiness
-
-    def test_not_a_worker(self, system: FakeSystem) -> None:
-        """A new master and a helper are none, though they are children of the master."""
-        for words in ("unicorn master -c u", "sleep|5"):
-            other = add(system, words, catches={SIGUSR1})
-            assert UNICORN.readiness(system, other.pid) is Readiness.NOT_A_WORKER
-
-
-class TestGunicornReadiness:
-    """A worker is ready when the file it shares with the master has a monotonic time."""
-
-    @pytest.mark.parametrize(
-        ("times", "readiness"),
-        [
-            ([], Readiness.NOT_A_WORKER),
-            ([1_700_000_000.0], Readiness.BOOTING),
-            ([999.0], Readiness.READY),
-            ([999.0, 1_700_000_000.0], Readiness.BOOTING),
-            ([998.0, 999.0], Readiness.READY),
-        ],
-        ids=["helper", "loads", "accepts", "has a sibling's file", "has a ready sibling's file"],
-    )
-    def test_times(self, system: FakeSystem, times: list[float], readiness: Readiness) -> None:
-        """1000 s after boot a time of the wall clock is far ahead."""
-        worker = add(system, forked=True, times=times)
-        assert GUNICORN.readiness(system, worker.pid) is readiness
-
-    def test_an_execd_helper(self, system: FakeSystem) -> None:
-        """What was exec'd is no worker, whatever it holds."""
-        helper = add(system, times=[999.0])
-        assert GUNICORN.readiness(system, helper.pid) is Readiness.NOT_A_WORKER
 
 
 def test_is_forked(system: FakeSystem) -> None:

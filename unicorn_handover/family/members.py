@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.record import MasterId
-from ..servers import Readiness, Server, is_any_successor, is_forked
+from ..servers import Server, is_any_successor, is_forked
 
 
 def process_group(system: System, master: Process | None) -> int:
@@ -69,16 +69,12 @@ class Workers:
 
 def workers(system: System, master: Process, server: Server) -> Workers:
     """Look at the workers of a master."""
-    ready, booting = set(), set()
-    for pid in system.children(master.pid):
+    ready: set[tuple[int, int]] = set()
+    booting: set[tuple[int, int]] = set()
+    for pid, is_ready in server.workers(system, master.pid).items():
         stat = system.stat(pid)
-        if stat is None or stat.ended:
-            continue
-        readiness = server.readiness(system, pid)
-        if readiness is Readiness.READY:
-            ready.add((pid, stat.start))
-        elif readiness is Readiness.BOOTING:
-            booting.add((pid, stat.start))
+        if stat and not stat.ended:
+            (ready if is_ready else booting).add((pid, stat.start))
     return Workers(frozenset(ready), frozenset(booting))
 
 
@@ -101,7 +97,7 @@ def booting_orphans(
             and old.alive()
             and stat.pgrp == group != pid
             and stat.start >= since
-            and server.readiness(system, pid) is Readiness.BOOTING
+            and server.is_booting(system, pid)
         ):
             found.append(held)
         else:

@@ -14,6 +14,8 @@ import psutil
 
 from .files import chunks_of, written_files
 from .listeners import Listener, listeners
+from .memory import has_touched, shared_pages, words_at
+from .pipes import PipeEnds, pipe_ends
 from .process import Process, readable
 from .procfs import (
     SignalMasks,
@@ -145,6 +147,22 @@ class System:
     def keep_names(self, paths: Collection[str]) -> SocketNames:
         """Keep the names of unix sockets from now on."""
         return SocketNames(paths)
+
+    def pipe_ends(self, pid: int) -> PipeEnds | None:
+        """The ends of pipes that a process has open; None if it is gone or not ours to look."""
+        return pipe_ends(pid)
+
+    def shared_pages(self, pid: int) -> list[int]:
+        """The addresses of the single pages that a process shares with those it forks."""
+        return shared_pages(pid)
+
+    def has_touched(self, pid: int, address: int) -> bool | None:
+        """True if a process has used a shared page since its fork; None if that does not show."""
+        return has_touched(pid, address)
+
+    def words_at(self, pid: int, address: int) -> tuple[int, ...]:
+        """The unsigned longs of a page of a process's memory; none if they are not ours to read."""
+        return words_at(pid, address)
 
     def open_files(self, pid: int, name_part: str) -> list[os.stat_result]:
         """The status of each open file, deleted or not, whose path holds `name_part`.

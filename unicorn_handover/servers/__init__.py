@@ -9,7 +9,6 @@ from .base import (
     ADD_WORKER,
     DROP_WORKER,
     RE_EXEC,
-    Readiness,
     Server,
     handlers_installed,
 )
@@ -23,7 +22,6 @@ __all__ = [
     "DROP_WORKER",
     "RE_EXEC",
     "SERVERS",
-    "Readiness",
     "Server",
     "handlers_installed",
     "is_any_successor",

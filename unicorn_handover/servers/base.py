@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import enum
 import re
 from collections.abc import Mapping, Sequence
 from signal import SIGTTIN, SIGTTOU, SIGUSR2, Signals
@@ -15,14 +14,6 @@ from .lines import Lines
 RE_EXEC = SIGUSR2  # fork, exec the same command, keep serving
 ADD_WORKER = SIGTTIN
 DROP_WORKER = SIGTTOU
-
-
-class Readiness(enum.Enum):
-    """What one child of a master is."""
-
-    NOT_A_WORKER = enum.auto()
-    BOOTING = enum.auto()
-    READY = enum.auto()
 
 
 class Server(abc.ABC):
@@ -81,8 +72,16 @@ class Server(abc.ABC):
         return []
 
     @abc.abstractmethod
-    def readiness(self, system: System, pid: int) -> Readiness:
-        """What a child of a master is."""
+    def workers(self, system: System, master: int) -> dict[int, bool]:
+        """Return the children of a master that are workers, and whether each is ready.
+
+        A worker is what the server made one, not every child that the master has forked: an app or
+        a hook may fork helpers. It is ready once it is in its accept loop, which no app can claim.
+        """
+
+    @abc.abstractmethod
+    def is_booting(self, system: System, pid: int) -> bool:
+        """True for a worker that is not ready yet, also for one whose master is gone."""
 
     def accepts_signals(self, system: System, pid: int) -> bool:
         """True once a master has come to where it acts on signals."""
@@ -104,6 +103,15 @@ class Server(abc.ABC):
         """True for a worker: forked and never exec'd, or exec'd as a worker."""
         stat = system.stat(pid)
         return stat is not None and (stat.forked_only or self.is_exec_worker(system, pid))
+
+    def forks(self, system: System, master: int) -> list[int]:
+        """The living children that a master has forked, the eldest first."""
+        found = []
+        for pid in system.children(master):
+            stat = system.stat(pid)
+            if stat and not stat.ended and self.is_forked(system, pid):
+                found.append(pid)
+        return found
 
     def is_exec_master(self, system: System, pid: int) -> bool:
         """True for an exec'd process that is no worker."""

@@ -1,4 +1,4 @@
-"""gunicorn 22 and later. Measured on 22 to 27.0.1; class and method names are its source's."""
+"""gunicorn 20.1 and later. Measured on 20.1 to 27.0.1; class and method names are its source's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from signal import SIGQUIT, SIGTERM
 
 from ..kernel.listeners import Listener
 from ..kernel.system import System
-from .base import Readiness, Server, literals, title, values
+from .base import Server, literals, title, values
+from .gunicorn_workers import heartbeats, workers_among
 from .lines import REQUEST, Lines
 
 
@@ -123,19 +124,13 @@ class Gunicorn(Server):
         settings = system.text_of(os.path.join(directory, (files or ["gunicorn.conf.py"])[-1]))
         return given, settings, os.path.join(directory, *values(given, "", "--chdir")[-1:])
 
-    def readiness(self, system: System, pid: int) -> Readiness:
-        """Tell by the heartbeat file that every worker holds, unlinked (WorkerTmp).
+    def workers(self, system: System, master: int) -> dict[int, bool]:
+        """Tell by the heartbeat files that the master has: see `gunicorn_workers`."""
+        return workers_among(system, master, self.forks(system, master))
 
-        Its time of change is the wall clock's until the worker's loop first notifies, and
-        CLOCK_MONOTONIC's from then on. Until a fresh worker has closed its siblings' files it holds
-        those as well: each must have been notified.
-        """
-        if not self.is_forked(system, pid):
-            return Readiness.NOT_A_WORKER
-        times = [status.st_mtime for status in system.open_files(pid, "/wgunicorn-")]
-        if not times:
-            return Readiness.NOT_A_WORKER
-        return Readiness.READY if max(times) <= system.clock() + 1 else Readiness.BOOTING
+    def is_booting(self, system: System, pid: int) -> bool:
+        """True until each heartbeat file that the worker has was beaten."""
+        return self.is_forked(system, pid) and False in heartbeats(system, pid).values()
 
 
 def _listener_name(address: str, directory: str) -> str:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from signal import SIGQUIT, SIGTERM, SIGUSR1, SIGWINCH
+from signal import SIGQUIT, SIGTERM, SIGWINCH
 
 from ..errors import Refused, printable
 from ..kernel.listeners import Listener
 from ..kernel.system import System
-from .base import Readiness, Server, handlers_installed, literals, title, values
+from .base import Server, handlers_installed, literals, title, values
 from .lines import REQUEST, Lines
+from .unicorn_workers import (
+    exec_worker_is_in_loop,
+    has_worker_title,
+    is_in_loop,
+    tick_pages,
+    workers_among,
+)
 
 RUBY_BACKLOG = 4096  # SOMAXCONN, of ruby's own TCPServer and UNIXServer; unicorn's default is 1024
 
@@ -85,23 +92,26 @@ class Unicorn(Server):
         found = [*values(words, "-P", "--pid"), *written]
         return [os.path.join(directory, path) for path in found if path]
 
-    def readiness(self, system: System, pid: int) -> Readiness:
-        """Tell by USR1, which a worker ignores while its app loads and traps in its accept loop.
+    def workers(self, system: System, master: int) -> dict[int, bool]:
+        """Tell by the pipe and the title of each child, and by its tick: see `unicorn_workers`."""
+        forks = self.forks(system, master)
+        found = workers_among(system, master, forks, lambda pid: self._is_named(system, pid))
+        pages = tick_pages(system, master)
+        return {pid: self._is_in_loop(system, pid, pages) for pid in found}
 
-        Right after the fork it still has the master's handlers, WINCH's among them
-        (HttpServer#init_worker_process, #worker_loop).
-        """
-        if not self.is_forked(system, pid):
-            return Readiness.NOT_A_WORKER
-        # One that was exec'd first has the handlers of a starting ruby, which traps USR1 as well.
-        # It ignores USR1 when it writes its title.
+    def is_booting(self, system: System, pid: int) -> bool:
+        """True until the worker has a tick."""
+        pages = system.shared_pages(pid)
+        return self.is_forked(system, pid) and not self._is_in_loop(system, pid, pages)
+
+    def _is_in_loop(self, system: System, pid: int, pages: Sequence[int]) -> bool:
         stat = system.stat(pid)
-        if stat is None or not (stat.forked_only or title(system, pid)):
-            return Readiness.BOOTING
-        masks = system.signal_masks(pid)
-        if masks is None or not masks.catches(SIGUSR1) or masks.catches(SIGWINCH):
-            return Readiness.BOOTING
-        return Readiness.READY
+        if stat and not stat.forked_only:
+            return exec_worker_is_in_loop(system, pid)
+        return is_in_loop(system, pid, pages)
+
+    def _is_named(self, system: System, pid: int) -> bool:
+        return self.is_master(system.command_line(pid))
 
     def accepts_signals(self, system: System, pid: int) -> bool:
         """True once it is in #join: what its handlers queue before that, it looks at there."""
@@ -142,7 +152,7 @@ class Unicorn(Server):
         """True for a worker of `worker_exec`, which #worker_spawn gives UNICORN_WORKER."""
         if "UNICORN_WORKER" in system.environ(pid):
             return True
-        return re.match(r"\S+ worker\[\d+\]", title(system, pid)) is not None
+        return has_worker_title(system, pid)
 
 
 def _is_in_join(system: System, pid: int) -> bool:

@@ -1,0 +1,55 @@
+"""Which children of a gunicorn master are its workers, and which of those are in the accept loop.
+
+Class and method names are those of gunicorn's source.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from signal import SIGABRT
+
+from ..kernel.system import System
+
+PERMISSIONS = 0o777  # mkstemp gives 0600 less cfg.umask
+
+
+def workers_among(system: System, master: int, forks: Sequence[int]) -> dict[int, bool]:
+    """Return those of a master's `forks`, the eldest first, that are workers: True if ready.
+
+    A worker is a heartbeat file (WorkerTmp): the master opens one before it forks each worker, has
+    it for as long as it takes that worker for its own, and looks at nothing else. The worker has
+    the same file, and closes those of its siblings first thing (Arbiter.spawn_worker).
+    """
+    theirs = {pid: heartbeats(system, pid) for pid in forks}
+    found = {}
+    for file, beats in heartbeats(system, master).items():
+        holders = [pid for pid in reversed(forks) if file in theirs[pid]]
+        if holders:
+            worker = min(holders, key=lambda pid: (len(theirs[pid]), not _traps_abort(system, pid)))
+            found[worker] = beats
+    return found
+
+
+def heartbeats(system: System, pid: int) -> dict[tuple[int, int], bool]:
+    """The heartbeat files that a process has, by device and inode, and whether each has a beat.
+
+    Raises PermissionError if this user may not look.
+    """
+    files = system.open_files(pid, "/wgunicorn-")
+    return {(file.st_dev, file.st_ino): _has_beat(system, file) for file in files}
+
+
+def _has_beat(system: System, file: os.stat_result) -> bool:
+    """True once a worker's loop has beaten (WorkerTmp.notify).
+
+    From gunicorn 22 on a beat sets the file's time to CLOCK_MONOTONIC's, which is far behind the
+    wall clock's. Before that it sets the mode, to 0 and 1 in turn.
+    """
+    return (file.st_mode & PERMISSIONS) in (0, 1) or file.st_mtime <= system.clock() + 1
+
+
+def _traps_abort(system: System, pid: int) -> bool:
+    """True for a worker (Worker.init_signals), and not for what the master has forked besides."""
+    masks = system.signal_masks(pid)
+    return masks is not None and masks.catches(SIGABRT)
