@@ -235,6 +235,20 @@ def test_a_helper_of_the_old_master_is_not_a_re_exec_that_failed() -> None:
     assert history.run().succeeded
 
 
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_helper_that_was_there_before_is_not_the_re_exec(stays: bool) -> None:
+    """It is forked as the new master is, with the master's handlers, but before USR2 is sent."""
+    history = History()
+    obeys_late(history, 0.7)
+    helper = history.system.add(
+        ppid=history.old.pid, forked=True, words=["ruby"], catches=set(MASTER_CATCHES)
+    )
+    history.system.later(0.1, lambda: None if stays else history.system.end(helper))
+    record = history.run()
+    assert record.succeeded and record.strength == 2
+    assert history.signals == ["USR2 old", "QUIT old"]
+
+
 def test_a_worker_that_was_forked_just_now_is_not_a_re_exec_that_failed() -> None:
     """It has the master's handlers for a moment, and may end before the new master comes."""
     history = History()
@@ -462,13 +476,14 @@ PHASES = [Phase.CHECKING, Phase.RE_EXECUTING, Phase.BOOTING, Phase.SOAKING, Phas
 
 
 @pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.value)
-@pytest.mark.parametrize("away", [0.0, 2.0])
+@pytest.mark.parametrize("away", [0.02, 2.0])
 def test_the_next_driver_goes_on(phase: Phase, away: float) -> None:
     """In whatever phase a driver is lost, the next one ends the handover, with one new master."""
     history = History(soak=3.0)
     title = history.old.words
     if phase is Phase.CHECKING:  # which lasts while it starts
         history.old.words = ["ruby", "/usr/bin/unicorn"]
+    obeys_late(history, 0.01)  # the child of its re-exec is younger than USR2, and has yet to exec
     history.run(phase)
     record = history.lose_driver()
     assert record.phase is phase

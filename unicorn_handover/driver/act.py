@@ -33,7 +33,8 @@ def _re_exec(situation: Situation) -> None:
     # A driver that takes over must not send USR2 to a master that already has a successor.
     situation.new = situation.find_new()
     if situation.new is None:
-        situation.re_exec = ReExec(situation.system, situation.old, situation.server)
+        since = situation.record.signalled
+        situation.re_exec = ReExec(situation.system, situation.old, situation.server, since)
 
 
 def _soak(situation: Situation) -> None:
@@ -120,16 +121,15 @@ def _kill_old(situation: Situation) -> None:
 
 
 def _kill(situation: Situation, master: Process | None) -> None:
-    """Kill a master and its workers, which would outlive it if they are stuck."""
-    system, server = situation.system, situation.server
-    if master is None or server is None:
+    """Kill a master and all that it has forked, which would outlive it if it is stuck."""
+    if master is None:
         return
-    master.signal(signal.SIGSTOP)  # so that it forks no more while its workers are listed
+    master.signal(signal.SIGSTOP)  # so that it forks no more while its children are listed
     try:
-        held = [system.hold(*worker) for worker in members.workers(system, master, server).all]
+        forked = members.forked_by(situation.system, master.pid)
     finally:
         master.signal(signal.SIGKILL)
-    _kill_all([worker for worker in held if worker])
+    _kill_all(forked)
 
 
 def _sweep(situation: Situation) -> None:

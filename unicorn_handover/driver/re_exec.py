@@ -12,14 +12,18 @@ AGAIN_PAUSE = 0.5  # seconds without a child about to exec, after which that is 
 class ReExec:
     """USR2 sent to a master without a successor, and the children that it forks from then on.
 
+    `since` is when USR2 was sent first, or is now to be, in seconds of the system's clock: a child
+    that was there before is a worker or a helper, and tells nothing.
+
     A child that fails to exec ends after about 5 ms (measured), so it may come and go between two
     looks. It leaves its page faults in those of its parent.
     """
 
-    def __init__(self, system: System, old: Process, server: Server) -> None:
+    def __init__(self, system: System, old: Process, server: Server, since: float) -> None:
         self._system = system
         self._old = old
         self._server = server
+        self._since = system.ticks(since)
         self._about_to_exec: set[int] = set()  # all that were seen so, and became nothing else
         self._lost = False  # one of them has ended, or one that nobody saw
         self._children: tuple[set[int], set[int]] = set(), set()  # of the last two looks
@@ -86,6 +90,8 @@ class ReExec:
         """
         stat, masks = self._system.stat(pid), self._system.signal_masks(pid)
         if not (stat and stat.forked_only and masks and not stat.ended):
+            return False
+        if stat.start <= self._since:  # a re-exec of the same tick, 10 ms, comes to be soon
             return False
         was_as_the_master = pid in self._about_to_exec
         return masks.catches(RE_EXEC) or (
