@@ -51,7 +51,13 @@ def short_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="uh-"))
 
 
-# What an app does when it is loaded, in each language. A gated one waits for the file `gate`.
+# Signals that an app which traps all leaves alone: those that end a server, and those by which a
+# master that has loaded it is led.
+ENDING = "QUIT TERM INT"
+LEADING = "USR2 TTIN TTOU CHLD CLD"
+
+# What an app does when it is loaded, in each language. A gated one waits for the file `gate`; a
+# helper is a process beside the workers that ends with its parent.
 _RUBY_BOOT = {
     "good": "",
     "gated": "sleep 0.02 until File.exist?({gate!r})",
@@ -60,6 +66,13 @@ _RUBY_BOOT = {
     "exits": "exit! 0",
     "config": "",
     "sick": "",
+    "traps": """\
+(Signal.list.keys - %w[EXIT KILL STOP VTALRM SEGV BUS ILL FPE {kept}]).each {{ |s| trap(s) {{}} }}
+""",
+    "helper": """\
+parent = Process.pid
+fork {{ sleep 0.1 while Process.ppid == parent; exit! }}
+""",
 }
 _PYTHON_BOOT = {
     "good": "",
@@ -69,6 +82,18 @@ _PYTHON_BOOT = {
     "exits": "os._exit(0)",
     "config": "",
     "sick": "",
+    "traps": """\
+for number in signal.Signals:
+    if number.name[3:] not in "KILL STOP {kept}".split():
+        signal.signal(number, lambda number, frame: None)
+""",
+    "helper": """\
+parent = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == parent:
+        time.sleep(0.1)
+    os._exit(0)
+""",
 }
 
 _RUBY_APP = """\
@@ -174,13 +199,16 @@ class Program:
         """Put a release of some kinds on the disk, to be loaded by the next master.
 
         good; gated: loads when `open_gate` is called; raises, hangs, exits: at load; config: has a
-        bad configuration file; sick: answers 500.
+        bad configuration file; sick: answers 500; traps: has a handler for each signal that it may
+        trap; helper: forks a process that stays.
         """
         self.gate.unlink(missing_ok=True)
         app, boots = _RUBY_APP, _RUBY_BOOT
         if self.server == "gunicorn":
             app, boots = _PYTHON_APP, _PYTHON_BOOT
-        boot = "\n".join(boots[kind] for kind in kinds).format(name=release, gate=str(self.gate))
+        kept = f"{ENDING} {LEADING}" if self.preload else ENDING
+        boot = "\n".join(boots[kind] for kind in kinds)
+        boot = boot.format(name=release, gate=str(self.gate), kept=kept)
         status = 500 if "sick" in kinds else 200
         text = app.format(
             name=release,

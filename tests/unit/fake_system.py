@@ -38,6 +38,7 @@ class Fake:
     pgrp: int = 0
     reaped_faults: int = 0
     alive: bool = True
+    status: int = 0  # how it ended
     obey: Callable[[Signals], None] = lambda number: None
     cwd: str = "/"
     writes: list[str] = field(default_factory=list)  # paths of files
@@ -72,6 +73,9 @@ class FakeHandle:
             self._fake.obey(number)
         return True
 
+    def wait_status(self) -> int | None:
+        return None if self._fake.alive or not self._system.tells_ends else self._fake.status
+
     def close(self) -> None:
         self._system.open_handles -= self._open
         self._open = False
@@ -105,6 +109,7 @@ class FakeSystem:
         self.files: dict[str, str] = {}
         self.signals: list[tuple[str, int]] = []
         self.open_handles = 0
+        self.tells_ends = True  # the wait status of processes that are gone
         self.unkillable: set[int] = set()
         self.listening: dict[int, list[Any]] = {}  # listeners, by the pid of their owner
         self.names: FakeNames | None = None
@@ -124,9 +129,9 @@ class FakeSystem:
         self.processes[fake.pid] = fake
         return fake
 
-    def end(self, fake: Fake) -> None:
+    def end(self, fake: Fake, status: int = 0) -> None:
         """End a process; it is reaped at once, and its children go to pid 1."""
-        fake.alive = False
+        fake.alive, fake.status = False, status
         self.processes.pop(fake.pid, None)
         if fake.ppid in self.processes:
             self.processes[fake.ppid].reaped_faults += 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from signal import SIGHUP, SIGQUIT, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals
+from signal import SIGHUP, SIGQUIT, SIGSEGV, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals
 
 import pytest
 
@@ -13,7 +13,7 @@ from unicorn_handover.model.phases import Event, Phase
 from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.servers import SERVERS
 
-from .fake_system import MASTER_CATCHES, TICKS_PAGE, Fake, FakeSystem, Unicorn
+from .fake_system import MASTER_CATCHES, Fake, FakeSystem, Unicorn
 
 
 class History:
@@ -384,7 +384,8 @@ def test_an_old_master_that_dies_in_the_soak_proves_nothing(crashes: bool) -> No
     history = History(soak=10.0)
     history.run(Phase.SOAKING)
     for worker in history.unicorn.workers(history.new) if crashes else []:
-        worker.pages[TICKS_PAGE] = False
+        history.system.end(worker)
+        history.unicorn.fork_worker(history.new, None)
     history.system.end(history.old)
     record = history.run()
     assert record.succeeded is not crashes and history.phases[-2] == "alone"
@@ -767,9 +768,9 @@ def test_a_check_that_is_slow_has_time_and_its_own_reason(monkeypatch: pytest.Mo
     history.run()
 
 
-def crash(history: History, worker: Fake) -> None:
+def crash(history: History, worker: Fake, status: int = 1 << 8) -> None:
     """Let a worker of the new master die; the master replaces it a moment later."""
-    history.system.end(worker)
+    history.system.end(worker, status)
     history.system.later(0.05, lambda: history.unicorn.fork_worker(history.new, 0.1))
 
 
@@ -782,15 +783,65 @@ def live(history: History, seconds: float) -> None:
         history.system.advance_to(history.system.now + 0.05)
 
 
-def test_new_workers_that_die_in_the_soak_when_they_were_ready() -> None:
+@pytest.mark.parametrize("tells_ends", [True, False])
+@pytest.mark.parametrize("status", [1 << 8, SIGSEGV], ids=["exit", "signal"])
+def test_new_workers_that_crash_in_the_soak_when_they_were_ready(
+    status: int, tells_ends: bool
+) -> None:
     """Three that are replaced and die again within seconds are a crash loop."""
     history = History(soak=1000.0)
+    history.system.tells_ends = tells_ends
     history.run(Phase.SOAKING)
     for _ in range(3):
-        crash(history, history.unicorn.workers(history.new)[0])
+        crash(history, history.unicorn.workers(history.new)[0], status)
         live(history, 0.5)
     record = history.run()
     assert record.phase is Phase.FAILED and "again and again in the soak" in record.reason
+
+
+def recycle(history: History, seconds: float, times: int, master: Callable[[], Fake]) -> None:
+    """Let the eldest worker of a master end well and be replaced, so many times."""
+    system, unicorn = history.system, history.unicorn
+
+    def end_one() -> None:
+        system.end(unicorn.numbered(master())[0])
+        unicorn.fork_worker(master(), 0.1)
+
+    for turn in range(times):
+        system.later(seconds * (turn + 1), end_one)
+
+
+def test_new_workers_that_recycle_themselves_in_the_soak() -> None:
+    """max_requests and worker killers end them well, time and again, and however young."""
+    history = History(soak=8.0)
+    history.run(Phase.SOAKING)
+    recycle(history, 0.4, 18, lambda: history.new)
+    assert history.run().succeeded
+
+
+def test_workers_that_recycle_themselves_where_the_kernel_does_not_tell_how_they_end() -> None:
+    """The old ones do the same: what is usual here is no crash. A quicker end is one."""
+    for seconds, good in ((1.2, True), (0.2, False)):
+        history = History(soak=8.0)
+        history.system.tells_ends = False
+        recycle(history, 1.2, 10, lambda: history.old)  # noqa: B023
+        history.system.advance_to(history.system.now + 12)
+        history.run(Phase.SOAKING)
+        recycle(history, seconds, 6, lambda: history.new)  # noqa: B023
+        assert history.run().succeeded is good
+
+
+def test_a_worker_that_ended_is_judged_when_its_master_has_waited_for_it() -> None:
+    """Before, the kernel does not tell how it ended."""
+    history = History(soak=3.0)
+    history.run(Phase.SOAKING)
+    worker = history.unicorn.workers(history.new)[0]
+    history.system.zombies.add(worker.pid)
+    worker.alive = False
+    live(history, 0.5)
+    history.system.end(worker)
+    history.unicorn.fork_worker(history.new, 0.1)
+    assert history.run().succeeded
 
 
 def test_new_workers_that_are_dropped_in_the_soak() -> None:

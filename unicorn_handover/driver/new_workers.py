@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..family import members
 from ..kernel.process import Process
 from ..kernel.system import System
@@ -16,19 +18,25 @@ Worker = tuple[int, int]  # pid and start time
 
 
 class NewWorkers:
-    """Those of one new master, as `look` found them last. Each is held until it has ended."""
+    """Those of one new master, as `look` found them last. Each is held until it has ended.
 
-    def __init__(self, system: System, master: Process, server: Server) -> None:
+    `usual_life` is the least, in seconds, that a worker of the old master lives, if that is known.
+    """
+
+    def __init__(
+        self, system: System, master: Process, server: Server, usual_life: float = math.inf
+    ) -> None:
         self._system = system
         self._master = master
         self._server = server
+        self._usual_life = usual_life
         self._held: dict[Worker, Process] = {}
         self._first_seen: dict[Worker, float] = {}
         self._found = members.Workers(frozenset(), frozenset())
         self._changed = system.clock()
         self._was_ready: set[Worker] = set()
         self._deaths = 0
-        self._unreplaced = 0  # young ones that were ready and ended, and no other came for them
+        self._unreplaced = 0  # that were ready and crashed, and no other came for them
 
     @property
     def ready(self) -> int:
@@ -55,6 +63,8 @@ class NewWorkers:
         born = found.all - self._found.all
         self._hold(born)
         self._was_ready |= found.ready
+        # Memory that is short may take the proof of an idle worker away again.
+        found = members.Workers(found.all & self._was_ready, found.all - self._was_ready)
         self._count_deaths(len(born))
         if found.all != self._found.all:
             self._changed = self._system.clock()
@@ -68,16 +78,37 @@ class NewWorkers:
                 self._first_seen[pid, start] = self._system.clock()
 
     def _count_deaths(self, born: int) -> None:
-        now = self._system.clock()
-        for worker in [w for w, held in self._held.items() if not held.alive()]:
-            self._held.pop(worker).close()
-            young = now < self._first_seen.pop(worker) + YOUNG
-            self._deaths += worker not in self._was_ready
-            self._unreplaced += young and worker in self._was_ready
+        for worker in [w for w, held in self._held.items() if self._has_ended(w, held)]:
+            held, lived = self._held.pop(worker), self._lived(worker)
+            if worker not in self._was_ready:
+                self._deaths += 1
+            elif self._crashed(held.wait_status(), lived):
+                self._unreplaced += 1
+            held.close()
         # A crash is followed by another worker. One that was ready and is not replaced was dropped.
         replaced = min(self._unreplaced, born)
         self._deaths += replaced
         self._unreplaced -= replaced
+
+    def _has_ended(self, worker: Worker, held: Process) -> bool:
+        """True once it has ended and its master has waited for it: before, it is not told how."""
+        pid, start = worker
+        stat = self._system.stat(pid)
+        return not held.alive() and (stat is None or stat.start != start)
+
+    def _lived(self, worker: Worker) -> float:
+        return self._system.clock() - self._first_seen.pop(worker)
+
+    def _crashed(self, status: int | None, lived: float) -> bool:
+        """True if a worker that was ready ended as none should.
+
+        Workers that recycle themselves (max_requests, worker killers) end well, and at any age.
+        Where the kernel does not tell how it ended, the age must do: those of the old master show
+        what is usual here.
+        """
+        if status is None:
+            return lived < min(YOUNG, self._usual_life / 2)
+        return status != 0 and lived < YOUNG
 
     def all_ready(self, expected: int) -> bool:
         """True if every worker is ready, and the master has forked all that it will.

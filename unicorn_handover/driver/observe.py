@@ -72,13 +72,14 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         if preflight.is_starting(system, old, server):
             return
         method, why = preflight.method(system, old, server, situation.record)
-        strength = len(members.workers(system, old, server).all)
+        workers = members.workers(system, old, server)
     except (Refused, PermissionError) as refusal:
         situation.refusal = str(refusal)
         yield Event.REFUSED
         return
+    situation.usual_life = members.usual_life(system, old, workers)
     situation.record = situation.record.but(
-        server=server.name, strength=strength, method=method, why=why
+        server=server.name, strength=len(workers.all), method=method, why=why
     )
     yield Event.TO_SPAWN if method == "spawn" else Event.PASSED
 

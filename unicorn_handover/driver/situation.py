@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ class Situation:
         self.re_exec: ReExec | None = None  # until the old master has shown what came of USR2
         self.decoy: Decoy | None = None  # of the master that is told to end
         self._names: SocketNames | None = None
+        self.usual_life = math.inf  # see `NewWorkers`
         self._workers: NewWorkers | None = None
         self._logs = LogFiles(system)
 
@@ -142,7 +144,7 @@ class Situation:
     def workers(self) -> NewWorkers | None:
         """The new master's workers, None until it is known."""
         if self._workers is None and self.new and self.server:
-            self._workers = NewWorkers(self.system, self.new, self.server)
+            self._workers = NewWorkers(self.system, self.new, self.server, self.usual_life)
         return self._workers
 
     def count_workers(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -76,6 +77,18 @@ def workers(system: System, master: Process, server: Server) -> Workers:
         if stat and not stat.ended:
             (ready if is_ready else booting).add((pid, stat.start))
     return Workers(frozenset(ready), frozenset(booting))
+
+
+def usual_life(system: System, master: Process, workers: Workers) -> float:
+    """Return seconds that a worker of this master lives at least; infinity if it does not show.
+
+    The eldest tells, if the master itself is so much older that others were there before it.
+    """
+    now = system.ticks(system.clock())
+    eldest = min((start for _, start in workers.all), default=0)
+    if not eldest or now - master.start < 2 * (now - eldest):
+        return math.inf
+    return (now - eldest) / (system.ticks(system.clock() + 1) - now)
 
 
 def booting_orphans(

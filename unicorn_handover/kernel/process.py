@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
+import struct
+
+# ioctl_pidfd(2), include/uapi/linux/pidfd.h
+PIDFD_INFO_EXIT = 1 << 3
+PIDFD_INFO = struct.Struct("=QQ11Ii")  # mask, cgroup, 11 ids, exit code
+PIDFD_GET_INFO = 3 << 30 | PIDFD_INFO.size << 16 | 0xFF << 8 | 11
 
 
 class Process:
@@ -42,6 +49,19 @@ class Process:
             user = os.geteuid()
             raise PermissionError(f"user {user} may not signal pid {self.pid}") from None
         return True
+
+    def wait_status(self) -> int | None:
+        """How it ended, as waitpid(2) told its parent, once that has waited for it; None before.
+
+        None for ever where the kernel does not tell, before Linux 6.15, and after `close`.
+        """
+        answer = bytearray(PIDFD_INFO.pack(PIDFD_INFO_EXIT, *[0] * 13))
+        try:
+            fcntl.ioctl(self._pidfd, PIDFD_GET_INFO, answer)
+        except (OSError, ValueError):
+            return None
+        mask, *_, status = PIDFD_INFO.unpack(answer)
+        return int(status) if mask & PIDFD_INFO_EXIT else None
 
     def close(self) -> None:
         """Give the pidfd back. May be called twice."""
