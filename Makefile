@@ -28,6 +28,7 @@ types: .venv/ready
 
 pytest: .venv/ready
 	@scripts/setup unicorn
+	@scripts/setup gunicorns
 	@scripts/setup browser
 	@scripts/setup debian --try
 	$(bin)/pytest -n $(JOBS) --dist worksteal
@@ -41,5 +42,5 @@ bench: .venv/ready
 	@touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ from .load import Address, Answer, Request, ask
 
 BIN = Path(sys.executable).parent
 UNICORN = "/usr/bin/unicorn"
+OTHER_GUNICORNS = ["20.1.0", "22.0.0"]  # as `scripts/setup gunicorns` brings them
 GRACEFUL = {"unicorn": "QUIT", "gunicorn": "TERM"}
 WORKER_TIMEOUT = 60  # seconds; half of it until one of gunicorn's sees that its master died
 BEFORE_ORPHANS_END = 20.0  # seconds: who is left for longer was not ended by anybody
@@ -44,6 +45,13 @@ _marks = itertools.count(1)
 def free_port() -> int:
     """A port of the loopback address that nobody has, nor soon another test."""
     return next(_free_ports)
+
+
+def gunicorn(version: str) -> Path:
+    """The command of another gunicorn than the newest."""
+    path = Path(__file__).parents[2] / f".venv-gunicorn-{version}/bin/gunicorn"
+    assert path.exists(), "scripts/setup gunicorns brings it"
+    return path
 
 
 def short_folder() -> Path:

@@ -10,7 +10,8 @@ from ..waiting import Later, stays, wait_until
 from .conftest import MakeHost
 from .host import Host
 from .load import Load
-from .programs import Program
+from .programs import OTHER_GUNICORNS, Program, gunicorn
+from .scenes import hand_over
 
 # A short process for each worker, and none that waits for it.
 HOOK_FORKS = {
@@ -87,9 +88,24 @@ def test_workers_that_recycle_themselves(make_supervisor: MakeHost, folder: Path
     assert len(workers) > web.workers + 3
 
 
+@pytest.mark.parametrize("version", OTHER_GUNICORNS)
+def test_other_gunicorns(make_supervisor: MakeHost, folder: Path, version: str) -> None:
+    """The oldest that is supported, and one between that and the newest, which all else runs on."""
+    web = Program(folder, server="gunicorn")
+    web.command = f"{gunicorn(version)} -c {web.conf} app:application"
+    host = make_supervisor(web)
+    host.start()
+    with Load(web.address) as load:
+        masters = {host.master("web"), hand_over(host)}
+        web.write("v3", "raises")
+        assert not host.restart("web").ok
+        masters |= {host.wait_for_rest("web"), hand_over(host, release="v4")}
+    assert len(masters) == 3 and load.failures == []
+
+
 def test_workers_that_crash_in_the_soak(make_supervisor: MakeHost, folder: Path) -> None:
     """They were ready, and each request kills one: that is a crash loop."""
-    web = Program(folder)
+    web = Program(folder, preload=True)
     host = make_supervisor(web, options={"soak": "3600"})
     host.start()
     first = host.master("web")

@@ -33,8 +33,7 @@ class Fake:
     heartbeats: dict[int, tuple[float, int]] = field(default_factory=dict)  # time, mode by inode
     pages: dict[int, bool | None] = field(default_factory=dict)  # shared with its forks; used?
     memory: dict[int, tuple[int, ...]] = field(default_factory=dict)  # of such a page
-    reads: frozenset[str] | None = frozenset()  # the pipes; None if they are not ours to look at
-    writes: frozenset[str] = frozenset()
+    pipes: PipeEnds | None = PipeEnds(frozenset(), frozenset())  # None if not ours to look at
     pgrp: int = 0
     reaped_faults: int = 0
     alive: bool = True
@@ -238,7 +237,7 @@ class FakeSystem:
 
     def pipe_ends(self, pid: int) -> PipeEnds | None:
         fake = self.processes.get(pid)
-        return PipeEnds(fake.reads, fake.writes) if fake and fake.reads is not None else None
+        return fake.pipes if fake else None
 
     def shared_pages(self, pid: int) -> list[int]:
         fake = self.processes.get(pid)

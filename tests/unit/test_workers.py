@@ -6,6 +6,7 @@ from signal import SIGABRT, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, Signals
 
 import pytest
 
+from unicorn_handover.kernel.pipes import PipeEnds
 from unicorn_handover.servers import SERVERS
 
 from .fake_system import TICKS_PAGE, Fake, FakeSystem
@@ -13,7 +14,7 @@ from .fake_system import TICKS_PAGE, Fake, FakeSystem
 UNICORN, GUNICORN = SERVERS["unicorn"], SERVERS["gunicorn"]
 EVERY_SIGNAL = {number for number in Signals if number.name not in ("SIGKILL", "SIGSTOP")}
 WORKER, MASTER, START = ["unicorn worker[0] -c u"], ["unicorn master -c u"], ["ruby", "unicorn"]
-OURS, OTHERS = frozenset({"pipe:[1]"}), frozenset({"pipe:[2]"})
+OURS, OTHERS, NONE = frozenset({"pipe:[1]"}), frozenset({"pipe:[2]"}), frozenset()
 WALL, MONOTONIC = 1_700_000_000.0, 999.0
 
 
@@ -28,7 +29,11 @@ def master(system: FakeSystem) -> Fake:
     """A unicorn master that writes to its first worker's pipe, and to its own."""
     own = frozenset({"pipe:[9]"})
     return system.add(
-        ppid=1, forked=False, words=MASTER, pages={TICKS_PAGE: True}, writes=OURS | own, reads=own
+        ppid=1,
+        forked=False,
+        words=MASTER,
+        pages={TICKS_PAGE: True},
+        pipes=PipeEnds(own, OURS | own),
     )
 
 
@@ -45,11 +50,11 @@ class TestUnicornWorkers:
         "fields",
         [
             {},
-            {"words": ["shop"], "reads": OURS},
-            {"words": MASTER, "reads": OURS, "writes": OURS},
-            {"words": START, "reads": OURS, "writes": OURS},
-            {"words": START, "reads": None},
-            {"words": START, "forked": False, "environ": {"UNICORN_WORKER": "0"}, "reads": None},
+            {"words": ["shop"], "pipes": PipeEnds(OURS, NONE)},
+            {"words": MASTER, "pipes": PipeEnds(OURS, OURS)},
+            {"words": START, "pipes": PipeEnds(OURS, OURS)},
+            {"words": START, "pipes": None},
+            {"words": START, "forked": False, "environ": {"UNICORN_WORKER": "0"}, "pipes": None},
         ],
         ids=["titled", "own title", "respawned now", "forked now", "not ours to see", "exec'd"],
     )
@@ -62,10 +67,10 @@ class TestUnicornWorkers:
         "fields",
         [
             {"words": START},
-            {"words": ["shop: helper"], "reads": OTHERS},
-            {"words": MASTER, "reads": OURS},
-            {"words": MASTER, "writes": OURS},
-            {"words": ["sleep", "5"], "forked": False, "reads": OURS},
+            {"words": ["shop: helper"], "pipes": PipeEnds(OTHERS, NONE)},
+            {"words": MASTER, "pipes": PipeEnds(OURS, NONE)},
+            {"words": MASTER, "pipes": PipeEnds(NONE, OURS)},
+            {"words": ["sleep", "5"], "forked": False, "pipes": PipeEnds(OURS, NONE)},
             {"words": ["unicorn master -c new"], "forked": False},
         ],
         ids=["preloaded app's", "titled", "waits for its master", "forked later", "exec'd", "new"],
@@ -80,9 +85,9 @@ class TestUnicornWorkers:
         self, system: FakeSystem, master: Fake, words: list[str]
     ) -> None:
         """It was forked with both ends of the next worker's pipe, and before that worker."""
-        fork(system, master, words=MASTER, reads=OURS, writes=OURS)
+        fork(system, master, words=MASTER, pipes=PipeEnds(OURS, OURS))
         writes = OURS if words is MASTER else frozenset()
-        worker = fork(system, master, words=words, reads=OURS, writes=writes)
+        worker = fork(system, master, words=words, pipes=PipeEnds(OURS, writes))
         assert list(UNICORN.workers(system, master.pid)) == [worker.pid]
 
 
