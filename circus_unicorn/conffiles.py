@@ -21,7 +21,8 @@ def sections_named(name: str, config_file: str) -> list[Section]:
         paths = read_config(config_file)[1]
     except (OSError, ValueError, configparser.Error):  # it may be anything by now
         return []
-    return [section for path in paths for section in sections_of(path) if section.name == name]
+    sections = [section for path in dict.fromkeys(paths) for section in sections_of(path)]
+    return [section for section in sections if section.name == name]
 
 
 def watchers(section: Section) -> list[str]:

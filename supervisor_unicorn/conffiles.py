@@ -74,4 +74,5 @@ class ConfFiles:
             p for section in including[-1:] for p in values(section).get("files", "").split()
         ]
         folder = os.path.dirname(self.path)
-        return [f for p in patterns for f in sorted(glob.glob(os.path.join(folder, p)))]
+        found = [f for p in patterns for f in sorted(glob.glob(os.path.join(folder, p)))]
+        return [path for path in dict.fromkeys(found) if path != self.path]  # each once

@@ -19,8 +19,6 @@ from unicorn_handover import __version__
 from unicorn_handover.driver.loop import DriverEnd
 from unicorn_handover.model.orders import CHANNEL_FD
 
-from .confecho import conf
-
 READY = b"READY\n"
 RESULT = b"RESULT 2\nOK"
 
@@ -41,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     chosen = parser.parse_args(arguments)
     if chosen.echo_conf:
+        from .confecho import conf  # the driver needs none of it
+
         sys.stdout.write(conf(chosen.echo_conf))
         return 0
     channel = _channel()

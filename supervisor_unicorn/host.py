@@ -29,7 +29,7 @@ from .events import DriverEvent, HandoverEvent
 from .guard import guarded, guarded_callback
 from .process import DriverSubprocess, ManagedSubprocess
 from .startup import complaints, copies, joined, unknown
-from .unmanaged import why_unmanaged
+from .unmanaged import second_driver, why_unmanaged
 
 SECTION = "rpcinterface:unicorn"
 
@@ -255,7 +255,7 @@ class Host(HostSide):
         if "record" in message:
             self.take(message["record"])
         elif self._driver is not None and self._driver is not driver:
-            self.log.warn(f"{driver.config.name}: a second driver is not needed; numprocs = 1")
+            self.log.warn(second_driver(driver, self._driver))
         elif driver.channel:
             self._driver = driver
             self.driver_came(driver.channel)

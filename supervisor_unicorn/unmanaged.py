@@ -1,10 +1,17 @@
-"""Why a program that [rpcinterface:unicorn] lists is not managed all the same."""
+"""What this plugin leaves to Supervisor, though its sections name it, and why."""
 
 from __future__ import annotations
 
 from supervisor.process import EventListenerPool, FastCGISubprocess, Subprocess
 
 from .startup import same_name
+
+
+def second_driver(driver: Subprocess, first: Subprocess) -> str:
+    """Return the line for a driver that another one is there before."""
+    group = driver.group.config.name
+    fix = "set numprocs = 1" if driver.group is first.group else "take the section out"
+    return f"[eventlistener:{group}] a second driver, {driver.config.name}, is not needed; {fix}"
 
 
 def why_unmanaged(process: Subprocess, is_driver: bool) -> str:

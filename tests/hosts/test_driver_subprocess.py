@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from supervisor.states import ProcessStates
 
 from supervisor_unicorn.process import DriverSubprocess
+from unicorn_handover import __version__
 
 from .conftest import Site
 
@@ -97,6 +99,20 @@ def test_a_driver_that_dies_is_started_again_with_a_new_channel(
         os.kill(pid, signal.SIGKILL)
         site.turn_until(lambda p=pid: driver(site).pid != p, "its death is noticed")
         site.turn_until(lambda: host.ledger.driver_is_there, "the next one is there")
+
+
+def test_a_second_driver_is_told_of(make_site: MakeSite, tmp_path: Path) -> None:
+    """Of two sections, an old one and a new one, one drives, and which to take out is said."""
+    script = tmp_path / "driver.py"
+    script.write_text(SCRIPT)
+    command = f"{sys.executable} {script} '{json.dumps({'driver': __version__})}'"
+    section = f"\n[eventlistener:unicorn]\ncommand = {command}\nevents = UNICORN_DRIVER\n"
+    site = make_site(web=section, driver=command)
+    host = site.manage()
+    site.turn_until(lambda: "a second driver" in site.log, "it is told")
+    assert host.ledger.driver_is_there and "is of version" not in site.log
+    line = r"\[eventlistener:(\w+)\] a second driver, \1, is not needed; take the section out"
+    assert re.search(line, site.log), site.log
 
 
 def test_a_stopped_driver_will_not_come(make_site: MakeSite, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ MAIN = """\
 [supervisord]
 [supervisorctl]
 [include]
-files = conf.d/*.conf more/%(ENV_WHAT)s.conf
+files = conf.d/*.conf conf.d/b.conf supervisord.conf more/%(ENV_WHAT)s.conf
 """
 INTERFACE = """\
 [rpcinterface:unicorn]

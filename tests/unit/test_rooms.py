@@ -65,6 +65,16 @@ def test_neither_wing_loads_the_other(loaded: str, absent: str) -> None:
     assert not [name for name in modules if name.startswith(f"unicorn_handover.{absent}.")]
 
 
+def test_supervisor_s_driver_loads_no_supervisor() -> None:
+    """The event listener carries neither the web page nor supervisorctl's plugin all its life."""
+    script = "import supervisor_unicorn.eventlistener, sys; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    ours = {name for name in modules if name.startswith("supervisor")}
+    assert ours == {"supervisor_unicorn", "supervisor_unicorn.eventlistener"}
+
+
 def cycle_from(start: str, arrows: dict[str, set[str]]) -> bool:
     """True if a walk along the arrows leads from a module back to itself."""
     seen: set[str] = set()
