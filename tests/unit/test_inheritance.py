@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from unicorn_handover.errors import Refused
-from unicorn_handover.host.inheritance import Command, Inheritance
+from unicorn_handover.host.copies import Command
+from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.servers import SERVERS
 
 from .fake_system import FakeSystem

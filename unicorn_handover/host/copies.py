@@ -1,0 +1,67 @@
+"""The sockets that a master serves on, copied for the master that the host starts next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import printable
+from ..family.served import close_all, copy_served
+from ..kernel.listeners import Listener
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..servers import Server
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as the host is about to run it.
+
+    directory: where it is run, absolute. environ: its environment, as far as the section sets it.
+    pidfile: the `pidfile` option, "" if it is not set.
+    """
+
+    words: Sequence[str]
+    directory: str
+    environ: Mapping[str, str] = field(default_factory=dict)
+    pidfile: str = ""
+
+
+class Copies:
+    """The copies, and what tells the next master that it has them.
+
+    Raises Refused if another master cannot serve on them. paths: of the unix sockets, absolute.
+    """
+
+    def __init__(self, system: System, master: Process, server: Server) -> None:
+        self.server = server
+        self.sockets: list[Listener] = copy_served(system, master, server)
+        here = system.working_directory(master.pid)  # a unix socket's path may be relative
+        self.paths = tuple(os.path.join(here, each.path) for each in self.sockets if each.path)
+        self._system = system
+        self._owner = master.pid
+
+    @property
+    def names(self) -> list[str]:
+        """Their addresses, as servers spell them."""
+        tcp = [each.name for each in self.sockets if not each.path]
+        return [*tcp, *(f"unix:{path}" for path in self.paths)]
+
+    def variables(self, numbers: Sequence[int]) -> dict[str, str]:
+        """What tells the next master that it has the sockets as these descriptors."""
+        return self.server.handed(numbers, self._owner)
+
+    def new_addresses(self, command: Command) -> list[str]:
+        """The addresses that a command names, if its master would serve on these in their place."""
+        words = command.words, command.directory, command.environ
+        named = self.server.addresses(self._system, *words)
+        return named if named and set(named) != set(self.names) else []
+
+    def described(self) -> str:
+        """Their addresses, for a log line."""
+        return printable(", ".join(self.names))
+
+    def close(self) -> None:
+        """Close the copies. May be called twice."""
+        close_all(self.sockets)
