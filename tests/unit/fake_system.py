@@ -108,6 +108,7 @@ class FakeSystem:
         self.files: dict[str, str] = {}
         self.signals: list[tuple[str, int]] = []
         self.open_handles = 0
+        self.listening_inodes: frozenset[int] = frozenset()  # their inodes
         self.tells_ends = True  # the wait status of processes that are gone
         self.unkillable: set[int] = set()
         self.listening: dict[int, list[Any]] = {}  # listeners, by the pid of their owner
@@ -220,6 +221,9 @@ class FakeSystem:
     def sockets(self, pid: int) -> frozenset[int]:
         fake = self.processes.get(pid)
         return frozenset(fake.inodes if fake else ())
+
+    def listening_sockets(self, pid: int) -> frozenset[int]:
+        return self.sockets(pid) & self.listening_inodes
 
     def keep_names(self, paths: Collection[str]) -> FakeNames:
         self.names = FakeNames(self, set(paths))

@@ -8,7 +8,7 @@ import pytest
 
 from unicorn_handover.family import members
 from unicorn_handover.model.record import MasterId
-from unicorn_handover.servers import SERVERS, is_forked, recognise
+from unicorn_handover.servers import SERVERS, Server, is_forked, recognise
 
 from .fake_system import Fake, FakeSystem
 
@@ -153,6 +153,40 @@ class TestGunicornSuccessor:
             assert GUNICORN.is_successor(system, new.pid, 50) is proven
 
 
+@pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
+@pytest.mark.parametrize(
+    ("fields", "proven"),
+    [
+        ({"catches": {SIGTTOU}, "inodes": {7, 9}}, True),
+        ({"catches": {SIGTTOU}, "inodes": {8}}, False),
+        ({"catches": {SIGTTOU}, "inodes": {9}}, False),
+        ({"inodes": {7}}, False),
+        ({"catches": {SIGTTOU}, "inodes": {7}, "forked": True}, False),
+        ({"catches": {SIGTTOU}, "inodes": {7}, "environ": {"A": "b"}}, False),
+    ],
+    ids=["it is", "own listener", "shared connection", "no handlers", "worker", "environment"],
+)
+def test_a_master_with_a_title_of_its_own(
+    system: FakeSystem, server: Server, fields: dict[str, object], proven: bool
+) -> None:
+    """With nothing left of the environment it listens where the old master does, and obeys."""
+    system.listening_inodes = frozenset({7, 8})
+    old = system.add(ppid=1, forked=False, words=["shop"], inodes={7, 9})
+    new = add(system, "shop", **{"environ": {}, **fields})
+    assert server.is_successor(system, new.pid, old.pid) is proven
+
+
+def test_a_master_with_a_title_of_its_own_after_the_old_one_s_death(system: FakeSystem) -> None:
+    """It is of the program's group, and listens somewhere; a helper of the program does not."""
+    system.listening_inodes = frozenset({7})
+    proof = {"environ": {}, "catches": {SIGTTOU}, "pgrp": 50}
+    helper = add(system, "shop: helper", **proof)
+    new = add(system, "shop", **proof, inodes={7})
+    found = members.successor_among(system, [helper.pid, new.pid], 4711, 50, None)
+    assert found and found.pid == new.pid
+    found.close()
+
+
 def test_is_forked(system: FakeSystem) -> None:
     """A forked process, or an exec'd one that unicorn made a worker."""
     assert is_forked(system, add(system, forked=True).pid)
@@ -166,6 +200,10 @@ def test_all_forked(system: FakeSystem) -> None:
     serving = add(system, "unicorn master -c u")
     assert UNICORN.all_forked(system, starting.pid) is False
     assert UNICORN.all_forked(system, serving.pid) is True
+    own = add(system, "shop", catches={SIGTTOU})
+    assert UNICORN.all_forked(system, own.pid) is None
+    assert UNICORN.accepts_signals(system, own.pid)
+    assert not UNICORN.accepts_signals(system, starting.pid)
     assert GUNICORN.all_forked(system, serving.pid) is None
 
 

@@ -23,7 +23,7 @@ ANY = 0xFFFFFFFF
 
 NETLINK_HEADER = struct.Struct("=IHHII")
 UNIX_REQUEST = struct.Struct("=BBHIIIII")
-UNIX_ANSWER_SIZE = 16
+UNIX_ANSWER = struct.Struct("=BBBBIII")
 ATTRIBUTE_HEADER = struct.Struct("=HH")
 INET_REQUEST_HEAD = struct.Struct("=BBBBI")
 INET_ENDS = struct.Struct("!HH16s16s")
@@ -70,7 +70,7 @@ def _unix_peer(inode: int) -> int | None:
 def _unix_attribute(inode: int, show: int, wanted: int) -> bytes:
     """One attribute of a unix socket, b"" if the kernel does not tell it."""
     answer = _diagnosis(UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, ANY, inode, show, ANY, ANY))
-    offset = UNIX_ANSWER_SIZE
+    offset = UNIX_ANSWER.size
     while offset + ATTRIBUTE_HEADER.size <= len(answer):
         length, attribute = ATTRIBUTE_HEADER.unpack_from(answer, offset)
         if attribute == wanted:

@@ -14,6 +14,7 @@ import psutil
 
 from .files import chunks_of, written_files
 from .listeners import Listener, listeners
+from .listening import listening_inodes
 from .memory import has_touched, shared_pages, words_at
 from .pipes import PipeEnds, pipe_ends
 from .process import Process, readable
@@ -136,6 +137,10 @@ class System:
         targets = look_into(pid, lambda: [target for _, target in open_links(pid)]) or []
         numbers = (re.fullmatch(r"socket:\[(\d+)\]", target) for target in targets)
         return frozenset(int(number[1]) for number in numbers if number)
+
+    def listening_sockets(self, pid: int) -> frozenset[int]:
+        """The inodes of a process's listening stream sockets."""
+        return self.sockets(pid) & listening_inodes()
 
     def listeners(self, owner: Process) -> list[Listener]:
         """Copies of a process's listening stream sockets, for the caller to close.

@@ -120,6 +120,17 @@ class Server(abc.ABC):
             return False
         return not self.is_exec_worker(system, pid)
 
+    def is_renamed_successor(self, system: System, pid: int, old: int) -> bool:
+        """True if an exec'd process, whose environment a title has overwritten, is a new master.
+
+        It has a master's handlers and listens: while the master `old` lives, on a socket of its.
+        The caller knows by another proof that both are of one program.
+        """
+        if not handlers_installed(system, pid):
+            return False
+        listening, theirs = system.listening_sockets(pid), system.sockets(old)
+        return bool(listening & theirs if theirs else listening)
+
     def runs(self, system: System, pid: int) -> bool:
         """True if a process has the server's command line or, renamed, a master's handlers.
 

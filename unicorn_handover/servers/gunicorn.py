@@ -67,7 +67,8 @@ class Gunicorn(Server):
             return False
         environ = system.environ(pid)
         if not environ:  # written over
-            return title(system, pid).startswith("gunicorn: master")
+            named = title(system, pid).startswith("gunicorn: master")
+            return named or self.is_renamed_successor(system, pid, old)
         if environ.get("GUNICORN_PID") != str(old):
             return False
         listens = "GUNICORN_FD" in environ or environ.get("LISTEN_PID") == str(pid)

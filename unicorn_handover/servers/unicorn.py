@@ -56,7 +56,8 @@ class Unicorn(Server):
             return False
         environ = system.environ(pid)
         if not environ:  # written over
-            return re.match(r"\S+ master", title(system, pid)) is not None
+            named = re.match(r"\S+ master", title(system, pid)) is not None
+            return named or self.is_renamed_successor(system, pid, old)
         return _holds_sockets(system, pid, environ.get("UNICORN_FD", "")) and self.runs(system, pid)
 
     def own_listeners(
@@ -115,11 +116,16 @@ class Unicorn(Server):
 
     def accepts_signals(self, system: System, pid: int) -> bool:
         """True once it is in #join: what its handlers queue before that, it looks at there."""
-        return handlers_installed(system, pid) and _is_in_join(system, pid)
+        return handlers_installed(system, pid) and self.all_forked(system, pid) is not False
 
-    def all_forked(self, system: System, pid: int) -> bool:
-        """True once HttpServer#join has written the title: #start has forked every worker then."""
-        return _is_in_join(system, pid)
+    def all_forked(self, system: System, pid: int) -> bool | None:
+        """True once HttpServer#join has written the title: #start has forked every worker then.
+
+        None where a hook has set another one.
+        """
+        if re.match(r"\S+ master", system.command_line(pid)[0]):
+            return True
+        return None if title(system, pid) else False
 
     def directory(self, system: System, pid: int) -> str:
         """The directory of a re-exec: `working_directory` if set, else where unicorn was started.
@@ -153,10 +159,6 @@ class Unicorn(Server):
         if "UNICORN_WORKER" in system.environ(pid):
             return True
         return has_worker_title(system, pid)
-
-
-def _is_in_join(system: System, pid: int) -> bool:
-    return re.match(r"\S+ master", system.command_line(pid)[0]) is not None
 
 
 def _holds_sockets(system: System, pid: int, listing: str) -> bool:
