@@ -368,6 +368,8 @@ def test_no_pid_file(make_host: MakeHost, folder: Path, server: str) -> None:
 
 # What the package setproctitle does, and gunicorn has it do where it is installed.
 SET_TITLE = """
+name = "gunicorn:"
+
 def _write_title(role):
     import ctypes
     with open("/proc/self/stat") as file:
@@ -375,7 +377,7 @@ def _write_title(role):
     arguments, end, environment, last = map(int, words[45:49])
     ctypes.memset(arguments, 0, end - arguments)
     ctypes.memset(environment, 0, last - environment)
-    title = f"gunicorn: {role} [app]".encode()
+    title = f"{name} {role} [app]".encode()
     ctypes.memmove(arguments, title, len(title))
 
 def when_ready(server):
@@ -395,6 +397,31 @@ def test_gunicorn_that_sets_its_title(make_host: MakeHost, folder: Path) -> None
     with Load(web.address) as load:
         masters = {host.master("web"), hand_over(host), hand_over(host, release="v3")}
     assert len(masters) == 3 and load.failures == []
+
+
+OWN_TITLES = {
+    "gunicorn": SET_TITLE.replace("gunicorn:", "shop"),
+    "unicorn": """\
+before_fork { |server, worker| $0 = "shop master" + " " * 4000 }
+after_fork { |server, worker| $0 = "shop worker" + " " * 4000 }
+""",
+}
+
+
+def test_a_server_under_another_name(make_host: MakeHost, folder: Path, server: str) -> None:
+    """Its title tells nothing, and hides the environment: it is found by what it does."""
+    web = Program(folder, server=server, settings=OWN_TITLES[server])
+    host = make_host(web, options={"server": server})
+    host.start()
+    with Load(web.address) as load:
+        masters = {host.master("web"), hand_over(host)}
+        web.write("v3", "raises")
+        assert not host.restart("web").ok
+        masters.add(hand_over(host, release="v4"))
+    assert len(masters) == 3 and load.failures == []
+    re_execute_by_hand(host)
+    assert host.stop("web").ok
+    host.wait_for_nobody("web")
 
 
 def _title(pid: int) -> str:
