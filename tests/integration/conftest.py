@@ -19,6 +19,14 @@ from .programs import BEFORE_ORPHANS_END, Program, short_folder
 MakeHost = Callable[..., Host]
 
 
+PAIRS = pytest.mark.parametrize(
+    ("host_class", "server"),
+    [("supervisor", "unicorn"), ("circus", "gunicorn")],
+    indirect=True,
+)
+"""Each host and each server once, for what does not depend on which host has which server."""
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder of the test's own; afterwards no process may be left that belongs to it."""

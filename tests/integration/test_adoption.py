@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ..waiting import Later, wait_until
-from .conftest import MakeHost
+from .conftest import PAIRS, MakeHost
 from .load import Load
 from .processes import MARK, Found, end, kill, look
 from .programs import UNICORN, Program
@@ -73,6 +73,7 @@ def test_a_restart_beside_a_usr2_by_hand_is_refused(make_host: MakeHost, folder:
     hand_over(host)
 
 
+@PAIRS
 def test_a_restart_out_of_a_crash_loop(make_host: MakeHost, folder: Path, server: str) -> None:
     """A release whose workers, or whose master, die again and again is left by a restart."""
     web = Program(folder, server=server, restarted=True)
@@ -86,6 +87,7 @@ def test_a_restart_out_of_a_crash_loop(make_host: MakeHost, folder: Path, server
     host.wait_for_rest("web")
 
 
+@PAIRS
 @pytest.mark.parametrize("preload", [False, True], ids=["lazy", "preload"])
 def test_a_restart_while_the_first_master_starts(
     make_host: MakeHost, folder: Path, server: str, preload: bool
@@ -116,6 +118,7 @@ def test_an_app_that_ends_the_old_master(make_host: MakeHost, folder: Path, prel
     assert len(masters) == 3 and load.failures == []
 
 
+@PAIRS
 def test_the_old_master_is_killed_while_the_new_boots(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:
@@ -156,6 +159,7 @@ def test_signals_reach_an_adopted_master(make_host: MakeHost, folder: Path) -> N
     assert host.wait_for_rest("web") == master
 
 
+@PAIRS
 def test_output_is_captured_from_an_adopted_master(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:
@@ -170,6 +174,7 @@ def test_output_is_captured_from_an_adopted_master(
         wait_until(lambda r=release: host.log("web").count(f"said-by-{r}") == 2, "stdout captured")
 
 
+@PAIRS
 def test_an_adopted_master_that_crashes_is_started_again(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:
@@ -185,6 +190,7 @@ def test_an_adopted_master_that_crashes_is_started_again(
     hand_over(host, release="v3")
 
 
+@PAIRS
 def test_an_adopted_master_is_stopped_and_started(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:
@@ -204,6 +210,7 @@ def test_an_adopted_master_is_stopped_and_started(
     hand_over(host, release="v3")
 
 
+@PAIRS
 def test_shutdown_ends_an_adopted_master(make_host: MakeHost, folder: Path, server: str) -> None:
     """When the host shuts down nothing of an adopted family is left."""
     web = Program(folder, server=server)
@@ -249,6 +256,7 @@ def test_an_end_in_the_middle_ends_both_masters(
         wait_until(lambda: web.answers("v3"), "it serves again")
 
 
+@PAIRS
 @pytest.mark.parametrize("way", WAYS)
 def test_an_end_before_the_exec(make_host: MakeHost, folder: Path, server: str, way: str) -> None:
     """A child that was forked for a new master, but not exec'd yet, is not left by an end."""
@@ -279,6 +287,7 @@ while True:
 }
 
 
+@PAIRS
 @pytest.mark.parametrize("way", WAYS)
 def test_an_end_while_the_new_master_hears_no_signal(
     make_host: MakeHost, folder: Path, server: str, way: str
@@ -356,6 +365,7 @@ def test_unicorn_from_a_short_command_line(
     assert len(masters) == 3 and load.failures == []
 
 
+@PAIRS
 def test_no_pid_file(make_host: MakeHost, folder: Path, server: str) -> None:
     """A server without a pid file is handed over all the same."""
     web = Program(folder, server=server, pidfile=False)
@@ -428,6 +438,7 @@ def _title(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
 
 
+@PAIRS
 def test_the_new_master_dies_while_the_old_drains(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:
@@ -446,6 +457,7 @@ def test_the_new_master_dies_while_the_old_drains(
     hand_over(host, release="v3")
 
 
+@PAIRS
 def test_a_new_master_that_is_stuck_is_killed(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:
@@ -464,6 +476,7 @@ def test_a_new_master_that_is_stuck_is_killed(
     assert load.failures == []
 
 
+@PAIRS
 def test_a_new_master_that_comes_too_late(make_host: MakeHost, folder: Path, server: str) -> None:
     """A master that obeys USR2 when its handover was given up makes no second family."""
     web = Program(folder, server=server)

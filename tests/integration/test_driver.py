@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..waiting import Later, stays, wait_until
-from .conftest import MakeHost
+from .conftest import PAIRS, MakeHost
 from .host import Host
 from .load import Load
 from .processes import awaits, kill, look
@@ -35,11 +35,15 @@ def lose_driver(host: Host, way: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("server", "phase", "way"),
+    ("host_class", "server", "phase", "way"),
     [
-        *itertools.product(["unicorn", "gunicorn"], PHASES, ["killed"]),
-        *itertools.product(["unicorn"], ["booting", "draining"], ["stopped"]),
+        *itertools.product(["supervisor"], ["unicorn"], PHASES, ["killed"]),
+        *itertools.product(["circus"], ["gunicorn"], PHASES, ["killed"]),
+        *itertools.product(
+            ["supervisor", "circus"], ["unicorn"], ["booting", "draining"], ["stopped"]
+        ),
     ],
+    indirect=["host_class"],
 )
 def test_another_driver_goes_on(
     make_host: MakeHost, folder: Path, server: str, phase: str, way: str
@@ -132,6 +136,7 @@ def test_a_caller_is_told_that_the_driver_stays_away(make_host: MakeHost, folder
     assert host.wait_for_rest("web") != first and web.answers("v2")
 
 
+@PAIRS
 @pytest.mark.parametrize("phase", ["booting", "draining"])
 def test_one_more_handover_follows(
     make_host: MakeHost, folder: Path, server: str, phase: str

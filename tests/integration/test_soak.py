@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ..waiting import Later, stays, wait_until
-from .conftest import MakeHost
+from .conftest import PAIRS, MakeHost
 from .load import Load, Request
 from .processes import alive, children, kill, look
 from .programs import Program
@@ -41,6 +41,7 @@ def _connections(program: Program) -> list[str]:
     return [row[9] for row in rows if row[1] == mine and row[3] == "01"]
 
 
+@PAIRS
 @pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
 def test_soak_under_load(make_host: MakeHost, folder: Path, server: str, unix: bool) -> None:
     """A soak of 1 s with a check fails no request, and ends in the new release."""
@@ -70,6 +71,7 @@ def test_only_the_new_release_serves_in_the_soak(make_host: MakeHost, folder: Pa
     assert host.master("web") == first and host.state("web") in ("running", "active")
 
 
+@PAIRS
 @pytest.mark.parametrize("traffic", [True, False], ids=["traffic", "quiet"])
 @pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
 def test_sick_release_is_backed_out(
@@ -140,6 +142,7 @@ def test_a_busy_old_worker_does_not_answer_for_a_sick_release(
     assert old.answer().outcome == "ok" and new.answer().detail.endswith("500 X")
 
 
+@PAIRS
 def test_rollback_by_hand(make_host: MakeHost, folder: Path, server: str) -> None:
     """Rollback in the soak brings the old release back without losing a request."""
     web = Program(folder, server=server)
@@ -155,6 +158,7 @@ def test_rollback_by_hand(make_host: MakeHost, folder: Path, server: str) -> Non
     assert "rolled back by command" in str(host.ended("web")[-1]["reason"])
 
 
+@PAIRS
 def test_promote_by_hand(make_host: MakeHost, folder: Path, server: str) -> None:
     """Promote ends a long soak at once; the new release stays, and no request is lost."""
     web = Program(folder, server=server)
@@ -180,6 +184,7 @@ def test_nothing_to_roll_back(make_host: MakeHost, folder: Path) -> None:
         assert not command("nobody").ok
 
 
+@PAIRS
 def test_rollback_while_booting(make_host: MakeHost, folder: Path, server: str) -> None:
     """Rollback before the new workers are ready removes the new master."""
     web = Program(folder, server=server)
@@ -191,6 +196,7 @@ def test_rollback_while_booting(make_host: MakeHost, folder: Path, server: str) 
     assert host.wait_for_rest("web") == first and web.ask().release == "v1"
 
 
+@PAIRS
 def test_new_master_dies_in_the_soak(make_host: MakeHost, folder: Path, server: str) -> None:
     """When the new master is killed in the soak, the old one serves again, at full strength."""
     web = Program(folder, server=server, workers=3, timeout=10)
@@ -249,7 +255,11 @@ def test_rollback_after_a_signal_by_hand(
     assert load.failures == []
 
 
-@pytest.mark.parametrize("phase", ["soaking", "restoring", "draining"])
+@pytest.mark.parametrize(
+    ("host_class", "phase"),
+    [("supervisor", "soaking"), ("circus", "restoring"), ("supervisor", "draining")],
+    indirect=["host_class"],
+)
 def test_driver_killed_in_the_soak(make_host: MakeHost, folder: Path, phase: str) -> None:
     """The driver may be killed in every phase of a soak: the next one ends it as it should end."""
     web = Program(folder, server="unicorn")
@@ -290,6 +300,7 @@ def test_new_master_and_driver_die_together(make_host: MakeHost, folder: Path) -
     assert host.wait_for_rest("web") == first and web.ask().release == "v1"
 
 
+@PAIRS
 @pytest.mark.parametrize("how", ["stop", "shutdown"])
 def test_end_in_the_soak(make_host: MakeHost, folder: Path, server: str, how: str) -> None:
     """Stop and shutdown in the soak end both masters and leave nothing."""
