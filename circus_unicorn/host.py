@@ -30,6 +30,7 @@ from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options, Settings, names_in, parse
 from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.progress import struct
+from unicorn_handover.servers import Launch
 
 from .channel import LoopEnd
 from .conffiles import doubled, sections_named, watchers
@@ -383,6 +384,10 @@ class Host(HostSide):
         """The program's options, None if it is not managed."""
         watcher = self.watchers.get(program)
         return None if watcher is None else watcher.handover_options
+
+    def launch(self, program: str) -> Launch:
+        """How circusd would start the watcher's process now."""
+        return self.watchers[program].launch
 
     def stop_signal(self, program: str) -> tuple[str, int]:
         """The setting of the stop signal and its number."""

@@ -56,6 +56,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
     master: HeldProcess | None = None
     _worker: Any
     group = 0  # the process group, which every later master is in
+    started_in = ""  # the real path of the working directory at the first master's start
     heirs: Heirs
 
     def spawn(self) -> None:
@@ -68,6 +69,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
         self.heirs = Heirs(self.watcher.system)
         if not self.group:
             self.group = _group_of(self.pid)
+            self.started_in = self.watcher.system.real_path(self.watcher.working_dir)
         for pipe in (self.stdout, self.stderr):
             if pipe is not None and not pipe.closed:
                 # Circus reads when its loop says so, and would wait for ever if `Output.drain` had

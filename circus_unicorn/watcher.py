@@ -25,7 +25,7 @@ from unicorn_handover.kernel.process import Process
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options
 from unicorn_handover.model.record import MasterId
-from unicorn_handover.servers import ADD_WORKER, DROP_WORKER
+from unicorn_handover.servers import ADD_WORKER, DROP_WORKER, Launch, words_of
 
 from .coroutines import Steps, coroutine, synchronized
 from .guard import guarded
@@ -125,6 +125,20 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def output(self) -> Output:
         """What comes out of the program's pipes."""
         return self._output
+
+    @property
+    def launch(self) -> Launch:
+        """How Circus would start this watcher's process now."""
+        args = self.args or ()
+        words = words_of(args) if isinstance(args, str) else tuple(args)
+        process = self.process
+        return Launch(
+            section=f"watcher:{self.name}",
+            key="working_dir",
+            command=() if self.shell else (*words_of(self.cmd), *words),
+            directory=self.working_dir,
+            started_in=process.started_in if process else "",
+        )
 
     def refusal(self) -> str:
         """What keeps a restart of this running program from being a handover, or ""."""

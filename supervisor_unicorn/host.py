@@ -23,6 +23,7 @@ from unicorn_handover.host.side import HostSide
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options, Settings, parse
 from unicorn_handover.model.record import MasterId, Record
+from unicorn_handover.servers import Launch
 
 from .conffiles import ConfFiles
 from .events import DriverEvent, HandoverEvent
@@ -221,6 +222,10 @@ class Host(HostSide):
         """The program's options, None if it is not managed."""
         process = self.programs.get(program)
         return process.handover_options if process else None
+
+    def launch(self, program: str) -> Launch:
+        """How supervisord would start the program now."""
+        return self.programs[program].launch
 
     def stop_signal(self, program: str) -> tuple[str, int]:
         """The setting of the stop signal and its number."""

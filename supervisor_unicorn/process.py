@@ -23,7 +23,7 @@ from unicorn_handover.kernel.process import Process
 from unicorn_handover.model.options import Options
 from unicorn_handover.model.orders import CHANNEL_FD
 from unicorn_handover.model.record import MasterId
-from unicorn_handover.servers import server_of
+from unicorn_handover.servers import Launch, server_of, words_of
 
 from .dispatchers import ChannelDispatcher, ExitDispatcher, OutputDispatcher
 from .guard import guarded
@@ -43,6 +43,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._host = host
         self._master: Process | None = None
         self._process_group = 0
+        self._started_in = ""
         self._heirs = Heirs(host.system)
         self._orphans = Orphans(host.system, lambda text: host.log.warn(f"{config.name}: {text}"))
         self.output = Output()
@@ -59,6 +60,18 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         return MasterId(held.pid, held.start) if held and held.alive() else None
 
     @property
+    def launch(self) -> Launch:
+        """How Supervisor would start this program now."""
+        config = self.config
+        return Launch(
+            section=f"program:{config.name}",
+            key="directory",
+            command=words_of(config.command),
+            directory=config.directory or "",
+            started_in=self._started_in,
+        )
+
+    @property
     def serves(self) -> bool:
         """True if the master has come to where it obeys signals."""
         system = self._host.system
@@ -70,6 +83,8 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         # Here, because supervisord may have forked to daemonise since the plugin was loaded, and
         # the flag is not inherited over a fork.
         self._guarded(self._host.become_subreaper)
+        directory = self.config.directory
+        self._started_in = self._host.system.real_path(directory) if directory else ""
         pid: int | None = Subprocess.spawn(self)
         return pid
 

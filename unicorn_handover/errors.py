@@ -30,3 +30,11 @@ class ConfigError(HandoverError):
 
 class Refused(HandoverError):
     """A handover that must not begin, because its first signal could already cost requests."""
+
+
+class CannotReExec(Refused):
+    """A re-exec of the running master cannot give what is configured, or anything at all.
+
+    What is configured can be started all the same: a new master that the host starts itself is not
+    concerned by this. Of any other `Refused` it would suffer as well.
+    """

@@ -55,6 +55,7 @@ class CircusHost(Host):
     """circusd in the foreground."""
 
     name = "circus"
+    directory = "working_dir"
     patience = "graceful_timeout"
     account = "uid"
 

@@ -33,6 +33,7 @@ class Host(abc.ABC):
     """
 
     name: str
+    directory: str  # the key for where a program is started
     patience: str  # the key for how long a stopped program may take until it is killed
     account: str  # the key for the user that a program runs as
 

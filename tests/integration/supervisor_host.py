@@ -65,6 +65,7 @@ class SupervisorHost(Host):
     """supervisord in the foreground, or with `daemon` in the background."""
 
     name = "supervisor"
+    directory = "directory"
     patience = "stopwaitsecs"
     account = "user"
 

@@ -485,7 +485,7 @@ def test_a_script_that_cannot_be_seen_to_be_missing(
     script = folder / "unicorn"
     shutil.copy(UNICORN, script)
     web = Program(folder)
-    web.command = f"/bin/sh -c 'exec {script} -E none -c {web.conf} {web.folder}/config.ru'"
+    web.command = f"/bin/sh -c 'exec ruby {script} -E none -c {web.conf} {web.folder}/config.ru'"
     host = make_supervisor(web)
     host.start()
     first = host.master("web")

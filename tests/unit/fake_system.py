@@ -42,6 +42,9 @@ class Fake:
     cwd: str = "/"
     writes: list[str] = field(default_factory=list)  # paths of files
     executable: str = "/bin/sh"
+    executed_as: str = ""
+    mapped: list[str] = field(default_factory=list)
+    owner: int = 0
 
 
 class FakeHandle:
@@ -106,6 +109,8 @@ class FakeSystem:
         self.now = 1000.0
         self.processes: dict[int, Fake] = {}
         self.files: dict[str, str] = {}
+        self.links: dict[str, str] = {}
+        self.gone = {"/nosuch"}  # all other paths are there
         self.signals: list[tuple[str, int]] = []
         self.open_handles = 0
         self.listening_inodes: frozenset[int] = frozenset()  # their inodes
@@ -204,8 +209,32 @@ class FakeSystem:
         fake = self.processes.get(pid)
         return fake.cwd if fake else ""
 
+    def executed_as(self, pid: int) -> str:
+        fake = self.processes.get(pid)
+        return fake.executed_as if fake else ""
+
+    def mapped_files(self, pid: int) -> list[str]:
+        fake = self.processes.get(pid)
+        return fake.mapped if fake else []
+
+    def owner(self, pid: int) -> int | None:
+        fake = self.processes.get(pid)
+        return fake.owner if fake else None
+
+    def real_path(self, path: str) -> str:
+        for link, target in self.links.items():
+            if path == link or path.startswith(f"{link}/"):
+                return target + path[len(link) :]
+        return path
+
+    def is_directory(self, path: str) -> bool:
+        real = self.real_path(path)
+        return not any(real == gone or real.startswith(f"{gone}/") for gone in self.gone)
+
+    is_file = may_execute = is_directory
+
     def text_of(self, path: str) -> str:
-        return self.files.get(path, "")
+        return self.files.get(self.real_path(path), "")
 
     def written_files(self, pid: int) -> dict[str, int]:
         fake = self.processes.get(pid)

@@ -524,7 +524,10 @@ def test_handles_are_given_back() -> None:
 REFUSALS: dict[str, tuple[Callable[[History], object], str]] = {
     "no handler": (lambda h: h.old.catches.clear(), "did not come to obey signals in time"),
     "not a server": (lambda h: setattr(h.old, "words", ["/bin/sh", "-c", "x"]), "is neither"),
-    "no directory": (lambda h: setattr(h.old, "cwd", "/nosuch"), "the working directory"),
+    "no directory": (
+        lambda h: (setattr(h.old, "cwd", "/nosuch"), setattr(h.old, "words", ["unicorn master"])),
+        "the working directory",
+    ),
     "no executable": (lambda h: setattr(h.old, "executable", "/nosuch"), "the executable"),
     "no script": (
         lambda h: setattr(h.old, "words", ["python3", "/nosuch/gunicorn", "a:b"]),

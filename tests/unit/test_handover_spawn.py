@@ -80,8 +80,8 @@ def test_a_lost_directory_matters_to_a_re_exec_alone() -> None:
     history.old.cwd = "/gone"
     assert history.run().succeeded
     again = History()
-    again.old.cwd = "/gone"
-    assert "/gone" in again.run().reason
+    again.old.cwd, again.old.words = "/nosuch", ["unicorn master"]
+    assert "/nosuch" in again.run().reason
 
 
 def test_a_spawned_master_that_dies_is_told() -> None:

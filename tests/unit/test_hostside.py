@@ -17,6 +17,7 @@ from unicorn_handover.host.side import HostSide
 from unicorn_handover.model.options import Options
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.model.record import MasterId, Record
+from unicorn_handover.servers import Launch
 
 from .fake_system import FakeSystem
 
@@ -36,6 +37,9 @@ class Site(HostSide):
 
     def options(self, program: str) -> Options | None:
         return Options(boot_timeout=10) if program in ("web", "api") else None
+
+    def launch(self, program: str) -> Launch:
+        return Launch(f"program:{program}", "directory", ("unicorn",), "/srv/web", "/srv/web")
 
     def stop_signal(self, program: str) -> tuple[str, int]:
         return "[program:web] stopsignal", signal.SIGTERM

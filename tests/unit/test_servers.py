@@ -240,21 +240,3 @@ def test_a_successor_is_not_older_than_its_master(system: FakeSystem) -> None:
     assert held and members.successor(system, held, UNICORN) is None
     held.close()
     assert system.open_handles == 0
-
-
-@pytest.mark.parametrize(
-    ("line", "folder"),
-    [
-        ("", "/started/in"),
-        ('working_directory "/srv/web"', "/srv/web"),
-        ("working_directory('/srv/web')", "/srv/web"),
-        ('working_directory "#{app}/current"', ""),
-        ('working_directory "~/app"', ""),
-        ("working_directory APP", ""),
-    ],
-)
-def test_the_folder_that_unicorn_re_executes_in(system: FakeSystem, line: str, folder: str) -> None:
-    """A setting that only ruby can read is not taken for a path, and hides the first folder."""
-    system.files["/etc/u.rb"] = f"listen 80\n{line}\n"
-    master = add(system, "unicorn master -c /etc/u.rb", cwd="/started/in")
-    assert UNICORN.directory(system, master.pid) == folder

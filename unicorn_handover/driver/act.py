@@ -105,7 +105,7 @@ def _quit(situation: Situation, master: Process | None, other: Process | None) -
     if not (master and server):
         return
     serves_on = other is not None and other.alive() and situation.names_at_stake
-    if other and serves_on and preflight.can_re_exec(system, master, server):
+    if other and serves_on and preflight.can_re_exec(system, master, server, situation.launch):
         situation.decoy = Decoy(system, master, server, other)
     else:
         master.signal(server.graceful)

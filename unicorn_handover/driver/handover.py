@@ -8,6 +8,7 @@ from ..kernel.system import System
 from ..model.options import Options
 from ..model.phases import LOOK_PAUSE, TABLE, Event, Phase, matters
 from ..model.record import Record
+from ..servers import Launch
 from .act import act
 from .observe import next_event
 from .situation import Situation
@@ -22,9 +23,14 @@ class Handover:
     """
 
     def __init__(
-        self, system: System, options: Options, record: Record, report: Callable[[Record], None]
+        self,
+        system: System,
+        options: Options,
+        record: Record,
+        report: Callable[[Record], None],
+        launch: Launch | None = None,
     ) -> None:
-        self._situation = Situation(system, options, record, report)
+        self._situation = Situation(system, options, record, report, launch or Launch())
         self._begun = False
 
     @property

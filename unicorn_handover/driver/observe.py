@@ -71,7 +71,7 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         situation.server = server
         if preflight.is_starting(system, old, server):
             return
-        method, why = preflight.method(system, old, server, situation.record)
+        method, why = preflight.method(system, old, server, situation.record, situation.launch)
         workers = members.workers(system, old, server)
     except (Refused, PermissionError) as refusal:
         situation.refusal = str(refusal)

@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
-import os
-
-from ..errors import Refused, printable
+from ..errors import CannotReExec, Refused, printable
+from ..family import members
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.options import Options
 from ..model.record import Record
-from ..servers import Server, is_any_successor, recognise, server_of
+from ..servers import (
+    Launch,
+    Need,
+    NeedKind,
+    Server,
+    is_any_successor,
+    recognise,
+    server_of,
+)
 
 
 def identify(system: System, master: Process, options: Options) -> Server:
     """Return the server a master runs. Raises Refused if it is none that can be handed over."""
     server = server_of(system, master.pid, options.server)
+    if server is None or not members.workers(system, master, server).all:
+        _refuse_what_stands_in_front(system, master)
     if server is None:
-        shown = printable(" ".join(system.command_line(master.pid)), 80)
         raise Refused(
-            f"pid {master.pid} ({shown}) is neither unicorn nor gunicorn; start the server itself, "
-            "with `exec` if a shell script does it, or set the `server` option"
+            f"pid {master.pid} ({_shown(system, master.pid)}) is neither unicorn nor gunicorn; "
+            "start the server itself, with `exec` if a shell script does it, or set the `server` "
+            "option"
         )
     return server
+
+
+def _refuse_what_stands_in_front(system: System, master: Process) -> None:
+    behind = members.server_below(system, master.pid)
+    if behind:
+        raise Refused(
+            f"the server is pid {behind}, and pid {master.pid} ({_shown(system, master.pid)}) "
+            "stands in front of it; make the server the program's own process: write `exec` before "
+            "its command in a shell or a script, or leave out what starts it as its child"
+        )
+
+
+def _shown(system: System, pid: int) -> str:
+    return printable(" ".join(system.command_line(pid)), 80)
 
 
 def has_execed(system: System, master: Process) -> bool:
@@ -39,28 +62,39 @@ def is_starting(system: System, master: Process, server: Server) -> bool:
     return runs_it and not server.accepts_signals(system, master.pid)
 
 
-def method(system: System, master: Process, server: Server, record: Record) -> tuple[str, str]:
+def method(
+    system: System, master: Process, server: Server, record: Record, launch: Launch
+) -> tuple[str, str]:
     """Return how the new master is to come to be, and why so. Raises Refused if it cannot."""
+    check_master(system, master, server)
     if record.method == "spawn" or (record.method == "auto" and record.why):
-        check_master(system, master, server)
         return "spawn", record.why
-    check(system, master, server)
+    try:
+        check_re_exec(system, master, server, launch)
+    except CannotReExec as why:
+        if record.method != "auto":
+            raise
+        return "spawn", str(why)
     return "usr2", ""
 
 
-def can_re_exec(system: System, master: Process, server: Server) -> bool:
-    """True if nothing that can be seen speaks against a re-exec of a master."""
+def can_re_exec(system: System, master: Process, server: Server, launch: Launch) -> bool:
+    """True if nothing that can be seen speaks against a re-exec of a master, of any release."""
     try:
-        check(system, master, server)
+        check_master(system, master, server)
+        _refuse_a_failing_re_exec(system, master, server, launch)
     except (Refused, PermissionError):
         return False
     return True
 
 
-def check(system: System, master: Process, server: Server) -> None:
-    """Look at all that a re-exec of a living master needs. Raises Refused with the first fault."""
-    check_master(system, master, server)
-    _refuse_missing_paths(system, master, server)
+def check_re_exec(system: System, master: Process, server: Server, launch: Launch) -> None:
+    """Look at what a re-exec needs to give what is configured.
+
+    Raises CannotReExec with the first fault.
+    """
+    _refuse_a_failing_re_exec(system, master, server, launch)
+    _refuse_old_directory(system, master, server, launch)
 
 
 def check_master(system: System, master: Process, server: Server) -> None:
@@ -82,26 +116,42 @@ def _refuse_second_master(system: System, master: Process) -> None:
             )
 
 
-def _refuse_missing_paths(system: System, master: Process, server: Server) -> None:
-    folder = server.directory(system, master.pid)
-    if folder and not os.path.isdir(folder):
-        raise Refused(
-            f"the working directory of pid {master.pid}, {printable(folder)}, is gone, and "
-            "a master re-executes itself there; make it again"
+def _refuse_a_failing_re_exec(
+    system: System, master: Process, server: Server, launch: Launch
+) -> None:
+    directory = server.configured(system, master.pid, launch).directory
+    if directory and not system.is_directory(directory):
+        raise CannotReExec(
+            f"the working directory of pid {master.pid}, {printable(directory)}, is gone, and a "
+            "master re-executes itself there; make it again"
         )
-    executable = system.executable(master.pid)
-    if executable and not os.access(executable, os.X_OK):
-        raise Refused(
-            f"the executable of pid {master.pid}, {printable(executable)}, is gone or may not be "
-            "run; install it again"
-        )
-    script = _script(system.command_line(master.pid))
-    if script and not os.path.isfile(script):
-        raise Refused(
-            f"the script of pid {master.pid}, {printable(script)}, is gone; install it again"
+    for need in server.re_exec_needs(system, master.pid):
+        _refuse_without(system, master, need)
+
+
+def _refuse_without(system: System, master: Process, need: Need) -> None:
+    is_there = {
+        NeedKind.SCRIPT: system.is_file,
+        NeedKind.ENVIRONMENT: system.is_directory,
+    }.get(need.kind, system.may_execute)
+    if need.path and not is_there(need.path):
+        raise CannotReExec(
+            f"the {need.kind.value} of pid {master.pid}, {printable(need.path)}, is gone or may "
+            "not be run, and a master re-executes itself with it; install it again, or stop and "
+            "start the program"
         )
 
 
-def _script(words: list[str]) -> str:
-    """The absolute path an interpreter was started with, if the command line still shows one."""
-    return next((word for word in words[1:3] if word.startswith("/")), "")
+def _refuse_old_directory(system: System, master: Process, server: Server, launch: Launch) -> None:
+    """Refuse what would run the old release again, and say that it had been restarted."""
+    configured = server.configured(system, master.pid, launch)
+    if configured.names_directory or not (launch.started_in and launch.directory):
+        return
+    now, before = system.real_path(launch.directory), launch.started_in
+    if now != before == system.real_path(configured.directory):
+        raise CannotReExec(
+            f"[{launch.section}] {launch.key}: {printable(launch.directory)} is {printable(now)} "
+            f"by now, but pid {master.pid} would re-execute itself in {printable(before)}, with "
+            "the old release; name the directory in the server's own configuration (unicorn: "
+            "working_directory, gunicorn: chdir), then stop and start the program once"
+        )

@@ -123,7 +123,7 @@ class Driver:
         return limit == 0 or len(self._running) < limit
 
     def _begin(self, order: Order) -> None:
-        handover = Handover(self._system, order.options, order.record, self._enters)
+        handover = Handover(self._system, order.options, order.record, self._enters, order.launch)
         self._running[order.record.key] = handover
         if order.wish in WISHES:
             handover.command(WISHES[order.wish])

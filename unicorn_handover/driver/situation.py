@@ -15,7 +15,7 @@ from ..model.deadlines import deadline
 from ..model.options import Options
 from ..model.phases import Event, Phase
 from ..model.record import MasterId, Record
-from ..servers import SERVERS, Server
+from ..servers import SERVERS, Launch, Server
 from .decoy import Decoy
 from .logs import LogFiles
 from .new_workers import NewWorkers
@@ -30,12 +30,18 @@ class Situation:
     """Shared by what observes (`observe`), what acts (`act`) and the machine (`handover`)."""
 
     def __init__(
-        self, system: System, options: Options, record: Record, report: Callable[[Record], None]
+        self,
+        system: System,
+        options: Options,
+        record: Record,
+        report: Callable[[Record], None],
+        launch: Launch,
     ) -> None:
         self.system = system
         self.options = options
         self.record = record
         self._report = report
+        self.launch = launch
         self.server: Server | None = SERVERS.get(record.server)
         self.old = system.hold(*record.old)
         self._process_group = members.process_group(system, self.old)

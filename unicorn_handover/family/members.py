@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.record import MasterId
-from ..servers import Server, is_any_successor, is_forked
+from ..servers import (
+    Server,
+    handlers_installed,
+    is_any_successor,
+    is_forked,
+    recognise,
+)
 
 
 def process_group(system: System, master: Process | None) -> int:
@@ -143,3 +149,17 @@ def forked_by(system: System, pid: int) -> list[Process]:
     """Hold the workers that the master `pid` forked, of whatever server."""
     held = (system.hold(child) for child in system.children(pid) if is_forked(system, child))
     return [worker for worker in held if worker]
+
+
+def server_below(system: System, pid: int) -> int | None:
+    """Return the master of a server that another program, such as a shell, has started, or None.
+
+    What only looks like one by its words, as `pip install gunicorn` does, has no master's handlers.
+    """
+    below = [child for child in system.children(pid) if not is_any_successor(system, child, pid)]
+    for child in below:
+        if recognise(system.command_line(child)) and handlers_installed(system, child):
+            stat = system.stat(child)
+            if stat and not stat.forked_only:
+                return child
+    return next((found for child in below if (found := server_below(system, child))), None)

@@ -24,7 +24,7 @@ from ..model.orders import Order, Orders
 from ..model.phases import Phase
 from ..model.record import MasterId, Record
 from ..progress import struct
-from ..servers import server_of
+from ..servers import Launch, server_of
 from .channel import HostEnd
 from .handovers import DRIVER_GRACE, Ledger
 from .logs import Output
@@ -58,6 +58,10 @@ class HostSide(abc.ABC):
     @abc.abstractmethod
     def options(self, program: str) -> Options | None:
         """The program's options, None if it is not managed."""
+
+    @abc.abstractmethod
+    def launch(self, program: str) -> Launch:
+        """How the program would be started now."""
 
     @abc.abstractmethod
     def stop_signal(self, program: str) -> tuple[str, int]:
@@ -143,7 +147,12 @@ class HostSide(abc.ABC):
         if self._channel is None:
             return
         orders = [
-            Order(record, options, self.ledger.page(record.program).wish)
+            Order(
+                record,
+                options,
+                self.ledger.page(record.program).wish,
+                self.launch(record.program),
+            )
             for record in self.ledger.running()
             for options in [self.options(record.program)]
             if options is not None

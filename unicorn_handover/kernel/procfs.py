@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +15,9 @@ import psutil
 
 PF_EXITING = 0x4  # include/linux/sched.h: ends, and its /proc/PID/fd is root's by now
 PF_FORKNOEXEC = 0x40  # include/linux/sched.h: forked, has not exec'd since
+AT_EXECFN = 31  # include/uapi/linux/auxvec.h
+AUXILIARY = struct.Struct("@LL")  # an entry of the auxiliary vector
+LONGEST_PATH = 4096  # bytes, include/uapi/linux/limits.h
 
 T = TypeVar("T")
 
@@ -124,6 +128,21 @@ def open_links(pid: int) -> Iterator[tuple[str, str]]:
     for descriptor in os.listdir(folder):
         with contextlib.suppress(FileNotFoundError):  # closed just now
             yield f"{folder}/{descriptor}", os.readlink(f"{folder}/{descriptor}")
+
+
+def executed_as(pid: int) -> str:
+    """The string at AT_EXECFN of the auxiliary vector, a pointer. Raises OSError."""
+    with open(f"/proc/{pid}/auxv", "rb") as file:
+        vector = dict(AUXILIARY.iter_unpack(file.read()))
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        memory.seek(vector.get(AT_EXECFN, 0))
+        return os.fsdecode(memory.read(LONGEST_PATH).partition(b"\0")[0])
+
+
+def read_maps(pid: int) -> bytes:
+    """The content of /proc/PID/maps. Raises OSError."""
+    with open(f"/proc/{pid}/maps", "rb") as file:
+        return file.read()
 
 
 def read_bytes(path: str) -> bytes:

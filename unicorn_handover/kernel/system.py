@@ -21,11 +21,13 @@ from .process import Process, readable
 from .procfs import (
     SignalMasks,
     Stat,
+    executed_as,
     list_directory,
     look_into,
     open_files,
     open_links,
     read_bytes,
+    read_maps,
     read_stat,
 )
 from .socket_name import SocketNames
@@ -111,6 +113,43 @@ class System:
     def working_directory(self, pid: int) -> str:
         """The path of the working directory, whether or not it is still there."""
         return look_into(pid, lambda: psutil.Process(pid).cwd()) or ""
+
+    def executed_as(self, pid: int) -> str:
+        """The path that a process was exec'd by: of a script, the script's. "" if not to be seen.
+
+        It outlives every title: the kernel keeps it behind the environment (getauxval(3),
+        AT_EXECFN).
+        """
+        return look_into(pid, lambda: executed_as(pid)) or ""
+
+    def mapped_files(self, pid: int) -> list[str]:
+        """The paths of all files that a process has mapped, also of those that are gone."""
+        maps = look_into(pid, lambda: read_maps(pid)) or b""
+        paths = [line.split(maxsplit=5)[5:] for line in os.fsdecode(maps).splitlines()]
+        return list(dict.fromkeys(path[0].removesuffix(" (deleted)") for path in paths if path))
+
+    def owner(self, pid: int) -> int | None:
+        """The effective user id of a process, None if it is gone."""
+        try:
+            return os.stat(f"/proc/{pid}").st_uid
+        except OSError:
+            return None
+
+    def real_path(self, path: str) -> str:
+        """The path without links, as far as it is there."""
+        return os.path.realpath(path)
+
+    def is_directory(self, path: str) -> bool:
+        """True if a directory is there."""
+        return os.path.isdir(path)
+
+    def is_file(self, path: str) -> bool:
+        """True if a file is there."""
+        return os.path.isfile(path)
+
+    def may_execute(self, path: str) -> bool:
+        """True if this user may execute a file, or go into a directory."""
+        return os.access(path, os.X_OK)
 
     def text_of(self, path: str) -> str:
         """The text of a small file, "" if it cannot be read."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..servers.launch import Launch
 from .options import Options
 from .record import Record
 
@@ -15,16 +16,24 @@ CHANNEL_FD = 3  # the descriptor at which a driver inherits its end of the chann
 
 @dataclass(frozen=True)
 class Order:
-    """One handover that the host wants driven, as it knows it, and the operator's wish."""
+    """One handover that the host wants driven, as it knows it, and the operator's wish.
+
+    launch: how the host would start the program now.
+    """
 
     record: Record
     options: Options
     wish: str = ""
+    launch: Launch = field(default_factory=Launch)
 
     def to_json(self) -> dict[str, Any]:
         """Return this as what `json.dumps` takes."""
-        options = vars(self.options)
-        return {"record": self.record.to_json(), "options": options, "wish": self.wish}
+        return {
+            "record": self.record.to_json(),
+            "options": vars(self.options),
+            "wish": self.wish,
+            "launch": vars(self.launch),
+        }
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Order:
@@ -32,7 +41,8 @@ class Order:
         record = Record.from_json(fields["record"])
         known = Options.__dataclass_fields__
         options = {name: value for name, value in fields["options"].items() if name in known}
-        return cls(record, Options(**options), str(fields["wish"]))
+        launch = Launch.from_json(fields.get("launch", {}))
+        return cls(record, Options(**options), str(fields["wish"]), launch)
 
 
 @dataclass(frozen=True)

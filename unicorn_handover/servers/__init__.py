@@ -12,7 +12,9 @@ from .base import (
     Server,
     handlers_installed,
 )
+from .configured import Configured, Need, NeedKind
 from .gunicorn import Gunicorn
+from .launch import Launch, words_of
 from .unicorn import Unicorn
 
 SERVERS: dict[str, Server] = {server.name: server for server in (Unicorn(), Gunicorn())}
@@ -22,12 +24,17 @@ __all__ = [
     "DROP_WORKER",
     "RE_EXEC",
     "SERVERS",
+    "Configured",
+    "Launch",
+    "Need",
+    "NeedKind",
     "Server",
     "handlers_installed",
     "is_any_successor",
     "is_forked",
     "recognise",
     "server_of",
+    "words_of",
 ]
 
 

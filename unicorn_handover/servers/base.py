@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from signal import SIGTTIN, SIGTTOU, SIGUSR2, Signals
 
 from ..kernel.listeners import Listener
 from ..kernel.system import System
+from .configured import Configured, Need
+from .launch import Launch
 from .lines import Lines
 
 RE_EXEC = SIGUSR2  # fork, exec the same command, keep serving
@@ -72,6 +74,14 @@ class Server(abc.ABC):
         return []
 
     @abc.abstractmethod
+    def configured(self, system: System, pid: int, launch: Launch) -> Configured:
+        """What a serving master was told, as far as that can be seen."""
+
+    @abc.abstractmethod
+    def re_exec_needs(self, system: System, pid: int) -> Iterator[Need]:
+        """What must still be there for a serving master's re-exec, as far as that can be seen."""
+
+    @abc.abstractmethod
     def workers(self, system: System, master: int) -> dict[int, bool]:
         """Return the children of a master that are workers, and whether each is ready.
 
@@ -90,10 +100,6 @@ class Server(abc.ABC):
     def all_forked(self, system: System, pid: int) -> bool | None:
         """True once a master has started all its workers; None where it does not show."""
         return None
-
-    def directory(self, system: System, pid: int) -> str:
-        """The directory that a master re-executes itself in, "" where it does not show."""
-        return system.working_directory(pid)
 
     def is_exec_worker(self, system: System, pid: int) -> bool:
         """True for a worker that has exec'd since its fork."""

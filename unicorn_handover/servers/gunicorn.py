@@ -7,13 +7,16 @@ import ipaddress
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from signal import SIGQUIT, SIGTERM
 
 from ..kernel.listeners import Listener
 from ..kernel.system import System
 from .base import Server, literals, title, values
+from .configured import Configured, Need
+from .gunicorn_start import configured, re_exec_needs
 from .gunicorn_workers import heartbeats, workers_among
+from .launch import Launch
 from .lines import REQUEST, Lines
 
 
@@ -124,6 +127,14 @@ class Gunicorn(Server):
         files = [file.partition("file:")[2] or file for file in values(given, "-c", "--config")]
         settings = system.text_of(os.path.join(directory, (files or ["gunicorn.conf.py"])[-1]))
         return given, settings, os.path.join(directory, *values(given, "", "--chdir")[-1:])
+
+    def configured(self, system: System, pid: int, launch: Launch) -> Configured:
+        """What its command line and its configuration file tell: see `gunicorn_start`."""
+        return configured(system, pid, launch)
+
+    def re_exec_needs(self, system: System, pid: int) -> Iterator[Need]:
+        """sys.executable and sys.argv[0]: see `gunicorn_start`."""
+        return re_exec_needs(system, pid)
 
     def workers(self, system: System, master: int) -> dict[int, bool]:
         """Tell by the heartbeat files that the master has: see `gunicorn_workers`."""

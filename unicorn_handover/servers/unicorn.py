@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from signal import SIGQUIT, SIGTERM, SIGWINCH
 
 from ..errors import Refused, printable
 from ..kernel.listeners import Listener
 from ..kernel.system import System
 from .base import Server, handlers_installed, literals, title, values
+from .configured import Configured, Need
+from .launch import Launch
 from .lines import REQUEST, Lines
+from .unicorn_start import configuration, configured, re_exec_needs
 from .unicorn_workers import (
     exec_worker_is_in_loop,
     has_worker_title,
@@ -45,9 +48,9 @@ class Unicorn(Server):
     )
 
     def is_master(self, words: Sequence[str]) -> bool:
-        """True for "ruby /usr/bin/unicorn -c ..." and, once it serves, "unicorn master -c ..."."""
+        """True for "ruby /usr/bin/unicorn", "ruby bundle exec unicorn", "unicorn master -c ..."."""
         return any(
-            re.fullmatch(r"(\S*/)?unicorn(_rails)?( .*)?", word, re.DOTALL) for word in words[:3]
+            re.fullmatch(r"(\S*/)?unicorn(_rails)?( .*)?", word, re.DOTALL) for word in words[:4]
         )
 
     def is_successor(self, system: System, pid: int, old: int) -> bool:
@@ -89,7 +92,7 @@ class Unicorn(Server):
         self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> list[str]:
         """`pid "..."` in the configuration file, and the discouraged -P."""
-        written = literals(self._settings(system, words, directory), r"pid\b[ \t(]*")
+        written = literals(configuration(system, words, directory), r"pid\b[ \t(]*")
         found = [*values(words, "-P", "--pid"), *written]
         return [os.path.join(directory, path) for path in found if path]
 
@@ -127,32 +130,19 @@ class Unicorn(Server):
             return True
         return None if title(system, pid) else False
 
-    def directory(self, system: System, pid: int) -> str:
-        """The directory of a re-exec: `working_directory` if set, else where unicorn was started.
+    def configured(self, system: System, pid: int, launch: Launch) -> Configured:
+        """What its title and its configuration file tell: see `unicorn_start`."""
+        return configured(system, pid, launch)
 
-        It is often a link to the newest release, whatever became of the first (Configurator
-        #working_directory).
-        """
-        settings = self._settings(system, system.command_line(pid), "")
-        pattern = r"^\s*working_directory\b[\s(]*(?:([\"'])(.*?)\1)?"
-        named = re.findall(pattern, settings, re.MULTILINE)
-        if not named:
-            return system.working_directory(pid)
-        # Only ruby knows what anything but a plain absolute path comes to.
-        path: str = named[-1][1]
-        return path if path.startswith("/") and "#{" not in path else ""
+    def re_exec_needs(self, system: System, pid: int) -> Iterator[Need]:
+        """The script that it was started by, and what runs that: see `unicorn_start`."""
+        return re_exec_needs(system, pid)
 
     def _shows(self, system: System, master: int, listener: Listener) -> bool:
         """True if a unix socket's name or backlog tells that unicorn made it, and not the app."""
         most = min(RUBY_BACKLOG, int(system.text_of("/proc/sys/net/core/somaxconn") or 0))
-        settings = self._settings(system, system.command_line(master), "")
+        settings = configuration(system, system.command_line(master), "")
         return os.path.basename(listener.path) in settings or listener.backlog != most
-
-    def _settings(self, system: System, words: Sequence[str], directory: str) -> str:
-        """The text of the configuration file, "" if it does not show; a title is one word."""
-        paths = values(" ".join(words).split(), "-c", "--config-file")
-        path = os.path.join(directory, paths[-1]) if paths else ""
-        return system.text_of(path) if path.startswith("/") else ""
 
     def is_exec_worker(self, system: System, pid: int) -> bool:
         """True for a worker of `worker_exec`, which #worker_spawn gives UNICORN_WORKER."""

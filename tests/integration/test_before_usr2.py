@@ -1,0 +1,140 @@
+"""What would go wrong is seen before the first signal: told at once, and the old master serves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+from ..waiting import wait_until
+from .conftest import MakeHost
+from .host import Host
+from .load import Load
+from .programs import UNICORN, Program
+from .scenes import hand_over
+
+AT_ONCE = 20  # seconds, far below boot_timeout
+
+
+def refused(host: Host, web: Program) -> str:
+    """Restart with a new release on the disk, which must be refused and cost nothing."""
+    old = host.master("web")
+    with Load(web.address) as load:
+        outcome = host.restart("web")
+    assert not outcome.ok and outcome.seconds < AT_ONCE
+    assert load.failures == [] and host.wait_for_rest("web") == old and web.answers("v1")
+    return outcome.text
+
+
+def environment(folder: Path) -> Path:
+    """A virtual environment that has what the tests have; return its gunicorn."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = folder / "lib" / version / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (folder / "bin").mkdir()
+    python = folder / "bin" / "python3"
+    python.symlink_to(os.path.realpath(sys.executable))
+    (folder / "pyvenv.cfg").write_text(
+        f"home = {os.path.dirname(os.path.realpath(sys.executable))}\n"
+    )
+    script = folder / "bin" / "gunicorn"
+    script.write_text(f"#!{python}\nfrom gunicorn.app.wsgiapp import run\nrun()\n")
+    script.chmod(0o755)
+    return script
+
+
+def test_a_virtual_environment_for_each_release(make_host: MakeHost, folder: Path) -> None:
+    """The interpreter of a re-exec is gone. Through a link it is the new one, and all is well."""
+    link = folder / "venvs" / "current"
+    for release in ("1", "2"):
+        environment(link.with_name(release))
+    link.symlink_to("1")
+    web, linked = Program(folder, server="gunicorn", unix=True), Program(folder, "l", "gunicorn")
+    web.command = f"{link}/bin/gunicorn -c {web.conf} app:application"
+    linked.command = f"{link}/bin/python3 {link}/bin/gunicorn -c {linked.conf} app:application"
+    host = make_host(web, linked)
+    host.start()
+    link.unlink()
+    link.symlink_to("2")
+    shutil.rmtree(link.with_name("1"))
+    text = refused(host, web)
+    assert f"the interpreter of pid {host.master('web')}, {folder}/venvs/1/bin/python3" in text
+    hand_over(host, "l")
+
+
+def test_something_stands_in_front_of_the_server(make_host: MakeHost, folder: Path) -> None:
+    """The host's program is a wrapper, and the server its child: both are named, and the way."""
+    web = Program(folder, server="gunicorn")
+    web.command = f"timeout 1d {web.command_line}"
+    host = make_host(web)
+    host.launch()
+    wait_until(web.answers, "web answers")
+    front = host.master("web")
+    outcome = host.restart("web")
+    assert not outcome.ok and outcome.seconds < AT_ONCE
+    assert f"and pid {front} (timeout 1d " in outcome.text and "`exec`" in outcome.text
+    assert host.master("web") == front and web.answers("v1")
+
+
+def deploy(web: Program, release: str, keep: bool = True) -> Path:
+    """Put a release into a directory of its own, and have `current` lead there."""
+    web.write(release)
+    home, link = web.folder / "releases" / release, web.folder / "current"
+    home.mkdir(parents=True)
+    for file in ("config.ru", "app.py", "unicorn.rb"):
+        if (web.folder / file).exists():
+            shutil.copy(web.folder / file, home)
+    before = link.resolve() if link.is_symlink() else None
+    if before:
+        link.unlink()
+    link.symlink_to(home)
+    if before and not keep:
+        shutil.rmtree(before)
+    return link
+
+
+def in_its_directory(web: Program) -> str:
+    """A command that loads the application of the directory in which it is started."""
+    return web.command_line.replace(f"{web.folder}/config.ru", "config.ru")
+
+
+def test_a_deploy_that_deploys_nothing(make_host: MakeHost, folder: Path, server: str) -> None:
+    """The section's directory is a link that has moved, and the server would stay where it was.
+
+    Once its own configuration names the link, the same deploy is handed over.
+    """
+    web, named = Program(folder, server=server), Program(folder, "named", server)
+    host = make_host(web, named)
+    for program in (web, named):
+        link = deploy(program, "v1")
+        program.command = in_its_directory(program)
+        program.host_options = {host.directory: str(link)}
+    setting = "working_directory '{}'" if server == "unicorn" else "chdir = '{}'"
+    named.settings = setting.format(named.folder / "current")
+    named.write("v1")
+    host.start()
+    for program in (web, named):
+        deploy(program, "v2")
+    text = refused(host, web)
+    assert f"{host.directory}: {web.folder}/current is {web.folder}/releases/v2 by now" in text
+    assert f"would re-execute itself in {web.folder}/releases/v1" in text
+    assert host.restart("named").ok and named.answers("v2")
+
+
+def test_a_start_script_that_goes_to_a_link(make_host: MakeHost, folder: Path) -> None:
+    """`cd current; exec unicorn -c unicorn.rb` re-executes in the new release, the old one gone."""
+    web = Program(folder)
+    host = make_host(web)
+    link = deploy(web, "v1")
+    script = web.folder / "start.sh"
+    script.write_text(f"#!/bin/sh\ncd {link}\nexec {UNICORN} -E none -c unicorn.rb config.ru\n")
+    script.chmod(0o755)
+    web.command = str(script)
+    host.start()
+    for release in ("v2", "v3"):
+        deploy(web, release, keep=False)
+        assert host.restart("web").ok and web.answers(release)
+        host.wait_for_rest("web")
