@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from .model.phases import Phase
 from .model.record import Record
 
 ERASE_LINE = "\r\x1b[K"
@@ -27,6 +28,7 @@ def struct(record: Record, now: float) -> dict[str, Any]:
         "total": record.total,
         "succeeded": record.succeeded,
         "reason": record.reason,
+        "both_serve": record.both_serve if record.phase is Phase.SOAKING else "",
         "output": list(record.output),
         "seconds": round(end - record.began, 3),
         "seconds_in_phase": round(end - record.since, 3),
@@ -48,6 +50,8 @@ def status_line(status: Mapping[str, Any]) -> str:
     if running:
         pids = f"pid {running['old_pid']} -> {running['new_pid'] or '?'}"
         now = f"{phase_text(running)}, {pids}, {running['seconds_in_phase']:.1f} s in this phase"
+        if running["both_serve"]:
+            now += f"; both releases serve: {running['both_serve']}"
         if status["following"]:
             now += ", another one follows"
     else:

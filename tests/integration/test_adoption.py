@@ -572,7 +572,7 @@ def test_the_old_master_dies_while_the_new_one_is_removed(
     make_host: MakeHost, folder: Path
 ) -> None:
     """The new one is the program until its last request has ended; then it is started again."""
-    web = Program(folder)  # by default Supervisor leaves a program that ended well
+    web = Program(folder, preload=True)  # by default Supervisor leaves one that ended well
     host = make_host(web, options={"soak": "100"})
     host.start()
     first = look(host.master("web"))

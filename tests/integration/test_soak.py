@@ -58,8 +58,8 @@ def test_soak_under_load(make_host: MakeHost, folder: Path, server: str, unix: b
 
 
 def test_only_the_new_release_serves_in_the_soak(make_host: MakeHost, folder: Path) -> None:
-    """With unicorn the old master has no workers in the soak, and keeps the program's pid."""
-    web = Program(folder, server="unicorn")
+    """A unicorn that preloads has no old workers in the soak; it keeps the program's pid."""
+    web = Program(folder, server="unicorn", preload=True)
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
@@ -145,7 +145,7 @@ def test_a_busy_old_worker_does_not_answer_for_a_sick_release(
 @PAIRS
 def test_rollback_by_hand(make_host: MakeHost, folder: Path, server: str) -> None:
     """Rollback in the soak brings the old release back without losing a request."""
-    web = Program(folder, server=server)
+    web = Program(folder, server=server, preload=True)
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
@@ -199,7 +199,7 @@ def test_rollback_while_booting(make_host: MakeHost, folder: Path, server: str) 
 @PAIRS
 def test_new_master_dies_in_the_soak(make_host: MakeHost, folder: Path, server: str) -> None:
     """When the new master is killed in the soak, the old one serves again, at full strength."""
-    web = Program(folder, server=server, workers=3, timeout=10)
+    web = Program(folder, server=server, workers=3, timeout=10, preload=True)
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")
@@ -262,7 +262,7 @@ def test_rollback_after_a_signal_by_hand(
 )
 def test_driver_killed_in_the_soak(make_host: MakeHost, folder: Path, phase: str) -> None:
     """The driver may be killed in every phase of a soak: the next one ends it as it should end."""
-    web = Program(folder, server="unicorn")
+    web = Program(folder, server="unicorn", preload=True)
     host = make_host(web, options={"soak": LONG})
     host.start()
     first = host.master("web")

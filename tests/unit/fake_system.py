@@ -40,6 +40,7 @@ class Fake:
     status: int = 0  # how it ended
     obey: Callable[[Signals], None] = lambda number: None
     cwd: str = "/"
+    read: int = 1 << 20  # bytes
     writes: list[str] = field(default_factory=list)  # paths of files
     executable: str = "/bin/sh"
     executed_as: str = ""
@@ -111,6 +112,7 @@ class FakeSystem:
         self.files: dict[str, str] = {}
         self.links: dict[str, str] = {}
         self.gone = {"/nosuch"}  # all other paths are there
+        self.changes: dict[str, float] = {}  # of files, in ticks
         self.signals: list[tuple[str, int]] = []
         self.open_handles = 0
         self.listening_inodes: frozenset[int] = frozenset()  # their inodes
@@ -243,6 +245,13 @@ class FakeSystem:
     def chunks_of(self, path: str, start: int) -> Iterator[bytes]:
         yield self.files.get(path, "").encode()[start:]
 
+    def bytes_read(self, pid: int) -> int | None:
+        fake = self.processes.get(pid)
+        return fake.read if fake else None
+
+    def changed(self, path: str) -> float:
+        return self.changes.get(path, 0 if path in self.files else float("inf"))
+
     def is_socket(self, pid: int, descriptor: int) -> bool:
         fake = self.processes.get(pid)
         return fake is not None and descriptor in fake.sockets
@@ -313,6 +322,7 @@ class Unicorn:
         self._respawns: dict[int, bool] = {}
         self._numbers: dict[int, int] = {}  # by the pid of the worker
         self._quitting: set[int] = set()
+        system.files["/u.rb"] = "preload_app true\n"
 
     def start(self) -> Fake:
         """The first master, with its workers ready."""

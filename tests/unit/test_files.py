@@ -8,6 +8,8 @@ from pathlib import Path
 from unicorn_handover.kernel import files
 from unicorn_handover.kernel.system import System
 
+from ..waiting import wait_until
+
 
 def read(path: Path, start: int) -> bytes:
     """What the file holds from there on."""
@@ -52,3 +54,26 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     """Neither a missing file nor a fifo, which nobody may ever write to, holds anybody up."""
     os.mkfifo(tmp_path / "fifo")
     assert read(tmp_path / "fifo", 0) == read(tmp_path / "nosuch", 0) == read(tmp_path, 0) == b""
+
+
+def test_when_a_file_was_changed(tmp_path: Path) -> None:
+    """Or a link on the way to it, which a deploy exchanges; in ticks, as start times are."""
+    system, far = System(), system_start()
+    (tmp_path / "one").mkdir()
+    file, current = tmp_path / "one" / "conf", tmp_path / "current"
+    file.touch()
+    os.utime(file, (1, 1))  # as of long ago, as files that are unpacked are
+    first = system.changed(str(file))
+    assert far < first <= system.ticks(system.clock())
+    wait_until(lambda: system.ticks(system.clock()) > first + 2, "a moment passes")
+    current.symlink_to("one")
+    assert system.changed(f"{current}/conf") > first == system.changed(str(file))
+    assert system.changed(str(tmp_path / "nosuch")) == float("inf")
+    assert system.changed(f"{file}/x") == float("inf")
+
+
+def system_start() -> int:
+    """When this process began."""
+    stat = System().stat(os.getpid())
+    assert stat
+    return stat.start

@@ -17,7 +17,7 @@ def lines(raw: dict[str, str]) -> list[str]:
 def test_defaults() -> None:
     """Without any option each program has the documented defaults."""
     settings = parse(SECTION, {"programs": "web"})
-    assert settings.programs == {"web": Options("auto", 120.0, 0.0, "", 60.0, "")}
+    assert settings.programs == {"web": Options("auto", 120.0, 0.0, "auto", "", 60.0, "")}
     assert settings.max_handovers == 0 and settings.errors == [] and settings.refusals == {}
 
 
@@ -46,6 +46,7 @@ def test_a_program_with_a_dot_in_its_name() -> None:
         ("server", "unicorn", "server", "unicorn"),
         ("pidfile", "/run/a b.pid", "pidfile", "/run/a b.pid"),
         ("pidfile", "", "pidfile", ""),
+        ("quiesce", "no", "quiesce", "no"),
         ("check", "", "check", ""),
         ("check", "http://127.0.0.1:80/up?x=1", "check", "http://127.0.0.1:80/up?x=1"),
         ("check", "http://[::1]:80", "check", "http://[::1]:80"),
@@ -89,6 +90,12 @@ ADDRESS = "write http://host:port/path or unix:/path.sock:/path"
             "puma",
             "must be auto, unicorn or gunicorn, not 'puma'; auto reads the running master",
         ),
+        (
+            "quiesce",
+            "true",
+            "must be auto, yes or no, not 'true'; "
+            "auto stops workers that can come back as they were",
+        ),
         ("check", "https://x/", f"must be an address to ask, not 'https://x/'; {ADDRESS}"),
         ("check", "unix:sock:/up", f"must be an address to ask, not 'unix:sock:/up'; {ADDRESS}"),
         ("check", "http://x/a b", f"must be an address to ask, not 'http://x/a b'; {ADDRESS}"),
@@ -129,7 +136,7 @@ def test_an_unknown_option_is_told_all_that_there_are(key: str) -> None:
     (line,) = lines({key: "1"})
     assert line.startswith(f"[{SECTION}] {key}: ")
     if not key.startswith("programs."):
-        known = "server, boot_timeout, soak, check, drain_timeout, pidfile"
+        known = "server, boot_timeout, soak, quiesce, check, drain_timeout, pidfile"
         known += "" if "." in key else ", max_handovers"
         assert line.endswith(f"unknown option; the options are {known}")
 

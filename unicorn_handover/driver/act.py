@@ -49,7 +49,7 @@ def _soak(situation: Situation) -> None:
 
 def _quiesce(situation: Situation) -> None:
     system, old, server = situation.system, situation.old, situation.server
-    if not (old and server and server.quiesce):
+    if not (old and server and server.quiesce) or situation.record.both_serve:
         return
     situation.record = situation.record.but(quiesced=situation.record.since)
     # A driver that takes over may find them gone already, and those that somebody has brought back

@@ -79,7 +79,11 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         return
     situation.usual_life = members.usual_life(system, old, workers)
     situation.record = situation.record.but(
-        server=server.name, strength=len(workers.all), method=method, why=why
+        server=server.name,
+        strength=len(workers.all),
+        method=method,
+        why=why,
+        preloaded=situation.record.preloaded or server.preloads(system, old.pid),
     )
     yield Event.TO_SPAWN if method == "spawn" else Event.PASSED
 
@@ -100,6 +104,7 @@ def _boot(situation: Situation) -> Iterator[Event]:
         yield Event.DYING
     if situation.all_ready:
         options = situation.options
+        situation.note_preloading()
         yield Event.READY if options.soak or options.check else Event.PROVEN
 
 

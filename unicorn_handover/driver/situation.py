@@ -19,6 +19,7 @@ from ..servers import SERVERS, Launch, Server
 from .decoy import Decoy
 from .logs import LogFiles
 from .new_workers import NewWorkers
+from .quiesce import why_both_serve
 from .re_exec import ReExec
 from .restore import Restoration
 
@@ -178,6 +179,13 @@ class Situation:
     def logged(self) -> tuple[str, ...]:
         """What those files tell of a failure."""
         return self._logs.excerpt(members.writers(self.system, self.record.old.pid))
+
+    def note_preloading(self) -> None:
+        """Note what the next handover will ask about the new master, while it can be seen."""
+        if self.server and self.new:
+            preloads = self.server.preloads(self.system, self.new.pid)
+            both_serve = why_both_serve(self.server, self.options, self.record)
+            self.record = self.record.but(new_preloaded=preloads, both_serve=both_serve)
 
     def end_check(self) -> None:
         """Ask no more."""

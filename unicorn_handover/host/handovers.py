@@ -195,6 +195,7 @@ class Ledger:
         now = self._clock()
         master = self._master(program)
         record = Record(program, number, Phase.REQUESTED, master or MasterId(0, 0), now, now)
+        record = record.but(preloaded=_preloaded(page, master))
         page.running = record
         page.wish = ""
         if master is None:
@@ -220,3 +221,16 @@ class Ledger:
     def _tell(self, page: Page, record: Record) -> None:
         page.changes += 1
         self._changed(record)
+
+
+def _preloaded(page: Page, master: MasterId | None) -> bool:
+    """True if an earlier handover has seen that a master has its application in memory.
+
+    When that master was new, its configuration was there to be read; by now the disk may have the
+    next release's.
+    """
+    return any(
+        (record.new == master and record.new_preloaded)
+        or (record.old == master and record.preloaded)
+        for record in page.ended
+    )

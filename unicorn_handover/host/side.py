@@ -345,6 +345,8 @@ def describe(record: Record) -> str:
     new = f" -> {record.new.pid}" if record.new else ""
     ready = f", {record.ready} of {record.total} workers ready" if record.total else ""
     reason = f": {printable(record.reason, 400)}" if record.reason else ""
+    if record.phase is Phase.SOAKING and record.both_serve:
+        reason = f"; both releases serve: {printable(record.both_serve, 400)}"
     return (
         f"handover {record.number} of {record.program}: {record.phase.value} "
         f"(pid {record.old.pid}{new}{ready}){reason}"

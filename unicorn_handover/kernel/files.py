@@ -48,3 +48,24 @@ def chunks_of(path: str, start: int) -> Iterator[bytes]:
 
 def _without_blocking(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def changed(path: str) -> float | None:
+    """When a file, or a link on the way to it, was last changed: seconds since the epoch, or None.
+
+    A deploy exchanges `current`, a link, in the place of the file that it leads to.
+    """
+    try:
+        return max([os.stat(path).st_ctime, *_link_times(path)])
+    except OSError:
+        return None
+
+
+def _link_times(path: str) -> Iterator[float]:
+    parts = os.path.abspath(path).split("/")
+    for n in range(2, len(parts) + 1):
+        link = "/".join(parts[:n])
+        if os.path.islink(link):
+            yield os.lstat(link).st_ctime
+            target = os.path.join(os.path.dirname(link), os.readlink(link))
+            yield from _link_times(target)

@@ -76,6 +76,13 @@ def read_stat(pid: int) -> Stat | None:
     return Stat(fields[0].decode(), ppid, pgrp, flags, reaped_faults, start)
 
 
+def bytes_read(pid: int) -> int:
+    """`rchar` of /proc/PID/io (proc(5)). Raises OSError; see `look_into`."""
+    with open(f"/proc/{pid}/io", encoding="ascii") as file:
+        counts = dict(line.split(":") for line in file)
+    return int(counts["rchar"])
+
+
 def look_into(pid: int, look: Callable[[], T], denied: bool = False) -> T | None:
     """Return what `look` finds in /proc/PID, None if that is gone or not ours to read.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ from collections.abc import Collection, Iterator
 
 import psutil
 
-from .files import chunks_of, written_files
+from .files import changed, chunks_of, written_files
 from .listeners import Listener, listeners
 from .listening import listening_inodes
 from .memory import has_touched, shared_pages, words_at
@@ -21,6 +22,7 @@ from .process import Process, readable
 from .procfs import (
     SignalMasks,
     Stat,
+    bytes_read,
     executed_as,
     list_directory,
     look_into,
@@ -165,6 +167,18 @@ class System:
     def chunks_of(self, path: str, start: int) -> Iterator[bytes]:
         """What a regular file holds from `start` on, in pieces; the last megabytes of it."""
         return chunks_of(path, start)
+
+    def bytes_read(self, pid: int) -> int | None:
+        """How many bytes a process has read from files since its fork, None if it does not show."""
+        return look_into(pid, lambda: bytes_read(pid))
+
+    def changed(self, path: str) -> float:
+        """When a file, or a link on the way to it, was last changed or exchanged.
+
+        In clock ticks since boot, as process start times are; infinity if there is no such file.
+        """
+        at = changed(path)
+        return self.ticks(self.clock() + at - time.time()) if at else math.inf
 
     def is_socket(self, pid: int, descriptor: int) -> bool:
         """True if this open descriptor of a process is a socket."""

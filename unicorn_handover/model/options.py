@@ -27,6 +27,7 @@ class Options:
     server: str = "auto"
     boot_timeout: float = 120.0
     soak: float = 0.0
+    quiesce: str = "auto"
     check: str = ""
     drain_timeout: float = 60.0
     pidfile: str = ""
@@ -185,6 +186,14 @@ class _Seconds:
         return seconds
 
 
+def _quiesce(value: str) -> str:
+    if value not in ("auto", "yes", "no"):
+        raise ValueError(
+            "must be auto, yes or no", "auto stops workers that can come back as they were"
+        )
+    return value
+
+
 def _check(value: str) -> str:
     socket = re.fullmatch(rf"unix:(/[^:\s]+):{_TARGET}", value)
     if socket and len(os.fsencode(socket[1])) > LONGEST_SOCKET:
@@ -219,6 +228,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "server": _server,
     "boot_timeout": _Seconds(1),
     "soak": _Seconds(0),
+    "quiesce": _quiesce,
     "check": _check,
     "drain_timeout": _Seconds(1),
     "pidfile": _path,

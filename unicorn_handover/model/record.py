@@ -41,6 +41,9 @@ class Record:
     began, signalled, since: seconds of CLOCK_MONOTONIC when it was asked for, when USR2 was sent or
     the host was told to start the new master (0 before that), and when the phase was entered.
     quiesced: when the old workers were told to end, 0 if they never were.
+    preloaded, new_preloaded: whether the old and the new master are known to have their application
+    in memory.
+    both_serve: why the old workers are not stopped in a soak, "" if they are.
     ended: when it reached its end, 0 before that.
     output: the last lines the program wrote, if it failed and the host has them.
     passed: the phases it has left, each with its seconds; the host keeps them.
@@ -63,6 +66,9 @@ class Record:
     sockets: tuple[str, ...] = ()
     signalled: float = 0.0
     quiesced: float = 0.0
+    preloaded: bool = False
+    new_preloaded: bool = False
+    both_serve: str = ""
     ended: float = 0.0
     output: tuple[str, ...] = ()
     passed: tuple[tuple[str, float], ...] = ()

@@ -101,6 +101,10 @@ class Server(abc.ABC):
         """True once a master has started all its workers; None where it does not show."""
         return None
 
+    def preloads(self, system: System, pid: int) -> bool:
+        """True if it is certain that a master has its application in memory."""
+        return False
+
     def is_exec_worker(self, system: System, pid: int) -> bool:
         """True for a worker that has exec'd since its fork."""
         return False

@@ -14,6 +14,7 @@ from .base import Server, handlers_installed, literals, title, values
 from .configured import Configured, Need
 from .launch import Launch
 from .lines import REQUEST, Lines
+from .unicorn_preload import is_read_by_none, says_preload
 from .unicorn_start import configuration, configured, re_exec_needs
 from .unicorn_workers import (
     exec_worker_is_in_loop,
@@ -129,6 +130,11 @@ class Unicorn(Server):
         if re.match(r"\S+ master", system.command_line(pid)[0]):
             return True
         return None if title(system, pid) else False
+
+    def preloads(self, system: System, pid: int) -> bool:
+        """Tell by workers that have read nothing, or by a file that says so: `unicorn_preload`."""
+        ready = [worker for worker, is_ready in self.workers(system, pid).items() if is_ready]
+        return is_read_by_none(system, ready) or says_preload(system, pid)
 
     def configured(self, system: System, pid: int, launch: Launch) -> Configured:
         """What its title and its configuration file tell: see `unicorn_start`."""
