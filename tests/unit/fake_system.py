@@ -131,8 +131,10 @@ class FakeSystem:
     # -- what a history is made of ---------------------------------------------------------------
 
     def add(self, **fields: object) -> Fake:
-        """Start a process."""
-        fake = Fake(pid=next(self._pids), start=self.ticks(self.now), **fields)  # type: ignore[arg-type]
+        """Start a process: of its parent's group, or of its own if its parent is none of these."""
+        pid, parent = next(self._pids), self.processes.get(fields["ppid"])  # type: ignore[call-overload]
+        fields.setdefault("pgrp", parent.pgrp if parent else pid)
+        fake = Fake(pid=pid, start=self.ticks(self.now), **fields)  # type: ignore[arg-type]
         self.processes[fake.pid] = fake
         return fake
 

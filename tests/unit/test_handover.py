@@ -132,7 +132,9 @@ def test_what_a_dead_new_master_forked_at_last_is_ended() -> None:
 
     history.unicorn.fork_workers = fork_and_die  # type: ignore[method-assign]
     stranger = history.system.add(ppid=1, forked=True, words=["x"], pgrp=9)
-    job = history.system.add(ppid=1, forked=True, words=["unicorn worker[0]"])  # before it all
+    job = history.system.add(  # before it all
+        ppid=1, forked=True, words=["unicorn worker[0]"], pgrp=history.old.pgrp
+    )
     history.system.advance_to(history.system.now + 1)
     assert history.run().phase is Phase.FAILED
     assert len(history.system.processes) == 5  # and the old master with its workers

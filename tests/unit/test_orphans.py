@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from unicorn_handover.family import members
 from unicorn_handover.family.orphans import Orphans
 
 from .fake_system import Fake, FakeSystem
@@ -71,3 +72,16 @@ def test_one_that_cannot_be_killed_is_told_of_once(site: Site) -> None:
     assert site.orphans.mind() and site.orphans.hopeless
     site.orphans.kill()
     assert site.log == [f"killing pid {worker.pid}, left behind by a dead master"]
+
+
+@pytest.mark.parametrize("group", [0, 1])
+def test_a_group_that_no_host_has_made_is_nobody_s(group: int) -> None:
+    """0 is any group outside of this pid namespace, and 1 may be that of the host itself."""
+    system = FakeSystem()
+    stranger = system.add(ppid=1, forked=True, words=["x"], pgrp=group)
+    proof = {"environ": {"UNICORN_FD": "7"}, "sockets": {7}}
+    master = system.add(ppid=1, forked=False, words=["unicorn"], pgrp=group, **proof)
+    orphans = Orphans(system, print)  # type: ignore[arg-type]
+    assert orphans.left_in(group, [stranger.pid]) == []
+    assert members.successor_among(system, [master.pid], 4711, group, None) is None  # type: ignore[arg-type]
+    assert system.open_handles == 0

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..kernel.process import Process
+from ..kernel.procfs import Stat
 from ..kernel.system import System
 from ..model.record import MasterId
 from ..servers import (
@@ -22,6 +23,15 @@ def process_group(system: System, master: Process | None) -> int:
     """Return the process group of a living master, 0 if it is gone."""
     stat = system.stat(master.pid) if master else None
     return stat.pgrp if stat else 0
+
+
+def is_of_group(stat: Stat | None, group: int) -> bool:
+    """True if a process is in a group that a host made for a program.
+
+    Not 0, which stands for a group outside of this pid namespace, nor 1, that of a container's
+    first process, which may be the host.
+    """
+    return stat is not None and group > 1 and stat.pgrp == group
 
 
 def successor(system: System, old: Process, server: Server) -> Process | None:
@@ -54,8 +64,8 @@ def successor_among(
         held = system.hold(pid)
         if held is None:
             continue
-        stat = system.stat(pid)
-        if stat and stat.pgrp == process_group and is_any_successor(system, pid, old):
+        of_group = is_of_group(system.stat(pid), process_group)
+        if of_group and is_any_successor(system, pid, old):
             return held
         held.close()
     return None
@@ -114,7 +124,8 @@ def booting_orphans(
         if (
             stat
             and old.alive()
-            and stat.pgrp == group != pid
+            and is_of_group(stat, group)
+            and group != pid
             and stat.start >= since
             and server.is_booting(system, pid)
         ):

@@ -32,7 +32,9 @@ class Orphans:
         left = []
         for pid in pids:
             stat = self._system.stat(pid)
-            if not stat or stat.pgrp != process_group or (pid, stat.start) in known:
+            if not stat or (pid, stat.start) in known:
+                continue
+            if not members.is_of_group(stat, process_group):
                 continue
             if stat.forked_only or not any(self._system.command_line(pid)):
                 held = self._system.hold(pid, stat.start)

@@ -1,0 +1,64 @@
+"""What else has a program's listening sockets than its masters and workers: it ends with them.
+
+It may be a new master that no proof has found yet, or a program that one has started: a unicorn
+that was re-executed does not make the sockets that it inherited close-on-exec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from ..kernel.process import Process
+from ..kernel.system import System
+
+
+class Sharers:
+    """Those of one family that have exec'd, held from the moment that it is told to stop."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._sockets: frozenset[int] = frozenset()
+        self._held: dict[tuple[int, int], Process] = {}
+
+    def gather(self, master: int) -> None:
+        """Hold all below a living master, at any depth; remember its sockets for those to come."""
+        self._sockets |= self._system.listening_sockets(master)
+        self._hold(_descendants(self._system, master))
+
+    def take(self, strangers: Collection[int]) -> list[Process]:
+        """Return those that live, those among `strangers` as well, for the caller to close."""
+        self._hold(strangers)
+        held, self._held = self._held.values(), {}
+        for process in held:
+            if not process.alive():
+                process.close()
+        return [process for process in held if process.alive()]
+
+    def release(self) -> None:
+        """Give the descriptors back."""
+        for process in self._held.values():
+            process.close()
+        self._held = {}
+
+    def _hold(self, pids: Collection[int]) -> None:
+        for pid in pids if self._sockets else ():
+            held = self._system.hold(pid) if self._shares(pid) else None
+            if held and (pid, held.start) not in self._held:
+                self._held[pid, held.start] = held
+            elif held:
+                held.close()
+
+    def _shares(self, pid: int) -> bool:
+        stat = self._system.stat(pid)
+        if stat is None or stat.ended or stat.forked_only:
+            return False
+        return bool(self._system.sockets(pid) & self._sockets)
+
+
+def _descendants(system: System, pid: int) -> list[int]:
+    return [pid for child in system.children(pid) for pid in _with_descendants(system, child)]
+
+
+def _with_descendants(system: System, pid: int) -> Iterator[int]:
+    yield pid
+    yield from _descendants(system, pid)
