@@ -16,7 +16,7 @@ MAIN = """\
 files = conf.d/*.conf conf.d/b.conf supervisord.conf more/%(ENV_WHAT)s.conf
 """
 INTERFACE = """\
-[rpcinterface:unicorn]
+[rpcinterface:unicorn] ; see [1]
 supervisor.rpcinterface_factory = supervisor_unicorn:make_rpcinterface
 programs = {programs} ; of ours
 """

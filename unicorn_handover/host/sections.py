@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_HEADER = re.compile(r"^\[(.+)\]", re.MULTILINE)
+_HEADER = re.compile(r"^\[([^\]\n]+)\]", re.MULTILINE)
 
 
 class Section(NamedTuple):
