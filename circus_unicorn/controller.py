@@ -45,9 +45,9 @@ class UnicornCommand:
             if name not in self._host.watchers:
                 raise MessageError(f"{printable(name, 60)} is not managed by circus_unicorn")
         if props["do"] == "status":
-            statuses = [self._host.status(name) for name in names]
+            statuses = [self._host.status_of(name) for name in names]
             return {"watchers": statuses, "driver": self._host.driver}
-        refusal = self._host.wish(names[0], props["do"])
+        refusal = self._host.steer(self._host.programs[names[0]], props["do"])
         if refusal:
             raise MessageError(refusal)
         return {}

@@ -29,6 +29,7 @@ def enter_circusd() -> None:
         _host = Host(System())
         atexit.register(_host.circusd_ends)
     _host.arbiter = arbiter
+    _host.loop.tornado = arbiter.loop
     # The arbiter is being made right now: its watchers are all there when its loop runs.
     arbiter.loop.add_callback(_host.take_over)
 

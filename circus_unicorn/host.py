@@ -23,16 +23,15 @@ from circus.watcher import Watcher
 from tornado.concurrent import Future
 
 from unicorn_handover.errors import ConfigError, printable, raised
-from unicorn_handover.host.handovers import DRIVER_GRACE
-from unicorn_handover.host.logs import Output
-from unicorn_handover.host.side import ACCEPTING, HostSide
+from unicorn_handover.host.channel import HostEnd
+from unicorn_handover.host.presence import DRIVER_GRACE
+from unicorn_handover.host.request import ACCEPTING
+from unicorn_handover.host.side import HostSide
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options, Settings, names_in, parse
-from unicorn_handover.model.record import MasterId, Record
+from unicorn_handover.model.record import Record
 from unicorn_handover.progress import struct
-from unicorn_handover.servers import Launch
 
-from .channel import LoopEnd
 from .conffiles import doubled, sections_named, watchers
 from .controller import (
     AddCommand,
@@ -43,6 +42,7 @@ from .controller import (
 )
 from .coroutines import Steps, coroutine
 from .guard import guarded
+from .loop import CircusLoop
 from .plugin import NAME, peer
 from .restart import Restart
 from .watcher import ManagedWatcher, PluginWatcher
@@ -58,16 +58,18 @@ class Host(HostSide):
     """Knows the managed watchers and the driver of one circusd."""
 
     arbiter: Arbiter
+    loop: CircusLoop
+    daemon = "circusd"
 
     def __init__(self, system: System) -> None:
-        super().__init__(system)
+        super().__init__(system, CircusLoop(self.failed))
         self.watchers: dict[str, ManagedWatcher] = {}
         self.driver = 0  # its pid
         self._start_plugin_from = 0.0  # on the clock
         self.restarting = False  # while Circus begins to stop watchers, to start them again
         self._plugin: Watcher | None = None
         self._raw: dict[str, str] | None = None
-        self._end: LoopEnd | None = None
+        self._end: HostEnd | None = None
         self._restarts: list[Restart] = []
         self._answers: list[Any] = []
         self._begun: list[Restart] | None = None
@@ -85,13 +87,7 @@ class Host(HostSide):
         if unfit:
             logger.error(f"{PLUGIN}: no restart can be a handover: {unfit}")
             return
-        try:
-            self.system.become_subreaper()
-        except OSError as error:
-            logger.error(
-                f"circusd cannot become a subreaper ({error}), so it will lose a master at its "
-                "restart; run it where prctl is allowed"
-            )
+        self.become_subreaper()
         commands = self.arbiter.ctrl.commands
         commands[UnicornCommand.name] = UnicornCommand(self)
         for name in ("restart", "reload"):
@@ -139,7 +135,7 @@ class Host(HostSide):
             plugin = next(c for c in config["plugins"] if _names_plugin([c.get("use", "")]))
         except (Exception, SystemExit):  # of a file that may be anything by now
             return False
-        if watcher.program not in names_in(plugin.get("watchers", "").lower()):
+        if watcher.program.name not in names_in(plugin.get("watchers", "").lower()):
             return False
         old = getattr(watcher, "_cfg", None)  # one that was added at run time has none
         return old is not None and _comparable(new) == _comparable(old)
@@ -160,7 +156,7 @@ class Host(HostSide):
         for name, options in self.settings.programs.items():
             if name in there:
                 guarded(name, self._take_in, name, there[name], options)
-        guarded(PLUGIN, self.tick)
+        self.tick()
 
     def _keep_or_let_go(self, name: str, there: Watcher | None) -> None:
         managed = self.watchers[name]
@@ -186,7 +182,7 @@ class Host(HostSide):
             self.settings, self._raw = Settings({}), None
             return
         if type(self._plugin) is Watcher:
-            PluginWatcher.take_over(self._plugin, self)
+            PluginWatcher.manage(self._plugin, self)
         raw = {k: str(v) for k, v in self._plugin._options.items() if k not in NOT_OURS}
         if raw == self._raw:
             return
@@ -257,23 +253,18 @@ class Host(HostSide):
         ]
 
     def _take_in(self, name: str, watcher: Watcher, options: Options) -> None:
+        program = self.manage(name, options)
         if name in self.watchers:
-            self.watchers[name].handover_options = options
             return
-        managed = self.watchers[name] = ManagedWatcher.take_over(watcher, self, options)
+        managed = self.watchers[name] = ManagedWatcher.manage(watcher, self, program)
         refusal = managed.refusal()
         if refusal:
             logger.error(refusal)
-        self.started(name)
+        program.started()
 
     def _let_go(self, name: str) -> None:
-        self.ledger.cancel(name, "the watcher is not managed any more")
-        self.ledger.forget(name)
+        self.forget(name, "the watcher is not managed any more")
         self.watchers.pop(name).give_back()
-
-    def removed(self, watcher: ManagedWatcher) -> None:
-        """Take note that a watcher is being removed from circusd, and maybe stopped first."""
-        self.ledger.cancel(watcher.program, "the watcher was removed")
 
     def known_pids(self) -> set[int]:
         """The pids of all processes that are some watcher's."""
@@ -324,10 +315,10 @@ class Host(HostSide):
                 self.begin(watcher)
 
     def _refusal(self, watcher: ManagedWatcher) -> str:
-        error = self.settings.refusals.get(watcher.program)
+        error = self.settings.refusals.get(watcher.program.name)
         if error:
             return str(error)
-        return watcher.refusal() or ("" if self._driver_will_come else self.absence())
+        return watcher.refusal() or ("" if self._driver_will_come else self.why_no_driver())
 
     def answer(self, begun: list[Restart], response: Any, waiting: bool) -> Any:
         """The future of the answer to a restart or reload of which `begun` are handovers.
@@ -369,43 +360,15 @@ class Host(HostSide):
         super().tick()
         self._look_at_restarts()
 
-    def is_running(self, program: str) -> bool:
+    def is_running(self, name: str) -> bool:
         """True while a handover of this program is under way."""
-        return self.ledger.page(program).running is not None
+        return self.programs[name].handovers.running is not None
 
     # -- what the host side asks -----------------------------------------------------------------
 
-    def master(self, program: str) -> MasterId | None:
-        """The program's living master, or None."""
-        watcher = self.watchers.get(program)
-        return None if watcher is None else watcher.master
-
-    def options(self, program: str) -> Options | None:
-        """The program's options, None if it is not managed."""
-        watcher = self.watchers.get(program)
-        return None if watcher is None else watcher.handover_options
-
-    def launch(self, program: str) -> Launch:
-        """How circusd would start the watcher's process now."""
-        return self.watchers[program].launch
-
-    def stop_signal(self, program: str) -> tuple[str, int]:
-        """The setting of the stop signal and its number."""
-        watcher = self.watchers[program]
-        return f"[watcher:{watcher.name}] stop_signal", watcher.stop_signal
-
-    def settle(self, program: str) -> None:
-        """Adopt the program's new master now, if the old one is dead."""
-        for process in list(self.watchers[program].processes.values()):
-            process.settle()
-
-    def output(self, program: str) -> Output:
-        """What comes out of the program's pipes."""
-        return self.watchers[program].output
-
-    def tell(self, text: str, warning: bool) -> None:
+    def log(self, level: int, text: str) -> None:
         """Write a line to circusd's log."""
-        (logger.warning if warning else logger.info)(text)
+        logger.log(level, text)
 
     def publish(self, record: Record) -> None:
         """Publish a watcher's `handover` event."""
@@ -416,7 +379,7 @@ class Host(HostSide):
             event["process_pid"] = record.old.pid
             watcher.notify_event("handover", {**event, "time": time.time()})
 
-    def absence(self) -> str:
+    def why_no_driver(self) -> str:
         """Why there is no driver, and what to do."""
         if self._plugin is None:
             return f"there is no plugin that uses {PLUGIN}; add it to circusd's configuration"
@@ -428,14 +391,16 @@ class Host(HostSide):
             "[circus] to see why it ends"
         )
 
-    def status(self, program: str) -> dict[str, Any]:
+    def status_of(self, name: str) -> dict[str, Any]:
         """What `circus_unicorn status` shows of a watcher."""
-        watcher, master = self.watchers[program], self.master(program)
+        watcher = self.watchers[name]
+        master = watcher.master
         known = {"name": watcher.name, "pid": master.pid if master else 0}
-        return {**known, "state": watcher.status(), **super().status(program)}
+        return {**known, "state": watcher.status(), **self.status(watcher.program)}
 
-    def _changed(self, record: Record) -> None:
-        super()._changed(record)
+    def changed(self, record: Record, entered: bool) -> None:
+        """Tell the callers as well."""
+        super().changed(record, entered)
         self._look_at_restarts()
 
     # -- the driver ------------------------------------------------------------------------------
@@ -455,7 +420,8 @@ class Host(HostSide):
             logger.warning(f"pid {pid} is turned away: it is not the plugin that circusd started")
             raise MessageError(f"pid {pid} is not the plugin that circusd started")
         self._disconnect()
-        self.driver, self._end = pid, LoopEnd(channel, self.arbiter.loop, self._hear, self._went)
+        end = HostEnd(channel, self.loop, self._hear, self._went, self.log)
+        self.driver, self._end = pid, end
         self.driver_came(self._end)
         self.look()  # not before, or those who wait for a driver would hear that there is none
 
@@ -469,13 +435,13 @@ class Host(HostSide):
             and _names_plugin(self.system.command_line(pid))
         )
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _hear(self, end: HostEnd, message: dict[str, Any]) -> None:
         if "record" in message:
             self.take(message["record"])
         else:
             self.driver_greeted(message.get("driver"))
 
-    def _went(self, end: LoopEnd) -> None:
+    def _went(self, end: HostEnd) -> None:
         if end is self._end:
             driver, now = self.driver, self.system.clock()
             self._disconnect()
@@ -547,7 +513,7 @@ def _answer(
     waiting: bool,
 ) -> dict[str, Any]:
     """The controller's answer. A `status` among what is told takes the place of its "ok"."""
-    failed = [(r.program, o) for r, o in zip(begun, outcomes) if "error" in o]
+    failed = [(r.name, o) for r, o in zip(begun, outcomes) if "error" in o]
     lines = []
     for program, outcome in failed:
         lines.append(f"{program}: {outcome['error']}")
@@ -559,4 +525,4 @@ def _answer(
         return {}
     if len(begun) == 1:
         return {"info": outcomes[0]}
-    return {"info": {restart.program: outcome for restart, outcome in zip(begun, outcomes)}}
+    return {"info": {restart.name: outcome for restart, outcome in zip(begun, outcomes)}}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import psutil
 from circus.process import Process
 from circus.util import get_info
 
-from unicorn_handover.family import members
-from unicorn_handover.family.successors import Heirs
+from unicorn_handover.host.master import Master
 from unicorn_handover.kernel.process import Process as HeldProcess
 
 
@@ -39,13 +39,6 @@ class AdoptedWorker(psutil.Process):
         return self.returncode
 
 
-def _group_of(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return pid  # Circus makes each process the leader of a session
-
-
 class ManagedProcess(Process):  # type: ignore[misc]
     """A process that becomes its successor when its master dies.
 
@@ -53,52 +46,46 @@ class ManagedProcess(Process):  # type: ignore[misc]
     asks whether it lives lets it do so first, so no question falls between two masters.
     """
 
-    master: HeldProcess | None = None
-    _worker: Any
-    group = 0  # the process group, which every later master is in
+    master: Master | None = None
     started_in = ""  # the real path of the working directory at the first master's start
-    heirs: Heirs
+    _worker: Any
 
     def spawn(self) -> None:
         """Start the first master of a family."""
         Process.spawn(self)
-        self.take_over()
+        self.hold()
 
-    def take_over(self) -> None:
-        """Watch over the master that runs."""
-        self.heirs = Heirs(self.watcher.system)
-        if not self.group:
-            self.group = _group_of(self.pid)
+    def hold(self) -> None:
+        """Hold the master that runs, which is the leader of its group or was adopted in another."""
+        group = self.master.group if self.master else 0
+        if not self.master:
             self.started_in = self.watcher.system.real_path(self.watcher.working_dir)
+        self.let_go()
         for pipe in (self.stdout, self.stderr):
             if pipe is not None and not pipe.closed:
                 # Circus reads when its loop says so, and would wait for ever if `Output.drain` had
                 # read it all in the same turn of that loop.
                 os.set_blocking(pipe.fileno(), False)
-        self._watch(self.watcher.system.hold(self.pid))
+        self.master = self.watcher.program.hold(self.pid, self._exited, group)
 
-    def _watch(self, master: HeldProcess | None) -> None:
-        self.master = master
-        if master:
-            self.watcher.loop.add_handler(master.fileno(), self._exited, self.watcher.loop.READ)
-        else:
-            self.watcher.loop.add_callback(self.watcher.master_died, self)
+    def let_go(self) -> None:
+        """Give the descriptors back."""
+        if self.master:
+            self.master.release()
+            self.master.successors.release()
 
-    def _exited(self, descriptor: int, events: int) -> None:
-        self.settle()
+    def _exited(self) -> None:
+        self.watcher.master_died(self)
 
-    def settle(self) -> None:
+    def adopt_if_dead(self) -> None:
         """If the master has died, let the watcher look for its successor."""
-        if self.master and not self.master.alive():
-            self.unwatch()
-            self.watcher.master_died(self)
+        if self.master:
+            self.master.look()
 
-    def unwatch(self) -> None:
-        """Give the pidfd back."""
-        master, self.master = self.master, None
-        if master:
-            self.watcher.loop.remove_handler(master.fileno())
-            master.close()
+    @property
+    def has_master(self) -> bool:
+        """True while the master lives."""
+        return self.master is not None and self.master.is_alive
 
     def become(self, successor: HeldProcess) -> None:
         """Take the successor for the master. Raises psutil.NoSuchProcess if it is gone already."""
@@ -107,7 +94,8 @@ class ManagedProcess(Process):  # type: ignore[misc]
         self.started = worker.create_time()  # and not now: it has booted, and proven itself
         old.stdout = old.stderr = None  # the pipes go on: the successor inherited their other ends
         self._worker = worker
-        self._watch(successor)
+        if self.master:
+            self.master.replace(successor)
 
     def reap(self, status: int | None = None) -> int | None:
         """Return the exit code, None while the master lives. Never waits.
@@ -124,33 +112,31 @@ class ManagedProcess(Process):  # type: ignore[misc]
     @property
     def dead(self) -> bool:
         """True if the master has ended and nothing took its place."""
-        self.settle()
-        return self.master is None and self.reap() is not None
+        self.adopt_if_dead()
+        return not self.has_master and self.reap() is not None
 
-    def other_masters(self) -> list[HeldProcess]:
+    def other_masters(self) -> Sequence[HeldProcess]:
         """Hold all other masters of the family, until one takes over or all have ended."""
-        return self.heirs.gather(self.pid)
+        return self.watcher.program.other_masters(self.master) if self.master else ()
 
     def all_masters(self) -> list[HeldProcess]:
         """The master, and all others."""
-        return [self.master, *self.other_masters()] if self.master else []
+        first = self.master.process if self.master else None
+        return [first, *self.other_masters()] if first else []
 
-    def all_workers(self) -> list[HeldProcess]:
+    def all_workers(self) -> Sequence[HeldProcess]:
         """Hold the workers of all masters."""
-        heads = [self.pid, *(master.pid for master in self.other_masters())]
-        return [w for head in heads for w in members.forked_by(self.watcher.system, head)]
-
-    # -- what Circus asks ------------------------------------------------------------------------
+        return self.watcher.program.workers(self.master) if self.master else ()
 
     @property
     def status(self) -> Any:
         """One of the constants of circus.process."""
-        self.settle()
+        self.adopt_if_dead()
         return Process.status.fget(self)
 
     def poll(self) -> int | None:
         """Return the exit code, None while the master or its successor lives."""
-        self.settle()
+        self.adopt_if_dead()
         code: int | None = Process.poll(self)
         return code
 
@@ -160,12 +146,12 @@ class ManagedProcess(Process):  # type: ignore[misc]
         Circus's own gives up, and the whole command with it, if one child has just ended: in a
         handover many do.
         """
-        self.settle()
+        self.adopt_if_dead()
         worker = self._worker
         try:
             info, children = get_info(worker), worker.children()
         except psutil.NoSuchProcess:
-            self.settle()  # it died just now
+            self.adopt_if_dead()  # it died just now
             return "No such process (stopped?)" if self._worker is worker else self.info()
         info.update(age=self.age(), started=self.started, wid=self.wid, children=[])
         for child in children:
@@ -175,5 +161,5 @@ class ManagedProcess(Process):  # type: ignore[misc]
 
     def send_signal(self, sig: int) -> Any:
         """Signal the master of this moment."""
-        self.settle()
+        self.adopt_if_dead()
         return Process.send_signal(self, sig)

@@ -1,17 +1,14 @@
-"""One caller's restart of a managed watcher: asked for once, then looked at until it has ended."""
+"""One caller's restart of a managed watcher, as the futures that Circus answers with."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tornado.concurrent import Future
 
-from unicorn_handover.errors import Refused
-from unicorn_handover.host.side import looked_at
-from unicorn_handover.model.record import Record
-
-if TYPE_CHECKING:
-    from .host import Host
+from unicorn_handover.host.program import Program
+from unicorn_handover.host.request import Request
+from unicorn_handover.host.side import HostSide
 
 
 class Restart:
@@ -21,30 +18,23 @@ class Restart:
     the reason as `error`.
     """
 
-    def __init__(self, host: Host, program: str, refusal: str) -> None:
-        self.program = program
+    def __init__(self, side: HostSide, program: Program, refusal: str) -> None:
+        self.name = program.name
         self.ended = Future()
         self.accepted = Future()
-        self._host = host
-        self._number = 0
+        self._request = None if refusal else Request(side, program)
         if refusal:
             self._end(_failed(refusal))
-        else:
-            self._number = host.request(program)
 
     def look(self) -> bool:
         """See whether it has been accepted or has ended; False when there is no more to see."""
-        if self.ended.done():
+        if self.ended.done() or self._request is None:
             return False
-        try:
-            record = self._host.handover(self.program, self._number)
-        except Refused as why:
-            self._end(_failed(str(why)))
+        self._request.poll()
+        if self._request.has_ended:
+            self._end(_outcome(self._request))
             return False
-        if record and record.phase.final:
-            self._end(_told(record))
-            return False
-        if looked_at(record):
+        if self._request.is_accepted:
             self.accept()
         return True
 
@@ -56,7 +46,7 @@ class Restart:
     def dismiss(self) -> None:
         """Let a caller go whom the next arbiter cannot answer; the handover goes on."""
         if not self.ended.done():
-            command = f"`circus_unicorn status {self.program}`"
+            command = f"`circus_unicorn status {self.name}`"
             self._end(_failed(f"circusd starts anew; {command} tells what becomes of it"))
 
     def _end(self, outcome: dict[str, Any]) -> None:
@@ -65,9 +55,10 @@ class Restart:
             self.accepted.set_result(outcome)
 
 
-def _told(record: Record) -> dict[str, Any]:
-    if not record.succeeded or record.new is None:
-        return _failed(record.reason, record.output)
+def _outcome(request: Request) -> dict[str, Any]:
+    record = request.record
+    if request.reason or record is None or record.new is None:
+        return _failed(request.reason, record.output if record else ())
     return {"stopped": [record.old.pid], "started": [record.new.pid], "kept": []}
 
 

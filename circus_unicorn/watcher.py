@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -19,11 +20,10 @@ from circus.watcher import Watcher
 from tornado.gen import Return, moment, sleep
 
 from unicorn_handover.errors import printable
-from unicorn_handover.family.orphans import Orphans
-from unicorn_handover.family.successors import tell_to_end
+from unicorn_handover.host.orphans import HOPELESS, PAUSE
+from unicorn_handover.host.program import Program
 from unicorn_handover.kernel.process import Process
 from unicorn_handover.kernel.system import System
-from unicorn_handover.model.options import Options
 from unicorn_handover.model.record import MasterId
 from unicorn_handover.servers import ADD_WORKER, DROP_WORKER, Launch, words_of
 
@@ -41,39 +41,36 @@ ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGKILL)
 NEEDS_A_START = {"cmd", "args", "env", "uid", "gid", "working_dir", "shell"}
 NEEDS_A_START |= {"stdout_stream", "stderr_stream"}  # where there was none
 STOP_PAUSE = 0.1  # seconds between looks at a process that is being ended, as Circus has them
-ORPHANS_PAUSE = 0.1  # seconds between looks at orphans: what they exec wakes nobody
-HOPELESS = 5.0  # seconds until those that were killed and yet live are not waited for
 
 
 class ManagedWatcher(Watcher):  # type: ignore[misc]
     """A watcher whose master may re-execute itself: each way to restart it is a handover."""
 
-    handover_options: Options
+    program: Program
     _host: Host
-    _orphans: Orphans
     processes: dict[int, ManagedProcess]
     _output: Output
     _workers: Workers
     _expired_at = 0.0
-    _minding: Any = None  # the timer of the next look at orphans
     is_managed = True  # until it is given back; what was begun before looks at this
     is_ending = False  # while it is stopped, and what it leaves is seen off
     _runs_on = False  # from one arbiter to the next
 
     @classmethod
-    def take_over(cls, watcher: Watcher, host: Host, options: Options) -> ManagedWatcher:
+    def manage(cls, watcher: Watcher, host: Host, program: Program) -> ManagedWatcher:
         """Make a watcher a managed one, without touching what it runs."""
         watcher.__class__ = cls
         watcher.is_managed = True
-        watcher.handover_options = options
+        watcher.program = program
         watcher._host = host
-        watcher._orphans = Orphans(host.system, watcher.warn)
-        watcher._output = Output(watcher)
+        watcher._output = program.output = Output(watcher)
         watcher._workers = Workers(watcher)
+        program.supervised = watcher
+        program.label = watcher.name
         for process in watcher.processes.values():
             process.__class__ = ManagedProcess
             process.watcher = watcher
-            process.take_over()
+            process.hold()
         managed: ManagedWatcher = watcher
         return managed
 
@@ -81,16 +78,8 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         """Make this an ordinary watcher again: it is not managed any more."""
         self.is_managed = False
         for process in self.processes.values():
-            process.unwatch()
-            process.heirs.release()
-        self._stop_minding()
-        self._orphans.release()
+            process.let_go()
         self.__class__ = Watcher
-
-    @property
-    def program(self) -> str:
-        """The name that Circus finds this watcher by."""
-        return str(self.name.lower())
 
     @property
     def system(self) -> System:
@@ -105,33 +94,37 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def process(self) -> ManagedProcess | None:
         """The process with a living master, or None."""
         for process in list(self.processes.values()):
-            process.settle()
-            if process.master:
+            process.adopt_if_dead()
+            if process.has_master:
                 return process
         return None
 
     @property
     def master(self) -> MasterId | None:
         """The living master, or None."""
-        master = self.process and self.process.master
-        return MasterId(master.pid, master.start) if master else None
+        process = self.process
+        return process.master.id if process and process.master else None
 
     @property
     def can_be_handed_over(self) -> bool:
         """True if the program runs and is to go on running."""
         return not self.is_stopped() and not self.is_stopping() and self.master is not None
 
-    @property
-    def output(self) -> Output:
-        """What comes out of the program's pipes."""
-        return self._output
+    def adopt_if_dead(self) -> None:
+        """Let each dead master's successor take its place."""
+        for process in list(self.processes.values()):
+            process.adopt_if_dead()
+
+    def stop_setting(self) -> tuple[str, int]:
+        """The setting of the stop signal and its number."""
+        return f"[watcher:{self.name}] stop_signal", self.stop_signal
 
     @property
     def launch(self) -> Launch:
         """How Circus would start this watcher's process now."""
         args = self.args or ()
         words = words_of(args) if isinstance(args, str) else tuple(args)
-        process = self.process
+        process = next(iter(self.processes.values()), None)
         return Launch(
             section=f"watcher:{self.name}",
             key="working_dir",
@@ -208,7 +201,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def remove_expired_processes(self) -> Steps:
         """Replace a master that has reached `max_age` by a handover."""
         process = self.process
-        if not process or not self.can_be_handed_over or self._host.is_running(self.program):
+        if not process or not self.can_be_handed_over or self.program.handovers.running:
             return
         age = time.time() - max(process.started, self._expired_at)
         if age > self.max_age + random.randint(0, self.max_age_variance):
@@ -228,7 +221,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             self._runs_on = True
             yield self._host.dismiss_callers()
             return
-        guarded(self.name, self._host.ending, self.program, "the watcher was stopped")
+        self.program.handovers.cancel("the watcher was stopped")
         yield self._end(close_output_streams)
 
     @coroutine
@@ -254,23 +247,23 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def send_signal(self, pid: int, signum: int) -> None:
         """Signal the master; what would end it in the middle of a handover ends the new one too."""
         process = self.processes.get(pid)
-        others: list[Process] = []
+        others: Sequence[Process] = ()
         if signum in COUNTING:
             self._workers.forget()
         if process and self._ends_all(signum):
             # Held first: once the master is gone, they can be proven no more.
-            others = guarded(self.name, process.other_masters) or []
+            others = process.other_masters()
         super().send_signal(pid, signum)
         for other in others:
             allowed = self.call_hook("before_signal", pid=other.pid, signum=signum)
             if allowed or signum == signal.SIGKILL:
-                guarded(self.name, tell_to_end, self.system, other, signum)
+                self.program.end([other], signum)
                 self.call_hook("after_signal", pid=other.pid, signum=signum)
 
     def _ends_all(self, signum: int) -> bool:
         """True if this signal to the master is to end the other masters as well."""
         ends = signum in ENDING or signum == self.stop_signal
-        return ends and (self.is_stopping() or self._host.is_running(self.program))
+        return ends and (self.is_stopping() or self.program.handovers.running is not None)
 
     def call_hook(self, hook_name: str, **kwargs: Any) -> Any:
         """Call a user's hook, if there is one.
@@ -283,7 +276,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             number = kwargs["signum"]
             if (result or number == signal.SIGKILL) and self._ends_all(number):
                 reason = f"the master was sent {signal.Signals(number).name}"
-                guarded(self.name, self._host.ending, self.program, reason)
+                self.program.handovers.cancel(reason)
         return result
 
     def send_signal_process(
@@ -291,10 +284,10 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     ) -> None:
         """Signal a master and its children, or kill the whole family."""
         # Listed first: of a dead master Circus finds no children, and leaves them.
-        workers = guarded(self.name, process.all_workers) or []
+        workers = process.all_workers()
         super().send_signal_process(process, signum, recursive)
+        self.program.signal(workers, signum)
         for worker in workers:
-            worker.signal(signal.Signals(signum))
             worker.close()
 
     # -- when circusd itself restarts ------------------------------------------------------------
@@ -304,13 +297,13 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         left = old._leave()
         # Circus may have started one already, this very moment: it cannot listen yet.
         for process in self.processes.values():
-            process.unwatch()
+            process.let_go()
             if self.stream_redirector:
                 self.stream_redirector.remove_redirections(process)
             process.send_signal(signal.SIGKILL)
         self.processes = {left.pid: left}
         left.watcher = self
-        left.take_over()
+        left.hold()
         self._redirect()
         # It was a restart that was asked for.
         self.loop.add_callback(guarded, self.name, self._host.begin, self)
@@ -319,7 +312,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         """Let go of all that is this watcher's; the program runs on."""
         guarded(self.name, self._output.drain)
         (left,) = self.processes.values()
-        left.unwatch()
+        left.let_go()
         if self.stream_redirector:
             self.stream_redirector.stop()
         for stream in (self.stdout_stream, self.stderr_stream):
@@ -351,25 +344,24 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
     def circusd_ends(self) -> None:
         """Stop a program that was to run on, but circusd cannot start anew."""
         process = self.process if self._runs_on or self.is_stopped() else None
-        for master in guarded(self.name, process.all_masters) or () if process else ():
-            tell_to_end(self.system, master, self.stop_signal)
+        if process:
+            self.program.end(process.all_masters(), self.stop_signal)
 
     # -- the end of a master ---------------------------------------------------------------------
 
     def master_died(self, process: ManagedProcess) -> None:
         """Put a dead master's successor in its place, or else see to what it left behind."""
         if self.is_managed and not guarded(self.name, self._succeed, process):
-            told_to_quit = self._host.told_to_quit(self.program, process.pid)
+            told_to_quit = self.program.handovers.was_told_to_quit(process.pid)
             lived = time.time() - process.started
-            self._mind_orphans()
             self.loop.add_callback(self._without_master, process, told_to_quit, lived)
 
     def _succeed(self, process: ManagedProcess) -> bool:
-        old = process.pid
+        old, master = process.pid, process.master
         # A gunicorn whose old master stays a zombie ends itself, so it is reaped first.
         code = process.reap()
-        successor = None if code is None else self._find_successor(process, old)
-        if code is None or successor is None:
+        successor = self.program.died(master) if master and code is not None else None
+        if master is None or code is None or successor is None:
             return False
         try:
             process.become(successor)
@@ -378,24 +370,14 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             return False
         # A new mapping: Circus may be in the middle of a loop over this one.
         self.processes = {p.pid: p for p in self.processes.values()}
-        new = MasterId(successor.pid, successor.start)
-        self.info_line(f"adopted pid {new.pid}, successor of pid {old} (exit code {code})")
+        new = process.pid
+        self.info_line(f"adopted pid {new}, successor of pid {old} (exit code {code})")
         if process.stopping or self.is_stopping():  # the signal was sent before this one was there
-            tell_to_end(self.system, successor, self.stop_signal)
-        self._host.adopted(self.program, new)
+            self.program.end([successor], self.stop_signal)
+        self.program.adopted(master)
         # Circus and the user's hooks hear of it when what Circus is doing now is done.
-        self.loop.add_callback(guarded, self.name, self._tell_of_adoption, old, code, new.pid)
+        self.loop.add_callback(guarded, self.name, self._tell_of_adoption, old, code, new)
         return True
-
-    def _find_successor(self, process: ManagedProcess, old: int) -> Process | None:
-        return self._host.find_successor(
-            self.program,
-            old,
-            process.group,
-            process.heirs,
-            self._orphans,
-            self.handover_options.drain_timeout,
-        )
 
     def _tell_of_adoption(self, old: int, code: int, new: int) -> None:
         """Publish and call the hooks for a master that ended and one that came.
@@ -411,30 +393,18 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         self.notify_event("spawn", {"process_pid": new, "time": now})
         self.call_hook("after_spawn", pid=new)
 
-    def _mind_orphans(self) -> None:
-        """Look at orphans as long as there are any, by one timer, however many masters died."""
-        self._stop_minding()
-        if guarded(self.name, self._orphans.mind):
-            pause = HOPELESS if self._orphans.hopeless else ORPHANS_PAUSE
-            self._minding = self.loop.call_later(pause, self._mind_orphans)
-
-    def _stop_minding(self) -> None:
-        timer, self._minding = self._minding, None
-        if timer:
-            self.loop.remove_timeout(timer)
-
     @coroutine
     def _see_orphans_off(self) -> Steps:
         """Wait for what a dead master left behind, for as long as Circus waits for a process.
 
         What hangs in the kernel is left: Circus takes no other command while this one lasts.
         """
-        clock = self.system.clock
+        clock, orphans = self.system.clock, self.program.orphans
         deadline, last = clock() + self.graceful_timeout, clock() + HOPELESS
-        while guarded(self.name, self._orphans.mind):
+        while orphans.mind():
             if clock() >= deadline:
-                self._orphans.kill()
-            if not self._orphans.hopeless:
+                orphans.kill()
+            if not orphans.hopeless:
                 last = clock() + HOPELESS
             elif clock() >= last:
                 self.warn(
@@ -442,7 +412,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
                     "waited for; in state D, as `ps` shows it, it waits for a disk"
                 )
                 return
-            yield sleep(ORPHANS_PAUSE)
+            yield sleep(PAUSE)
 
     @coroutine
     def _without_master(self, process: ManagedProcess, told_to_quit: bool, lived: float) -> Steps:
@@ -453,7 +423,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         """
         if not self.is_managed:
             return  # Circus replaces it at its next look
-        self._host.lost(self.program)
+        self.program.lost()
         if process.stopping or self.is_stopping():
             return
         if process.dead and self.processes.get(process.pid) is process:
@@ -496,8 +466,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
 
     def info(self, extended: bool = False) -> Any:
         """Tell what `circusctl stats` shows, of the masters of this moment."""
-        for process in list(self.processes.values()):
-            process.settle()
+        self.adopt_if_dead()
         return super().info(extended)
 
     # -- workers ---------------------------------------------------------------------------------
@@ -552,7 +521,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
         """Publish an event. The one of the removal is the only word Circus gives of it."""
         super().notify_event(topic, msg)
         if topic == "remove":
-            guarded(self.name, self._host.removed, self)
+            self.program.handovers.cancel("the watcher was removed")
 
 
 class PluginWatcher(Watcher):  # type: ignore[misc]
@@ -564,7 +533,7 @@ class PluginWatcher(Watcher):  # type: ignore[misc]
     _host: Host
 
     @classmethod
-    def take_over(cls, watcher: Watcher, host: Host) -> None:
+    def manage(cls, watcher: Watcher, host: Host) -> None:
         """Make the plugin's watcher one of this kind."""
         watcher.__class__ = cls
         watcher._host = host

@@ -67,9 +67,14 @@ class Workers:
     def count(self) -> int:
         """How many there are now, those that are about to go as well."""
         process, server = self._process, self._server()
-        if process is None or process.master is None or server is None:
+        if (
+            process is None
+            or process.master is None
+            or process.master.process is None
+            or server is None
+        ):
             return 0
-        return len(members.workers(self._system, process.master, server).all)
+        return len(members.workers(self._system, process.master.process, server).all)
 
     @property
     def _process(self) -> ManagedProcess | None:
@@ -81,7 +86,7 @@ class Workers:
         return self._watcher.master if self._watcher.is_managed else None
 
     def _server(self) -> Server | None:
-        master, option = self._master, self._watcher.handover_options.server
+        master, option = self._master, self._watcher.program.options.server
         return server_of(self._system, master.pid, option) if master else None
 
     def _number(self) -> int:
@@ -110,7 +115,7 @@ class Workers:
                 if handlers_installed(self._system, each.pid):  # by others it is not survived
                     each.signal(sent)
             number += step
-            patience = self._watcher.handover_options.drain_timeout
+            patience = self._watcher.program.options.drain_timeout
             self._asked = Asked(master, number, self._system.clock() + patience)
             # In place of one that has yet to go none is forked.
             forked = number if before < number else 0
@@ -121,7 +126,7 @@ class Workers:
     def _boot(self) -> Steps:
         """Wait for a master that still starts, as long as a new one may take; for none, not."""
         if not self._is_up():
-            patience = self._watcher.handover_options.boot_timeout
+            patience = self._watcher.program.options.boot_timeout
             yield self._until(lambda: self._is_up() or self._is_out(), patience)
 
     def _is_out(self) -> bool:

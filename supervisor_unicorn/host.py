@@ -1,4 +1,4 @@
-"""The host side inside supervisord: which programs are managed, and what is to be done with them.
+"""The host side inside supervisord: which programs are managed, and what supervisord tells of them.
 
 It runs in supervisord's own loop, so nothing here blocks, polls or raises into it.
 """
@@ -6,97 +6,103 @@ It runs in supervisord's own loop, so nothing here blocks, polls or raises into 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from logging import WARNING
 from typing import Any
 
 from supervisor import events
-from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.options import make_namespec, split_namespec
 from supervisor.process import EventListenerPool, ProcessGroupBase, Subprocess
-from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
 
 from unicorn_handover.errors import ConfigError
-from unicorn_handover.host.logs import Output
+from unicorn_handover.host.guard import contained
 from unicorn_handover.host.side import HostSide
 from unicorn_handover.kernel.system import System
-from unicorn_handover.model.options import Options, Settings, parse
-from unicorn_handover.model.record import MasterId, Record
-from unicorn_handover.servers import Launch
+from unicorn_handover.model.options import Options, parse
+from unicorn_handover.model.record import Record
 
 from .conffiles import ConfFiles
+from .driver import Drivers
 from .events import DriverEvent, HandoverEvent
-from .guard import guarded, guarded_callback
-from .process import DriverSubprocess, ManagedSubprocess
+from .loop import PollLoop
+from .process import ManagedSubprocess
 from .startup import complaints, copies, joined, unknown
-from .unmanaged import second_driver, why_unmanaged
+from .unmanaged import why_unmanaged
 
 SECTION = "rpcinterface:unicorn"
 
-_hosts: list[Host] = []  # at most one, of the newest supervisord: a reload makes another
 
+class SupervisorSide(HostSide):
+    """Knows the managed programs and the drivers of one supervisord.
 
-def host_for(supervisord: Supervisor, config: dict[str, str]) -> Host:
-    """Return the host side of this supervisord, made at the first call.
-
-    Supervisor calls the plugin's factory once for each of its HTTP servers.
+    processes: those of the managed programs, by the same names.
     """
-    if not any(host.serves(supervisord) for host in _hosts):
-        options = supervisord.options
-        files = guarded(options.logger, ConfFiles, options.configfile)
-        config = guarded(options.logger, joined, config, files) or config
-        _hosts[:] = [Host(supervisord, parse(SECTION, config), System())]
-        _hosts[0].take_over()
-        listed = _hosts[0].settings.programs
-        for line in guarded(options.logger, complaints, options, files, listed) or []:
-            _hosts[0].complain(line)
-    return _hosts[0]
 
+    daemon = "supervisord"
+    loop: PollLoop
 
-class Host(HostSide):
-    """Knows the managed programs and the driver of one supervisord."""
-
-    def __init__(self, supervisord: Supervisor, settings: Settings, system: System) -> None:
-        super().__init__(system)
-        self.settings = settings
-        self.log = supervisord.options.logger
-        self.programs: dict[str, ManagedSubprocess] = {}
+    def __init__(self, supervisord: Supervisor, config: dict[str, str], system: System) -> None:
+        self.logger = supervisord.options.logger
+        super().__init__(system, PollLoop(supervisord.options, system.clock, self.failed))
+        self.processes: dict[str, ManagedSubprocess] = {}
+        self.drivers = Drivers(self)
         self._supervisord = supervisord
-        self._drivers: list[DriverSubprocess] = []
-        self._driver: DriverSubprocess | None = None
         self._unfit = ""  # why nothing can be managed
+        self._files = self._read_files()
+        self.settings = parse(SECTION, self._joined(config) or config)
 
     def serves(self, supervisord: Supervisor) -> bool:
         """True if this is that supervisord's host side."""
         return self._supervisord is supervisord
 
-    # -- which programs --------------------------------------------------------------------------
-
-    def take_over(self) -> None:
+    def manage_all(self) -> None:
         """Specialise the programs and the driver, now and whenever a group is added."""
         unfit = self.system.unfit()
         if unfit:
             self._unfit = f"[{SECTION}] no restart can be a handover: {unfit}"
-            self.complain(self._unfit)
-            return
+            self._complain(self._unfit)
+        else:
+            self._manage_groups()
+        for line in self._complaints():
+            self._complain(line)
+
+    @contained()
+    def _read_files(self) -> ConfFiles | None:
+        return ConfFiles(self._supervisord.options.configfile)
+
+    @contained()
+    def _joined(self, config: dict[str, str]) -> dict[str, str] | None:
+        return joined(config, self._files) if self._files else None
+
+    @contained(())
+    def _complaints(self) -> Sequence[str]:
+        if self._files is None:
+            return ()
+        return complaints(self._supervisord.options, self._files, self.settings.programs)
+
+    def _manage_groups(self) -> None:
         for group in self._supervisord.process_groups.values():
             self._specialise(group)
-        self._subscribe(events.ProcessGroupAddedEvent, self._group_added)
-        self._subscribe(events.ProcessGroupRemovedEvent, self._group_removed)
-        self._subscribe(events.ProcessStateRunningEvent, self._running)
-        self._subscribe(events.Tick5Event, self._tick)
-        self._subscribe(events.SupervisorRunningEvent, self._supervisor_running)
+        self.subscribe(events.ProcessGroupAddedEvent, self._group_added)
+        self.subscribe(events.ProcessGroupRemovedEvent, self._group_removed)
+        self.subscribe(events.ProcessStateRunningEvent, self._running)
+        self.subscribe(events.Tick5Event, lambda event: self.tick())
         for error in [*self.settings.errors, *self._unknown_programs()]:
-            self.complain(str(error))
-        if not self._drivers:
-            self.complain(
+            self._complain(str(error))
+        if not self.drivers.exist:
+            self._complain(
                 "[eventlistener:unicorn_handover] is missing, so no restart can be a handover; "
                 "`supervisor_unicorn --echo-conf NAME ...` prints it"
             )
 
-    def _subscribe(self, kind: type[events.Event], callback: Callable[..., None]) -> None:
-        events.subscribe(kind, guarded_callback(self.log, callback))
+    def subscribe(self, kind: type[events.Event], callback: Callable[..., None]) -> None:
+        """Have supervisord call something at each event of a kind; what it raises is contained."""
+        events.subscribe(kind, lambda event: self._call(callback, event))
+
+    @contained()
+    def _call(self, callback: Callable[..., None], event: events.Event) -> None:
+        callback(event)
 
     def _specialise(self, group: ProcessGroupBase) -> None:
         """Put our own kinds of subprocess in the place of those that have not been started yet."""
@@ -104,44 +110,41 @@ class Host(HostSide):
         for name, process in list(group.processes.items()):
             if type(process) is not Subprocess or process.pid:
                 continue
-            options = self._options_for(group, process)
-            mine: Subprocess
+            mine: Subprocess | None = None
             if is_driver:
-                mine = DriverSubprocess(process.config, self)
-                self._drivers.append(mine)
-            elif options and not isinstance(group, EventListenerPool):
-                mine = ManagedSubprocess(process.config, self, options)
-            else:
-                continue
-            mine.group = group
-            group.processes[name] = mine
-            if isinstance(mine, ManagedSubprocess):
-                self.programs[mine.namespec] = mine
+                mine = self.drivers.make(process.config, self.loop)
+            elif not isinstance(group, EventListenerPool):
+                mine = self._managed(group, process)
+            if mine:
+                mine.group = group
+                group.processes[name] = mine
+        self._warn_about(group)
+
+    def _warn_about(self, group: ProcessGroupBase) -> None:
         for process in group.processes.values():
             reason = self.why_unmanaged(process)
             if reason:
-                self.complain(reason)
+                self._complain(reason)
         managed = [p.config for p in group.processes.values() if isinstance(p, ManagedSubprocess)]
         for line in copies(group.config.name, managed):
-            self.log.warn(line)
+            self.log(WARNING, line)
+
+    def _managed(self, group: ProcessGroupBase, process: Subprocess) -> ManagedSubprocess | None:
+        """Return a managed process for a program, None if the section does not list it."""
+        options = self._options_for(group, process)
+        if options is None:
+            return None
+        names = _names_of(group, process)
+        program = self.manage(names[0], options)
+        refusals = [self.settings.refusals[n] for n in names if n in self.settings.refusals]
+        program.refusal = str(refusals[0]) if refusals else ""
+        mine = ManagedSubprocess(process.config, program, self.loop, self._supervisord.reap)
+        self.processes[program.name] = mine
+        return mine
 
     def _options_for(self, group: ProcessGroupBase, process: Subprocess) -> Options | None:
-        for name in self._names_of(group, process):
-            if name in self.settings.programs:
-                return self.settings.programs[name]
-        return None
-
-    def _names_of(self, group: ProcessGroupBase, process: Subprocess) -> list[str]:
-        """The names that a managed program may be listed by, the most exact one first."""
-        namespec = make_namespec(group.config.name, process.config.name)
-        return [namespec, process.config.name, group.config.name]
-
-    def refusal(self, process: ManagedSubprocess) -> ConfigError | None:
-        """Return the bad setting that keeps this program from being handed over, or None."""
-        for name in self._names_of(process.group, process):
-            if name in self.settings.refusals:
-                return self.settings.refusals[name]
-        return None
+        names = _names_of(group, process)
+        return next((o for n in names if (o := self.settings.programs.get(n))), None)
 
     def named(self, name: str) -> Subprocess | None:
         """The process of that name, managed or not, or None."""
@@ -155,13 +158,13 @@ class Host(HostSide):
             return ""
         if self._options_for(process.group, process) is None:
             return ""
-        return self._unfit or why_unmanaged(process, self.is_driver(process))
+        return self._unfit or why_unmanaged(process, self.drivers.include(process))
 
     def _unknown_programs(self) -> list[ConfigError]:
         known: set[str] = set()
         for group in self._supervisord.process_groups.values():
             for process in group.processes.values():
-                known.update(self._names_of(group, process))
+                known.update(_names_of(group, process))
         return [unknown(SECTION, name) for name in self.settings.programs if name not in known]
 
     def _group_added(self, event: events.ProcessGroupAddedEvent) -> None:
@@ -170,136 +173,44 @@ class Host(HostSide):
             self._specialise(group)
 
     def _group_removed(self, event: events.ProcessGroupRemovedEvent) -> None:
-        self._drivers = [d for d in self._drivers if d.group.config.name != event.group]
-        for name, process in list(self.programs.items()):
+        self.drivers.forget(event.group)
+        for name, process in list(self.processes.items()):
             if process.group.config.name == event.group:
-                process.release()
-                del self.programs[name]
-                self.ledger.forget(name)
-
-    def complain(self, text: str) -> None:
-        """Tell the operator, who at start looks at the terminal, and later at the log."""
-        self.log.critical(text)
-        print(f"supervisor_unicorn: {text}", file=sys.stderr, flush=True)
-
-    # -- what supervisord tells ------------------------------------------------------------------
-
-    def _supervisor_running(self, event: events.SupervisorRunningEvent) -> None:
-        from . import web  # needs this module
-
-        web.install(self._supervisord, self)
+                del self.processes[name]
+                self.forget(name, "the program was removed")
 
     def _running(self, event: events.ProcessStateRunningEvent) -> None:
-        process = event.process
-        if isinstance(process, ManagedSubprocess):
-            self.started(process.namespec)
+        if isinstance(event.process, ManagedSubprocess):
+            event.process.program.started()
 
-    def _tick(self, event: events.Tick5Event) -> None:
-        self.tick()
-
-    def become_subreaper(self) -> None:
-        """Make supervisord the parent of the masters that re-executed masters leave behind."""
-        try:
-            self.system.become_subreaper()
-        except OSError as error:
-            self.log.critical(
-                f"supervisord cannot become a subreaper ({error}), so it will lose the master at "
-                "a restart; run it where prctl is allowed"
-            )
-
-    def wall_clock(self) -> float:
-        """Seconds since the epoch, as Supervisor keeps its times."""
-        return time.time()
-
-    # -- what the host side asks -----------------------------------------------------------------
-
-    def master(self, program: str) -> MasterId | None:
-        """The program's living master, or None."""
-        process = self.programs.get(program)
-        return process.master if process else None
-
-    def options(self, program: str) -> Options | None:
-        """The program's options, None if it is not managed."""
-        process = self.programs.get(program)
-        return process.handover_options if process else None
-
-    def launch(self, program: str) -> Launch:
-        """How supervisord would start the program now."""
-        return self.programs[program].launch
-
-    def stop_signal(self, program: str) -> tuple[str, int]:
-        """The setting of the stop signal and its number."""
-        config = self.programs[program].config
-        return f"[program:{config.name}] stopsignal", config.stopsignal
+    def _complain(self, text: str) -> None:
+        """Tell the operator, who at start looks at the terminal, and later at the log."""
+        self.logger.critical(text)
+        print(f"supervisor_unicorn: {text}", file=sys.stderr, flush=True)
 
     def known_pids(self) -> Collection[int]:
         """The pids of all that supervisord has started or adopted and not yet reaped."""
         pids: dict[int, Any] = self._supervisord.options.pidhistory
         return pids
 
-    def settle(self, program: str) -> None:
-        """Reap the dead now, among them the old master."""
-        self._supervisord.reap()
+    def log(self, level: int, text: str) -> None:
+        """Write a line to supervisord's log, whose levels are those of `logging`."""
+        self.logger.log(level, text)
 
-    def output(self, program: str) -> Output:
-        """What comes out of the program's pipes."""
-        return self.programs[program].output
-
-    def tell(self, text: str, warning: bool) -> None:
-        """Write a line to supervisord's log."""
-        (self.log.warn if warning else self.log.info)(text)
+    def failed(self, text: str) -> None:
+        """Log an error of ours that was contained."""
+        self.logger.critical(f"supervisor_unicorn: {text}")
 
     def publish(self, record: Record) -> None:
         """Notify the event listeners."""
         events.notify(HandoverEvent(record))
 
-    # -- the driver ------------------------------------------------------------------------------
+    def why_no_driver(self) -> str:
+        """Why there is no driver, or none that answers, and what to do."""
+        return self.drivers.why_none()
 
-    def driver_said(self, driver: DriverSubprocess, message: dict[str, Any]) -> None:
-        """Take a message from the driver: that it is there, or a record."""
-        if "record" in message:
-            self.take(message["record"])
-        elif self._driver is not None and self._driver is not driver:
-            self.log.warn(second_driver(driver, self._driver))
-        elif driver.channel:
-            self._driver = driver
-            self.driver_came(driver.channel)
-            self.driver_greeted(message.get("driver"))
 
-    def driver_ended(self, driver: DriverSubprocess) -> None:
-        """Take note that a driver ended."""
-        if driver is self._driver:
-            self._driver = None
-            self.driver_went()
-
-    def absence(self) -> str:
-        """Why there is no driver, and what to do."""
-        if not self._drivers:
-            return (
-                "there is no [eventlistener:unicorn_handover]; `supervisor_unicorn --echo-conf` "
-                "prints it"
-            )
-        driver = self._drivers[0]
-        name = make_namespec(driver.group.config.name, driver.config.name)
-        if self.ledger.driver_is_there:
-            return f"the driver {name} does not answer; `supervisorctl restart {name}`"
-        return f"the driver {name} is not running; look at its log and `supervisorctl start {name}`"
-
-    def is_driver(self, process: Subprocess) -> bool:
-        """True for the event listener that drives the handovers."""
-        # Not `in`: Supervisor compares subprocesses by their priorities.
-        return any(process is driver for driver in self._drivers)
-
-    @property
-    def driver_will_come(self) -> bool:
-        """True if a driver is there, or Supervisor is about to start one."""
-        coming = (ProcessStates.STARTING, ProcessStates.RUNNING, ProcessStates.BACKOFF)
-        return any(self._comes(driver, coming) for driver in self._drivers)
-
-    def _comes(self, driver: DriverSubprocess, coming: tuple[int, ...]) -> bool:
-        config = driver.config
-        again = config.autorestart is RestartUnconditionally or (
-            config.autorestart is RestartWhenExitUnexpected
-            and driver.exitstatus not in config.exitcodes
-        )
-        return driver.state in coming or (driver.state == ProcessStates.EXITED and again)
+def _names_of(group: ProcessGroupBase, process: Subprocess) -> list[str]:
+    """The names that a managed program may be listed by, the most exact one first."""
+    namespec = str(make_namespec(group.config.name, process.config.name))
+    return [namespec, process.config.name, group.config.name]

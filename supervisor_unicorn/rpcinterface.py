@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from supervisor.events import SupervisorRunningEvent
 from supervisor.http import NOT_DONE_YET
 from supervisor.options import make_namespec, split_namespec
 from supervisor.states import SupervisorStates
@@ -12,25 +13,45 @@ from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import Faults, RPCError
 
 from unicorn_handover.errors import Refused, printable
+from unicorn_handover.host.request import Request
+from unicorn_handover.kernel.system import System
 
-from .host import Host, host_for
+from . import web
+from .host import SupervisorSide
 from .process import ManagedSubprocess
-from .restart import NOT_BEFORE, Restart, is_running, outcome
+from .restart import NOT_BEFORE, is_running, outcome, request
 
 WATCHING = 1.0  # seconds that a status call may be held until something changes
+
+_sides: list[SupervisorSide] = []  # at most one, of the newest supervisord: a reload makes another
 
 
 def make_rpcinterface(supervisord: Supervisor, /, **config: str) -> UnicornNamespaceRPCInterface:
     """Supervisor's `supervisor.rpcinterface_factory`. `config` is the section's keys and values."""
-    return UnicornNamespaceRPCInterface(supervisord, host_for(supervisord, config))
+    return UnicornNamespaceRPCInterface(supervisord, side_for(supervisord, config))
+
+
+def side_for(supervisord: Supervisor, config: dict[str, str]) -> SupervisorSide:
+    """Return the host side of this supervisord, put together at the first call.
+
+    Supervisor calls the plugin's factory once for each of its HTTP servers.
+    """
+    if not any(side.serves(supervisord) for side in _sides):
+        for older in _sides:
+            older.loop.close()
+        side = SupervisorSide(supervisord, config, System())
+        _sides[:] = [side]
+        side.subscribe(SupervisorRunningEvent, lambda event: web.install(supervisord, side))
+        side.manage_all()
+    return _sides[0]
 
 
 class UnicornNamespaceRPCInterface:
     """Every public method can be called by every client; names are those of managed programs."""
 
-    def __init__(self, supervisord: Supervisor, host: Host) -> None:
+    def __init__(self, supervisord: Supervisor, side: SupervisorSide) -> None:
         self._supervisord = supervisord
-        self._host = host
+        self._side = side
 
     def restart(self, name: str, wait: bool = False) -> Callable[[], Any]:
         """Hand a running program over to a new master
@@ -39,10 +60,10 @@ class UnicornNamespaceRPCInterface:
         @param boolean wait  Wait until the new master is adopted
         @return boolean result  Always true unless error
         """
-        restart = self._begun(name)
+        asked = self._begun(name)
 
         def onwait() -> Any:
-            return _is_over(restart, bool(wait)) or NOT_DONE_YET
+            return self._is_over(asked, bool(wait)) or NOT_DONE_YET
 
         return _deferred(self, onwait)
 
@@ -52,10 +73,10 @@ class UnicornNamespaceRPCInterface:
         @param string name  The name of a managed program (or 'group:name')
         @return int result  The number of the handover, once it is accepted
         """
-        restart = self._begun(name)
+        asked = self._begun(name)
 
         def onwait() -> Any:
-            return restart.number if _is_over(restart, False) else NOT_DONE_YET
+            return asked.number if self._is_over(asked, False) else NOT_DONE_YET
 
         return _deferred(self, onwait)
 
@@ -72,7 +93,9 @@ class UnicornNamespaceRPCInterface:
         process = self._managed(name)
         if type(number) is not int or type(seen) is not int:
             raise RPCError(Faults.INCORRECT_PARAMETERS, "number, seen")
-        return self._when_changed(process, seen, lambda: outcome(self._host, process, number))
+        return self._when_changed(
+            process, seen, lambda: outcome(self._side, process.program, number)
+        )
 
     def status(self, name: str, seen: int = -1) -> dict[str, Any] | Callable[[], Any]:
         """Tell where the handover of a program is
@@ -93,7 +116,7 @@ class UnicornNamespaceRPCInterface:
         @param string name  The name of a managed program (or 'group:name')
         @return boolean result  Always true unless error
         """
-        return self._wish(name, "rollback")
+        return self._steer(name, "rollback")
 
     def promote(self, name: str) -> bool:
         """End the soak of a running handover now, and let the old master quit
@@ -101,33 +124,41 @@ class UnicornNamespaceRPCInterface:
         @param string name  The name of a managed program (or 'group:name')
         @return boolean result  Always true unless error
         """
-        return self._wish(name, "promote")
+        return self._steer(name, "promote")
 
-    def _begun(self, name: str) -> Restart:
+    def _begun(self, name: str) -> Request:
         process = self._managed(name)
         if not is_running(process):
             raise RPCError(Faults.NOT_RUNNING, name)
         try:
-            return Restart(self._host, process)
+            return request(self._side, process)
         except Refused as why:
             raise RPCError(Faults.FAILED, str(why)) from None
+
+    def _is_over(self, asked: Request, wait: bool) -> bool:
+        """True once a caller is to be answered. Raises RPCError if it failed."""
+        self._side.tick()
+        asked.poll()
+        if asked.reason:
+            raise RPCError(Faults.FAILED, asked.reason)
+        return asked.has_ended or (not wait and asked.is_accepted)
 
     def _when_changed(
         self, process: ManagedSubprocess, seen: int, answer: Callable[[], Any]
     ) -> Callable[[], Any]:
         """Answer when the program's handovers are not as they were `seen`, or after WATCHING."""
-        until = self._host.system.clock() + WATCHING
+        until = self._side.system.clock() + WATCHING
 
         def onwait() -> Any:
-            unchanged = self._host.ledger.page(process.namespec).changes == seen
-            if unchanged and self._host.system.clock() < until:
+            unchanged = process.program.handovers.changes == seen
+            if unchanged and self._side.system.clock() < until:
                 return NOT_DONE_YET
             return answer()
 
         return _deferred(self, onwait)
 
-    def _wish(self, name: str, wish: str) -> bool:
-        reason = self._host.wish(self._managed(name).namespec, wish)
+    def _steer(self, name: str, command: str) -> bool:
+        reason = self._side.steer(self._managed(name).program, command)
         if reason:
             raise RPCError(Faults.FAILED, reason)
         return True
@@ -137,33 +168,23 @@ class UnicornNamespaceRPCInterface:
         if mood < SupervisorStates.RUNNING:
             raise RPCError(Faults.SHUTDOWN_STATE)
         namespec = make_namespec(*split_namespec(str(name)))
-        process = self._host.programs.get(namespec)
+        process = self._side.processes.get(namespec)
         if process is None:
             raise self._fault(namespec)
         return process
 
     def _fault(self, namespec: str) -> RPCError:
         """What to tell of a name that no managed program has."""
-        there = self._host.named(namespec)
-        reason = self._host.why_unmanaged(there) if there else ""
+        there = self._side.named(namespec)
+        reason = self._side.why_unmanaged(there) if there else ""
         if reason:
             return RPCError(Faults.FAILED, reason)
         return RPCError(Faults.BAD_NAME, printable(namespec))
 
     def _status(self, process: ManagedSubprocess) -> dict[str, Any]:
-        program = {"name": process.namespec, "pid": process.pid, "state": process.state}
-        return {**program, **self._host.status(process.namespec)}
-
-
-def _is_over(restart: Restart, wait: bool) -> bool:
-    """True once a caller is to be answered. Raises RPCError if it failed."""
-    try:
-        record = restart.record()
-    except Refused as why:
-        raise RPCError(Faults.FAILED, str(why)) from None
-    if record and record.phase.final and not record.succeeded:
-        raise RPCError(Faults.FAILED, record.reason)
-    return (record is not None and record.phase.final) or (not wait and restart.accepted(record))
+        program = process.program
+        known = {"name": program.name, "pid": process.pid, "state": process.state}
+        return {**known, **self._side.status(program)}
 
 
 def _deferred(interface: object, onwait: Callable[[], Any]) -> Callable[[], Any]:

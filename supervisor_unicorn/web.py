@@ -17,24 +17,24 @@ from supervisor.web import DeferredWebProducer, supervisor_ui_handler
 from supervisor.xmlrpc import SystemNamespaceRPCInterface
 
 from unicorn_handover.errors import Refused
-from unicorn_handover.model.record import Record
+from unicorn_handover.host.request import Request
 
-from .host import Host
+from .host import SupervisorSide
 from .process import ManagedSubprocess
-from .restart import NOT_BEFORE, Restart, is_running
+from .restart import NOT_BEFORE, is_running, request
 
 PATIENCE = 60.0  # seconds a browser is kept waiting for the end of a handover
 # As Supervisor's pages have them: a browser that keeps the answer does not ask a second time.
 NOT_KEPT = {"Pragma": "no-cache", "Cache-Control": "no-cache", "Expires": build_http_date(0)}
 
 
-def install(supervisord: Supervisor, host: Host) -> None:
+def install(supervisord: Supervisor, side: SupervisorSide) -> None:
     """Put our handler before Supervisor's own on each of its HTTP servers.
 
     A server asks the handler that was installed last first.
     """
     for config, server in supervisord.options.httpservers:
-        handler = RestartHandler(supervisord, host)
+        handler = RestartHandler(supervisord, side)
         if config["username"]:
             users = {config["username"]: config["password"]}
             handler = supervisor_auth_handler(users, handler)
@@ -44,9 +44,9 @@ def install(supervisord: Supervisor, host: Host) -> None:
 class RestartHandler(supervisor_ui_handler):  # type: ignore[misc]
     """Takes the restarts of managed programs, and passes all else to Supervisor's own handler."""
 
-    def __init__(self, supervisord: Supervisor, host: Host) -> None:
+    def __init__(self, supervisord: Supervisor, side: SupervisorSide) -> None:
         supervisor_ui_handler.__init__(self, supervisord)
-        self._host = host
+        self._side = side
 
     def continue_request(self, data: str, request: Any) -> None:
         """Answer a request whose body has been read."""
@@ -59,7 +59,7 @@ class RestartHandler(supervisor_ui_handler):  # type: ignore[misc]
             supervisor_ui_handler.continue_request(self, data, request)
             return
         first = self._restart_of_others(processes) if form["action"] == "restartall" else None
-        page = _Restarts(first, self._host, processes)
+        page = _Restarts(first, self._side, processes)
         page.home = request.get_server_url()
         request.channel.push_with_producer(DeferredWebProducer(request, page))
 
@@ -69,14 +69,14 @@ class RestartHandler(supervisor_ui_handler):  # type: ignore[misc]
             return [process for process in self._every() if self._is_ours(process)]
         if form.get("action") != "restart" or not form.get("processname"):
             return []
-        process = self._host.named(form["processname"])
+        process = self._side.named(form["processname"])
         return [process] if process and self._is_ours(process) else []
 
     def _is_ours(self, process: Subprocess) -> bool:
         """True if a restart is a handover, or is refused because it cannot be one."""
         if isinstance(process, ManagedSubprocess):
             return is_running(process)
-        return process.state in RUNNING_STATES and bool(self._host.why_unmanaged(process))
+        return process.state in RUNNING_STATES and bool(self._side.why_unmanaged(process))
 
     def _every(self) -> list[Subprocess]:
         groups = self.supervisord.process_groups.values()
@@ -88,7 +88,7 @@ class RestartHandler(supervisor_ui_handler):  # type: ignore[misc]
         A driver that runs is wanted right now, one that is stopped is started with the others.
         """
         drivers = [
-            p for p in self._every() if self._host.is_driver(p) and p.state in RUNNING_STATES
+            p for p in self._every() if self._side.drivers.include(p) and p.state in RUNNING_STATES
         ]
         others = _AllBut(self.supervisord, [*processes, *drivers])
         system = SystemNamespaceRPCInterface([("supervisor", others)])
@@ -117,13 +117,13 @@ class _Restarts:
     home = ""
 
     def __init__(
-        self, first: Callable[[], Any] | None, host: Host, processes: list[Subprocess]
+        self, first: Callable[[], Any] | None, side: SupervisorSide, processes: list[Subprocess]
     ) -> None:
         self._first = first
-        self._host = host
+        self._side = side
         self._processes = processes
         self._until = 0.0
-        self._waiting: dict[str, Restart] = {}
+        self._waiting: dict[str, Request] = {}
         self._messages: list[str] = []
 
     def __call__(self) -> Any:
@@ -133,15 +133,15 @@ class _Restarts:
             self._first = None
         if self._processes:
             self._begin()
-        for name, restart in list(self._waiting.items()):
-            self._look_at(name, restart)
+        for name, asked in list(self._waiting.items()):
+            self._look_at(name, asked)
         if self._waiting:
             return NOT_DONE_YET
         message = quote("; ".join(self._messages))
         return {"headers": {"Location": f"{self.home}/?message={message}", **NOT_KEPT}}
 
     def _begin(self) -> None:
-        self._until = self._host.system.clock() + PATIENCE
+        self._until = self._side.system.clock() + PATIENCE
         for process in self._processes:
             name = make_namespec(process.group.config.name, process.config.name)
             try:
@@ -150,31 +150,31 @@ class _Restarts:
                 self._messages.append(f"ERROR: Process {name}: {why}")
         self._processes = []
 
-    def _restart(self, process: Subprocess) -> Restart:
-        reason = self._host.why_unmanaged(process)
+    def _restart(self, process: Subprocess) -> Request:
+        reason = self._side.why_unmanaged(process)
         if reason:
             raise Refused(reason)
-        return Restart(self._host, process)
+        return request(self._side, process)
 
-    def _look_at(self, name: str, restart: Restart) -> None:
-        try:
-            record = restart.record()
-        except Refused as why:
-            message = f"ERROR: Process {name}: {why}"
+    def _look_at(self, name: str, asked: Request) -> None:
+        self._side.tick()
+        asked.poll()
+        if asked.has_ended:
+            message = _message(asked)
+        elif self._side.system.clock() >= self._until:
+            message = f"Process {name}: handover {asked.number} is still under way"
         else:
-            if record and record.phase.final:
-                message = _message(name, record)
-            elif self._host.system.clock() >= self._until:
-                message = f"Process {name}: handover {restart.number} is still under way"
-            else:
-                return
+            return
         del self._waiting[name]
         self._messages.append(message)
 
 
-def _message(name: str, record: Record) -> str:
-    if not record.succeeded:
-        return f"ERROR: Process {name} was not restarted: {record.reason}"
+def _message(asked: Request) -> str:
+    name, record = asked.program.name, asked.record
+    if record is None or not record.phase.final:
+        return f"ERROR: Process {name}: {asked.reason}"
+    if asked.reason:
+        return f"ERROR: Process {name} was not restarted: {asked.reason}"
     new = record.new.pid if record.new else 0
     seconds = record.ended - record.began
     return f"Process {name} handed over from pid {record.old.pid} to {new} in {seconds:.1f} s"

@@ -16,8 +16,9 @@ from supervisor import events
 from supervisor.options import ServerOptions
 from supervisor.supervisord import Supervisor
 
-from supervisor_unicorn.host import Host, host_for
+from supervisor_unicorn.host import SupervisorSide
 from supervisor_unicorn.process import ManagedSubprocess
+from supervisor_unicorn.rpcinterface import side_for
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -73,9 +74,9 @@ class Site:
         for config in options.process_group_configs:
             self.supervisord.add_process_group(config)
 
-    def manage(self, **config: str) -> Host:
+    def manage(self, **config: str) -> SupervisorSide:
         """Load the plugin as supervisord does, before anything is started."""
-        return host_for(self.supervisord, {"programs": "web", **config})
+        return side_for(self.supervisord, {"programs": "web", **config})
 
     @property
     def web(self) -> ManagedSubprocess:

@@ -72,11 +72,11 @@ def test_statistics_are_of_the_master_of_the_moment() -> None:
     class Dying:
         pid = 10
 
-        def settle(self) -> None:
+        def adopt_if_dead(self) -> None:
             self.pid = 20
 
         def info(self) -> str:
-            self.settle()
+            self.adopt_if_dead()
             return f"of {self.pid}"
 
     watcher = ManagedWatcher("web", "true")

@@ -14,8 +14,10 @@ from circus_unicorn.controller import RestartCommand
 from circus_unicorn.enter import enter_circusd
 from circus_unicorn.host import Host
 from circus_unicorn.restart import Restart
-from unicorn_handover.host.handovers import DRIVER_GRACE, Ledger
+from unicorn_handover.host.handovers import Handovers
+from unicorn_handover.host.presence import DRIVER_GRACE
 from unicorn_handover.kernel.system import System
+from unicorn_handover.model.options import Options
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.model.record import MasterId, Record
 
@@ -26,19 +28,23 @@ class FakeHost(Host):
     """A host side without a circusd, and with a clock of its own."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+        self.asyncio = loop
         self.now = 0.0
         self.restarts: list[Restart] = []
-        super().__init__(System())
-        self.ledger = Ledger(lambda: self.now, lambda program: OLD, lambda record: None)
-        self.ledger.driver_came()
+        system = System()
+        system.clock = lambda: self.now  # type: ignore[method-assign]
+        super().__init__(system)
+        for name in ("web", "api"):
+            program = self.manage(name, Options())
+            program.handovers = Handovers(name, system.clock, lambda: OLD, lambda *told: None)
+        self.presence.came()
 
     def look(self) -> None:
         """Nothing is new."""
 
     def ask(self, program: str = "web", refusal: str = "") -> Restart:
         """Ask for a restart as `begin` does."""
-        restart = Restart(self, program, refusal)
+        restart = Restart(self, self.programs[program], refusal)
         if self._begun is not None:
             self._begun.append(restart)
         self.restarts.append(restart)
@@ -47,7 +53,8 @@ class FakeHost(Host):
 
     def tell(self, phase: Phase, number: int = 1, program: str = "web", **fields: Any) -> None:
         """A record comes from the driver."""
-        self.ledger.report(Record(program, number, phase, OLD, 0, 0, NEW, **fields))
+        record = Record(program, number, phase, OLD, 0, 0, NEW, **fields)
+        self.programs[program].handovers.report(record)
         for restart in self.restarts:
             restart.look()
 
@@ -78,7 +85,7 @@ def host() -> Any:
 
 def answered(host: FakeHost, future: Any) -> Any:
     """The future's result once the loop has turned, None if it has none yet."""
-    host.loop.run_until_complete(asyncio.sleep(0))
+    host.asyncio.run_until_complete(asyncio.sleep(0))
     return future.result() if future.done() else None
 
 
@@ -151,7 +158,7 @@ def test_one_who_waits_for_all_hears_of_the_others(host: FakeHost) -> None:
             others.set_exception(error)
         else:
             others.set_result(None)
-        host.loop.run_until_complete(asyncio.sleep(0))
+        host.asyncio.run_until_complete(asyncio.sleep(0))
         told = answered(host, answer)
         assert told.get("reason", "") == (
             f"the other watchers: {error}; see circusd's log" if error else ""
@@ -169,7 +176,7 @@ def test_a_driver_that_stays_away_is_told_to_all_who_wait(host: FakeHost) -> Non
     """Nobody waits for ever."""
     answer = ask(host, ["web"], {"name": "web", "waiting": True})
     host.tell(Phase.BOOTING)
-    host.ledger.driver_went()
+    host.presence.went()
     host.now = DRIVER_GRACE + 1
     host.restarts[0].look()
     assert "will go on with the handover, which is booting" in answered(host, answer)["reason"]
@@ -180,7 +187,7 @@ def test_what_waits_behind_a_cancelled_handover_ends_too(host: FakeHost) -> None
     ask(host, ["web"], {"name": "web"})
     host.tell(Phase.BOOTING)
     answer = ask(host, ["web"], {"name": "web", "waiting": True})
-    host.ledger.cancel("web", "the watcher was stopped")
+    host.programs["web"].handovers.cancel("the watcher was stopped")
     host.restarts[-1].look()
     assert "a handover that was cancelled" in answered(host, answer)["reason"]
 

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -20,7 +19,7 @@ from circus.watcher import Watcher
 from circus_unicorn import watcher as watcher_module
 from circus_unicorn import workers as workers_module
 from circus_unicorn.plugin import NAME
-from unicorn_handover.host.handovers import DRIVER_GRACE, Ledger
+from unicorn_handover.host.presence import DRIVER_GRACE, Presence
 from unicorn_handover.model.phases import Phase
 
 from .circusd import Circusd, allowed, hooked
@@ -191,14 +190,14 @@ def test_a_signal_that_the_hook_stops(make_circusd: Make) -> None:
     """Nobody gets it, and the handover goes on; one that passes ends both masters, and that."""
     circusd = make_circusd()
     old, new = circusd.master, circusd.re_execute()
-    circusd.host.ledger.request("web")
+    circusd.web.program.handovers.request()
     allowed[:] = [False]
     circusd.command("signal", name="web", signum="QUIT")
-    assert circusd.host.is_running("web")
+    assert circusd.web.program.handovers.running
     assert [told["pid"] for told in hooked] == [old, new]
     allowed[:] = [True]
     circusd.command("signal", name="web", signum="QUIT")
-    ended = circusd.host.ledger.page("web").ended[-1]
+    ended = circusd.web.program.handovers.ended[-1]
     assert ended.phase is Phase.FAILED and ended.reason == "the master was sent SIGQUIT"
     assert [told["pid"] for told in hooked if told["hook_name"] == "before_signal"] == [
         old, new, old, new,
@@ -234,34 +233,11 @@ def test_orphans_that_cannot_be_killed(make_circusd: Make, monkeypatch: pytest.M
     """A stop does not wait for them for ever: circusd's log tells, and takes the next command."""
     monkeypatch.setattr(watcher_module, "HOPELESS", 0.2)
     circusd = make_circusd(web="graceful_timeout = 0.2")
-    monkeypatch.setattr(circusd.web, "_orphans", Unkillable())
+    monkeypatch.setattr(circusd.web.program, "orphans", Unkillable())
     circusd.told(circusd.command("stop", name="web", waiting=True))
     assert circusd.web.is_stopped()
     lines = [line for line in circusd.lines if "was killed and does not end" in line]
     assert len(lines) == 1 and lines[0].startswith("web: ")
-
-
-def test_one_timer_for_all_orphans(make_circusd: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many masters have died; none once the watcher is not managed any more."""
-    circusd = make_circusd()
-    orphans = Unkillable()
-    monkeypatch.setattr(circusd.web, "_orphans", orphans)
-    timers: list[Any] = []
-    call_later, remove = circusd.web.loop.call_later, circusd.web.loop.remove_timeout
-
-    def record(*arguments: Any) -> Any:
-        timers.append(call_later(*arguments))
-        return timers[-1]
-
-    monkeypatch.setattr(circusd.web.loop, "call_later", record)
-    monkeypatch.setattr(
-        circusd.web.loop, "remove_timeout", lambda timer: (timers.remove(timer), remove(timer))
-    )
-    for _ in range(3):
-        circusd.web._mind_orphans()
-        assert len(timers) == 1
-    circusd.web.give_back()
-    assert timers == []
 
 
 # -- given back to Circus -------------------------------------------------------------------------
@@ -291,7 +267,6 @@ def test_given_back_while_it_is_at_something(make_circusd: Make) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workers_module, "handlers_installed", lambda system, pid: False)
         incr = circusd.command("incr", name="web", waiting=True)
-        web._mind_orphans()
         give_back(circusd)
         circusd.host.look()
         assert type(web) is Watcher
@@ -379,12 +354,14 @@ def test_a_driver_that_comes_late(make_circusd: Make, monkeypatch: pytest.Monkey
     """It finds what was asked for shortly before, though none was there for too long a time."""
     circusd = make_circusd()
     host, now = circusd.host, [0.0]
-    host.ledger = Ledger(lambda: now[0], host.master, host._changed)
+    monkeypatch.setattr(host.system, "clock", lambda: now[0])
+    host.presence = Presence(host.system.clock)
     now[0] = DRIVER_GRACE - 1
-    host.ledger.request("web")
+    circusd.web.program.handovers._clock = host.system.clock
+    circusd.web.program.handovers.request()
     now[0] = DRIVER_GRACE + 1
     with Driver(circusd, monkeypatch) as channel:
-        assert host.is_running("web") and b'"web"' in channel.recv(1 << 20)
+        assert circusd.web.program.handovers.running and b'"web"' in channel.recv(1 << 20)
 
 
 def test_a_handover_that_circusd_has_not_heard_of(
@@ -394,12 +371,12 @@ def test_a_handover_that_circusd_has_not_heard_of(
     circusd = make_circusd()
     with Driver(circusd, monkeypatch) as channel:
         assert not circusd.web.restart().done()
-        record = circusd.host.ledger.page("web").running
+        record = circusd.web.program.handovers.running
         assert record and record.number == 1
         begun = record.but(phase=Phase.RE_EXECUTING, signalled=record.began)
         channel.send(json.dumps({"record": begun.to_json()}).encode())
         assert not circusd.web.restart().done()
-        assert circusd.host.ledger.page("web").following == 2
+        assert circusd.web.program.handovers.queued_next == 2
 
 
 def test_restarts_while_reloadconfig_replaces_the_plugin(make_circusd: Make) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from supervisor.states import ProcessStates
 
-from supervisor_unicorn.process import DriverSubprocess
+from supervisor_unicorn.driver import DriverSubprocess
 from unicorn_handover import __version__
 
 from .conftest import Site
@@ -56,9 +56,9 @@ def test_it_comes_and_gets_its_orders(make_site: MakeSite, tmp_path: Path) -> No
     """Its first word makes it known, and it is given all that is to be driven."""
     site = site_with(make_site, tmp_path, json.dumps({"driver": "0"}))
     host = site.manage()
-    site.turn_until(lambda: host.ledger.driver_is_there, "the driver is there")
+    site.turn_until(lambda: host.presence.is_there, "the driver is there")
     site.turn_until(lambda: site.web.pid, "web runs")
-    host.ledger.request("web")
+    host.request(host.programs["web"])
     errors = tmp_path / "driver.err"
     site.turn_until(lambda: "ORDERED [1]" in errors.read_text(), "it has its order")
 
@@ -73,7 +73,7 @@ def test_nonsense_is_logged_and_nothing_else(
     """Whatever the driver says, supervisord goes on and hears the next message."""
     site = site_with(make_site, tmp_path, said, json.dumps({"driver": "0"}))
     host = site.manage()
-    site.turn_until(lambda: host.ledger.driver_is_there, "the driver is there")
+    site.turn_until(lambda: host.presence.is_there, "the driver is there")
     if said not in ("{}", "[]"):
         assert "cannot use what the driver said" in site.log
 
@@ -84,8 +84,8 @@ def test_a_driver_that_dies_is_started_again_with_a_new_channel(
     """Its absence is noted, no descriptor is lost, and the next one gets the same orders."""
     site = site_with(make_site, tmp_path, json.dumps({"driver": "0"}))
     host = site.manage()
-    site.turn_until(lambda: host.ledger.driver_is_there and site.web.pid, "all is there")
-    host.ledger.request("web")
+    site.turn_until(lambda: host.presence.is_there and site.web.pid, "all is there")
+    host.request(host.programs["web"])
     errors = tmp_path / "driver.err"
     before = None
     for times in (1, 2, 3):
@@ -98,7 +98,7 @@ def test_a_driver_that_dies_is_started_again_with_a_new_channel(
         before, pid = now, driver(site).pid
         os.kill(pid, signal.SIGKILL)
         site.turn_until(lambda p=pid: driver(site).pid != p, "its death is noticed")
-        site.turn_until(lambda: host.ledger.driver_is_there, "the next one is there")
+        site.turn_until(lambda: host.presence.is_there, "the next one is there")
 
 
 def test_a_second_driver_is_told_of(make_site: MakeSite, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_second_driver_is_told_of(make_site: MakeSite, tmp_path: Path) -> None
     site = make_site(web=section, driver=command)
     host = site.manage()
     site.turn_until(lambda: "a second driver" in site.log, "it is told")
-    assert host.ledger.driver_is_there and "is of version" not in site.log
+    assert host.presence.is_there and "is of version" not in site.log
     line = r"\[eventlistener:(\w+)\] a second driver, \1, is not needed; take the section out"
     assert re.search(line, site.log), site.log
 
@@ -119,12 +119,12 @@ def test_a_stopped_driver_will_not_come(make_site: MakeSite, tmp_path: Path) -> 
     """A driver that an operator has stopped is not waited for."""
     site = site_with(make_site, tmp_path, json.dumps({"driver": "0"}))
     host = site.manage()
-    site.turn_until(lambda: host.ledger.driver_is_there, "the driver is there")
-    assert host.driver_will_come
+    site.turn_until(lambda: host.presence.is_there, "the driver is there")
+    assert host.drivers.will_come
     driver(site).stop()
     site.turn_until(lambda: driver(site).state == ProcessStates.STOPPED, "it is stopped")
-    assert not host.driver_will_come and not host.ledger.driver_is_there
-    assert "supervisorctl start unicorn_handover" in host.absence()
+    assert not host.drivers.will_come and not host.presence.is_there
+    assert "supervisorctl start unicorn_handover" in host.why_no_driver()
 
 
 def test_without_the_plugin_s_factory_the_channel_is_missing(

@@ -14,8 +14,8 @@ import pytest
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates
 
-from supervisor_unicorn.dispatchers import ExitDispatcher
-from supervisor_unicorn.process import DriverSubprocess, ManagedSubprocess
+from supervisor_unicorn.driver import DriverSubprocess
+from supervisor_unicorn.process import ManagedSubprocess
 
 from .conftest import Site
 
@@ -62,7 +62,7 @@ def test_only_what_is_named_is_specialised(make_site: MakeSite) -> None:
     assert type(groups["web"].processes["web"]) is ManagedSubprocess
     assert type(groups["plain"].processes["plain"]) is Subprocess
     assert type(groups["unicorn_handover"].processes["unicorn_handover"]) is DriverSubprocess
-    assert site.web.group is groups["web"] and site.web.namespec == "web"
+    assert site.web.group is groups["web"] and site.web.program.name == "web"
 
 
 def test_a_group_that_is_added_later_is_specialised_too(make_site: MakeSite) -> None:
@@ -70,9 +70,9 @@ def test_a_group_that_is_added_later_is_specialised_too(make_site: MakeSite) -> 
     site = make_site()
     host = site.manage()
     (config,) = (c for c in site.options.process_group_configs if c.name == "web")
-    assert site.supervisord.remove_process_group("web") and host.programs == {}
+    assert site.supervisord.remove_process_group("web") and host.processes == {} == host.programs
     site.supervisord.add_process_group(config)
-    assert host.programs == {"web": site.web} and type(site.web) is ManagedSubprocess
+    assert host.processes == {"web": site.web} and type(site.web) is ManagedSubprocess
 
 
 def test_the_successor_is_adopted(make_site: MakeSite) -> None:
@@ -101,41 +101,36 @@ def test_the_successor_is_adopted(make_site: MakeSite) -> None:
 
 
 def test_an_exit_is_in_the_poll(make_site: MakeSite) -> None:
-    """A master's exit is what the loop waits for, of the old and of an adopted one."""
+    """A master's exit is what supervisord's loop waits for, of the old and of an adopted one.
+
+    It is looked at once: a pidfd stays readable, and must not turn the loop into a busy one.
+    """
     site = make_site()
     site.manage()
     old, new = re_executed(site)
-    for dying, heir in ((old, new), (new, None)):
-        (exit_,) = (d for d in site.web.dispatchers.values() if isinstance(d, ExitDispatcher))
-        assert exit_.readable() and site.web.dispatchers[exit_.fd] is exit_
+    for dying, next_pid in ((old, new), (new, 0)):
+        pidfd = site.web._master.process.fileno()
+        dispatcher = site.options.get_socket_map()[pidfd]
+        assert dispatcher.readable() and not dispatcher.writable()
         os.kill(dying, signal.SIGKILL)
-        assert select.select([exit_.fd], [], [], 30)[0]
+        assert select.select([pidfd], [], [], 30)[0]
         site.turn()
-        assert site.web.pid != dying if heir is None else site.web.pid == heir
+        assert site.web.pid == next_pid, site.log
+        assert site.options.get_socket_map().get(pidfd) is not dispatcher
 
 
-def test_an_exit_is_looked_at_once(make_site: MakeSite) -> None:
-    """A pidfd stays readable; its dispatcher must not turn the loop into a busy one."""
-    site = make_site()
-    site.manage()
-    running(site)
-    (dispatcher,) = (d for d in site.web.dispatchers.values() if isinstance(d, ExitDispatcher))
-    assert dispatcher.readable() and not dispatcher.writable()
-    dispatcher.handle_read_event()
-    assert not dispatcher.readable()
-
-
-def pidfds() -> int:
-    """How many processes this one holds. Other files may be some earlier test's, closed late."""
-    links = []
+def pidfds() -> list[int]:
+    """Those that this process has. Other files may be some earlier test's, closed late."""
+    found = []
     for path in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            links.append(os.readlink(path))
-    return sum("[pidfd]" in link for link in links)
+            if "[pidfd]" in os.readlink(path):
+                found.append(int(path.name))
+    return found
 
 
 def test_no_descriptor_is_lost_over_adoptions(make_site: MakeSite) -> None:
-    """After each adoption there are as many pidfds and dispatchers as before."""
+    """After each adoption there are as many pidfds, and as many in the poll, as before."""
     site = make_site()
     site.manage()
     running(site)
@@ -146,7 +141,7 @@ def test_no_descriptor_is_lost_over_adoptions(make_site: MakeSite) -> None:
         os.kill(site.web.pid, signal.SIGQUIT)
         pid = generations(site)[generation]
         site.turn_until(lambda p=pid: site.web.pid == p, "it is adopted")
-        counts.append((pidfds(), len(site.web.dispatchers)))
+        counts.append((len(pidfds()), len(site.options.get_socket_map())))
     assert len(set(counts)) == 1 and counts[0][0] >= 1, counts
 
 
@@ -156,7 +151,7 @@ def test_a_death_without_successor_is_supervisor_s_own(make_site: MakeSite) -> N
     site.manage()
     old = running(site)
     os.kill(old, signal.SIGKILL)
-    site.turn_until(lambda: site.web.pid not in (0, old), "it is started again")
+    site.turn_until(lambda: old != site.web.pid == generations(site)[1], "it is started again")
     assert "exited: web (terminated by SIGKILL; not expected)" in site.log
     os.kill(site.web.pid, signal.SIGQUIT)
     site.turn_until(lambda: site.web.state == ProcessStates.EXITED, "an expected exit stays one")

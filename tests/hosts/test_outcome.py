@@ -27,7 +27,7 @@ class Calls:
         self.interface = make_rpcinterface(site.supervisord, programs="web")
         site.turn_until(lambda: site.web.state == ProcessStates.RUNNING, "web runs")
         self.site = site
-        self.ledger = self.interface._host.ledger
+        self.handovers = site.web.program.handovers
 
     def answer(self, call: Callable[[], Any]) -> Any:
         """Turn the loop until a deferred call is answered."""
@@ -43,7 +43,7 @@ class Calls:
     def request(self) -> int:
         """Ask for a handover; the driver looks at it at once."""
         call = self.interface.request("web")
-        running = self.ledger.page("web").running
+        running = self.handovers.running
         assert running is not None
         if running.phase is Phase.REQUESTED:
             self.report(phase=Phase.RE_EXECUTING, signalled=time.monotonic())
@@ -53,9 +53,9 @@ class Calls:
 
     def report(self, **changes: Any) -> None:
         """Take a record of the running handover, as the driver sends it."""
-        running = self.ledger.page("web").running
+        running = self.handovers.running
         assert running is not None
-        self.ledger.report(running.but(**changes))
+        self.handovers.report(running.but(**changes))
 
     def outcome(self, number: int) -> dict[str, Any]:
         """What has become of a handover."""
@@ -86,7 +86,7 @@ def test_a_handover_that_never_comes_is_told(calls: Calls) -> None:
     """One that was waiting and cancelled is no other caller's, though the next one comes soon."""
     calls.request()
     waiting = calls.request()
-    calls.ledger.cancel("web", "the program was stopped")
+    calls.handovers.cancel("the program was stopped")
     assert "behind a handover that was cancelled" in calls.outcome(waiting)["reason"]
     assert calls.request() == waiting + 1
     assert "behind a handover that was cancelled" in calls.outcome(waiting)["reason"]
@@ -113,5 +113,5 @@ def test_an_outcome_takes_only_a_managed_name_and_a_number(
 def test_a_record_of_another_handover_is_not_taken(calls: Calls) -> None:
     """A driver's late word of an earlier handover does not end this caller's."""
     number = calls.request()
-    calls.ledger.report(Record("web", 9, Phase.DONE, MasterId(1, 1), 1.0, 1.0, ended=1.0))
+    calls.handovers.report(Record("web", 9, Phase.DONE, MasterId(1, 1), 1.0, 1.0, ended=1.0))
     assert calls.outcome(number)["ended"] == {}

@@ -79,6 +79,6 @@ def test_handover_events_have_supervisor_s_form(make_site: MakeSite) -> None:
         events.EventTypes.UNICORN_HANDOVER, lambda event: heard.append(event.payload())
     )
     record = Record("web", 4, Phase.FAILED, MasterId(10, 1), 1.0, 2.0, reason="why\x1b\n")
-    host._changed(record.but(new=MasterId(20, 2)))
+    host.changed(record.but(new=MasterId(20, 2)), True)
     words = "processname:web groupname:web number:4 phase:failed old_pid:10 new_pid:20"
     assert heard == [f"{words}\nwhy\\x1b\\n"]

@@ -11,7 +11,8 @@ import pytest
 from supervisor.xmlrpc import Faults, RPCError
 
 from supervisor_unicorn import make_rpcinterface
-from supervisor_unicorn.process import DriverSubprocess, ManagedSubprocess
+from supervisor_unicorn.driver import DriverSubprocess
+from supervisor_unicorn.process import ManagedSubprocess
 from supervisor_unicorn.web import RestartHandler, _Restarts
 
 from .conftest import Site

@@ -191,6 +191,13 @@ class FakeSystem:
     def children(self, pid: int) -> list[int]:
         return [fake.pid for fake in self.processes.values() if fake.ppid == pid]
 
+    def own_children(self) -> list[int]:
+        return self.children(1)
+
+    def signal_group(self, group: int, number: Signals) -> None:
+        for fake in [fake for fake in self.processes.values() if fake.pgrp == group]:
+            self.signals.append((number.name[3:], fake.pid))
+
     def signal_masks(self, pid: int) -> SignalMasks | None:
         fake = self.processes.get(pid)
         if fake is None:

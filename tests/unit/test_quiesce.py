@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unicorn_handover.host.handovers import Ledger
+from unicorn_handover.host.handovers import Handovers
 from unicorn_handover.model.phases import Event, Phase
 from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.servers import SERVERS
@@ -105,12 +105,13 @@ def test_a_host_remembers_which_master_preloads() -> None:
     """From the handover that made it a master, and over those that failed since."""
     old, new = MasterId(10, 1), MasterId(20, 2)
     masters = {"web": old}
-    ledger = Ledger(lambda: 1.0, masters.get, lambda record: None)
+    handovers = Handovers("web", lambda: 1.0, lambda: masters["web"], lambda *told: None)
 
     def hand_over(phase: Phase, **changes: object) -> Record:
-        ledger.request("web")
-        (running,) = ledger.running()
-        ledger.report(running.but(phase=phase, **changes))
+        handovers.request()
+        running = handovers.running
+        assert running
+        handovers.report(running.but(phase=phase, **changes))
         return running
 
     assert not hand_over(Phase.DONE, new=new, new_preloaded=True).preloaded

@@ -1,4 +1,4 @@
-"""The other masters of a program that is being ended: held, for they soon can be proven no more."""
+"""The other masters of a program: held by pidfd while they can still be identified."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ..servers import handlers_installed
 from . import members
 
 
-def tell_to_end(system: System, master: Process, number: int) -> None:
+def end_master(system: System, master: Process, signum: int) -> None:
     """Send a new master the signal that ends its program, or SIGKILL where that could be lost.
 
     A starting ruby can lose a signal (measured: 23 of 260 TERMs sent to starting unicorns had no
     effect). A master without its handlers has no workers and no requests, so this cuts nothing.
     """
     if not handlers_installed(system, master.pid):
-        number = signal.SIGKILL
-    master.signal(signal.Signals(number))
+        signum = signal.SIGKILL
+    master.signal(signal.Signals(signum))
 
 
-class Heirs:
-    """Those of one program, held until each has taken over or ended.
+class Successors:
+    """Those below one master, held until each has taken over or ended.
 
     A master that was told to quit has closed its listeners, which are a part of its proof.
     """
@@ -33,10 +33,10 @@ class Heirs:
 
     def gather(self, pid: int) -> list[Process]:
         """Hold all masters below the master `pid`, besides those that are held and living."""
-        living = {heir.pid: heir for heir in self._held if heir.alive()}
-        for heir in self._held:
-            if heir.pid not in living:
-                heir.close()
+        living = {successor.pid: successor for successor in self._held if successor.alive()}
+        for successor in self._held:
+            if successor.pid not in living:
+                successor.close()
         for master in members.descended_masters(self._system, pid):
             if master.pid in living:
                 master.close()
@@ -47,15 +47,15 @@ class Heirs:
 
     def release(self) -> None:
         """Give the descriptors back."""
-        for heir in self._held:
-            heir.close()
+        for successor in self._held:
+            successor.close()
         self._held = []
 
     def take(self) -> Process | None:
         """Return a living one, for the caller to close; the rest stay held, and come after it."""
         while self._held:
-            heir = self._held.pop(0)
-            if heir.alive():
-                return heir
-            heir.close()
+            successor = self._held.pop(0)
+            if successor.alive():
+                return successor
+            successor.close()
         return None

@@ -10,84 +10,96 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
+from logging import ERROR
 from typing import Any
 
 from ..kernel.process import readable
 from ..model.orders import LARGEST
+from .loop import Loop
 
 AT_ONCE = 100  # messages that are read before the host's loop gets its turn
 
 
 class HostEnd:
-    """The end in the host, which is read and written whenever the host's loop says so.
+    """The end in the host, read and written on the host's loop until the driver has closed its own.
 
-    `hear` is given every message. `log` takes a line that is worth an operator's look.
+    `hear` is called with each message, `went` once, when the driver has closed its end. `log`
+    takes a level of the module `logging`, and a line.
     """
 
     def __init__(
         self,
         channel: socket.socket,
-        hear: Callable[[dict[str, Any]], None],
-        log: Callable[[str], None],
+        loop: Loop,
+        hear: Callable[[HostEnd, dict[str, Any]], None],
+        went: Callable[[HostEnd], None],
+        log: Callable[[int, str], None],
     ) -> None:
         channel.setblocking(False)
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
         self._channel = channel
+        self._loop = loop
         self._hear = hear
+        self._went = went
         self._log = log
         self._unsent: bytes | None = None
-
-    def fileno(self) -> int:
-        """The socket's descriptor, -1 after `close`."""
-        return self._channel.fileno()
+        loop.watch(channel.fileno(), self.read)
 
     @property
-    def has_more(self) -> bool:
-        """True while there is something to say that the socket did not take yet."""
-        return self._unsent is not None
+    def is_open(self) -> bool:
+        """True until `close`."""
+        return self._channel.fileno() >= 0
 
     @property
     def has_unread(self) -> bool:
         """True while the driver has said something that was not taken yet."""
-        return readable(self._channel.fileno())
+        return self.is_open and readable(self._channel.fileno())
 
     def say(self, message: dict[str, Any]) -> None:
-        """Send a message now or, when the socket takes it again, by `flush`."""
+        """Send a message as soon as the socket takes it, in place of one not sent yet."""
         self._unsent = json.dumps(message).encode()
-        self.flush()
+        self._send()
 
-    def flush(self) -> None:
-        """Send what is to be said, if the socket takes it."""
-        if self._unsent is None:
+    def _send(self) -> None:
+        unsent, self._unsent = self._unsent, None
+        if unsent is None or not self.is_open:
             return
         try:
-            self._channel.send(self._unsent)
+            self._channel.send(unsent)
         except BlockingIOError:
-            return
+            self._unsent = unsent
+            self._loop.when_writable(self._channel.fileno(), self._send)
         except OSError as error:  # the driver is gone; the host hears of that in a moment
-            self._log(f"cannot speak to the driver: {error}")
-        self._unsent = None
+            self._log(ERROR, f"cannot speak to the driver: {error}")
 
-    def read(self) -> bool:
-        """Take what the driver said; False when it has closed its end."""
+    def read(self) -> None:
+        """Take what the driver said; close this end if the driver has closed its own."""
         for _ in range(AT_ONCE):
+            if not self.is_open:  # what was said has led to that
+                return
             try:
                 packet = self._channel.recv(LARGEST)
             except BlockingIOError:
-                return True
+                return
+            except ConnectionResetError:  # told once, and before what is unread (measured), if the
+                continue  # driver closed its end and had not read all itself
             except OSError:
-                return False
+                packet = b""
             if not packet:
-                return False
+                self.close()
+                self._went(self)
+                return
             self._take(packet)
-        return True
 
     def _take(self, packet: bytes) -> None:
         try:
-            self._hear(json.loads(packet))
+            self._hear(self, json.loads(packet))
         except Exception as error:  # whatever the driver says, the host must stay up
-            self._log(f"cannot use what the driver said: {type(error).__name__}: {error}")
+            what = f"{type(error).__name__}: {error}"
+            self._log(ERROR, f"cannot use what the driver said: {what}")
 
     def close(self) -> None:
-        """Close the socket."""
-        self._channel.close()
+        """Leave the loop and close the socket. May be called twice."""
+        if self.is_open:
+            self._loop.unwatch(self._channel.fileno())
+            self._channel.close()

@@ -1,236 +1,188 @@
-"""What the host knows of its programs' handovers: one running each, at most one waiting, the last.
+"""The handovers of one program: at most one running, at most one queued behind it, the last ended.
 
-It lives in the host, so it outlives every driver. It does no I/O.
+They live in the host, so they outlive every driver. Nothing here does I/O.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..model.phases import NEVER_BEGAN, Phase
 from ..model.record import MasterId, Record
 
-DRIVER_GRACE = 15.0  # seconds a driver may be away before callers are told
 KEPT = 10  # ended handovers remembered for each program
 
 
-@dataclass
-class Page:
-    """A program's running handover, the number of the one that is to follow, and those ended."""
+class Handovers:
+    """Those of one program.
 
-    running: Record | None
-    following: int
-    ended: list[Record]
-    last: int = 0  # the last number given to a caller; none is given twice
-    changes: int = 0  # counts the changes of this page, for those who watch it
-    wish: str = ""
-    told_to_quit: MasterId | None = None  # the master that a handover has told to quit
-
-    def next_number(self) -> int:
-        """Return a number that no handover of the program had, nor one that was cancelled."""
-        self.last += 1
-        return self.last
-
-
-class Ledger:
-    """The handovers of all managed programs.
-
-    `clock` gives CLOCK_MONOTONIC seconds. `master` tells a program's living master, or None.
-    `changed` is called after every change with the record that changed.
+    `clock` gives seconds of CLOCK_MONOTONIC. `master` gives the program's living master, or None.
+    `changed` is called after every change, with the record and whether it has entered a phase.
+    queued_next: the number of the handover that begins when the running one has ended, or 0.
+    last: the last number given to a caller; none is given twice. changes: counts them, for those
+    who watch. command: the operator's "rollback" or "promote".
     """
 
     def __init__(
         self,
+        program: str,
         clock: Callable[[], float],
-        master: Callable[[str], MasterId | None],
-        changed: Callable[[Record], None],
+        master: Callable[[], MasterId | None],
+        changed: Callable[[Record, bool], None],
     ) -> None:
+        self.running: Record | None = None
+        self.queued_next = 0
+        self.ended: list[Record] = []
+        self.last = 0
+        self.changes = 0
+        self.command = ""
+        self._program = program
         self._clock = clock
         self._master = master
         self._changed = changed
-        self._pages: dict[str, Page] = {}
-        self._driver_since: float | None = None
-        self._driverless_since = clock()
+        self._quitting: MasterId | None = None  # the master that a handover has told to quit
+        self._published: tuple[int, Phase] | None = None
 
-    def page(self, program: str) -> Page:
-        """Return the program's page, an empty one if it has none yet."""
-        return self._pages.setdefault(program, Page(None, 0, []))
-
-    def find(self, program: str, number: int) -> Record | None:
+    def find(self, number: int) -> Record | None:
         """Return the handover of that number if it has begun and is still remembered."""
-        page = self.page(program)
-        known = [page.running] if page.running else []
-        return next((r for r in known + page.ended if r.number == number), None)
+        known = [self.running] if self.running else []
+        return next((r for r in known + self.ended if r.number == number), None)
 
-    def running(self) -> list[Record]:
-        """All handovers under way: what a driver is to drive."""
-        return [page.running for page in self._pages.values() if page.running]
-
-    def request(self, program: str, joins: bool = True) -> int:
+    def request(self, joins: bool = True) -> int:
         """Ask for a handover and return its number.
 
         One that has not begun yet serves this caller too if it `joins`; behind one that has,
         exactly one more follows, however many ask.
         """
-        page = self.page(program)
-        if page.running is None:
-            return self._begin(program, page.next_number())
-        if joins and not page.running.phase.traits.begun:
-            return page.running.number
-        page.following = page.following or page.next_number()
-        return page.following
+        if self.running is None:
+            return self._begin(self._next_number())
+        if joins and not self.running.phase.traits.begun:
+            return self.running.number
+        self.queued_next = self.queued_next or self._next_number()
+        return self.queued_next
+
+    def why_none(self, number: int) -> str:
+        """Why a handover of that number neither is known nor will begin, or ""."""
+        if number > self.last:
+            return "the host was reloaded, and knows nothing of it any more"
+        if self.find(number) or number == self.queued_next > 0:
+            return ""
+        if self.ended and number < self.ended[0].number:
+            return "it ended long ago, and nobody remembers how"
+        return "it was waiting behind a handover that was cancelled"
 
     def report(self, record: Record) -> None:
         """Take a record from the driver; an old or a foreign one changes nothing."""
-        page = self.page(record.program)
-        running = page.running
-        if running is None or running.key != record.key:
+        if self.running is None or self.running.key != record.key:
             return
-        page.running = record = record.after(running)
+        self.running = record = record.after(self.running)
         if record.phase.traits.quits == "old":
-            page.told_to_quit = record.old
+            self._quitting = record.old
         elif record.phase.traits.quits == "new":  # it may become the master, if the old one dies
-            page.told_to_quit = record.new
+            self._quitting = record.new
         if record.phase.final:
-            self._end(page, record)
+            self._end(record)
         else:
-            self._tell(page, record)
+            self._note(record)
 
-    def cancel(self, program: str, reason: str) -> None:
-        """End a program's handovers without another signal: its masters are being ended."""
-        page = self.page(program)
-        page.following = 0
-        if page.running:
-            self._fail(page, page.running, reason)
+    def cancel(self, reason: str) -> None:
+        """End them without another signal."""
+        self.queued_next = 0
+        if self.running:
+            self._fail(self.running, reason)
 
-    def wish(self, program: str, wish: str) -> str:
+    def steer(self, command: str, driver_is_there: bool) -> str:
         """Take the operator's "rollback" or "promote"; return why it cannot be, or ""."""
-        page = self.page(program)
-        if page.running is None:
-            return f"no handover of {program} is running, so there is nothing to {wish}"
-        phase = page.running.phase
+        if self.running is None:
+            return f"no handover of {self._program} is running, so there is nothing to {command}"
+        phase = self.running.phase
         if phase.traits.decided:
-            return f"the handover is {phase.value} already, so it is too late to {wish}"
-        page.wish = wish
-        if wish == "rollback":
-            page.following = 0
+            return f"the handover is {phase.value} already, so it is too late to {command}"
+        self.command = command
+        if command == "rollback":
+            self.queued_next = 0
             # A driver that is there may have begun, and not have been heard yet.
-            if not phase.traits.begun and not self.driver_is_there:
-                self._fail(page, page.running, NEVER_BEGAN)
+            if not phase.traits.begun and not driver_is_there:
+                self._fail(self.running, NEVER_BEGAN)
         return ""
 
-    def was_told_to_quit(self, program: str, pid: int) -> bool:
+    def was_told_to_quit(self, pid: int) -> bool:
         """True if a handover, though it may have failed since, told this master to quit."""
-        told = self.page(program).told_to_quit
-        return told is not None and told.pid == pid
+        return self._quitting is not None and self._quitting.pid == pid
 
-    def adopted(self, program: str, new: MasterId) -> None:
+    def new_master_of(self, old: int) -> MasterId | None:
+        """The new master that a handover has found for the master with the pid `old`, or None.
+
+        Of one that has ended, too: the driver may see the death of `old` before the host does.
+        """
+        records = [*self.ended[-1:], *([self.running] if self.running else [])]
+        found = [record.new for record in records if record.new and record.old.pid == old]
+        return found[-1] if found else None
+
+    def adopted(self, new: MasterId) -> None:
         """Note that the host took `new` for the program's master.
 
         While the old master was draining, that is the end of the handover; the driver need not be
         there to say so.
         """
-        page = self.page(program)
-        if page.told_to_quit != new:
-            page.told_to_quit = None
-        record = page.running
+        if self._quitting != new:
+            self._quitting = None
+        record = self.running
         if record and record.phase in (Phase.REQUESTED, Phase.QUEUED):
-            page.running = record.but(old=new)  # somebody sent USR2 by hand before it began
+            self.running = record.but(old=new)  # somebody sent USR2 by hand before it began
+            self._note(self.running)
         elif record and record.new == new and record.phase.traits.quits == "old":
             self.report(record.but(phase=Phase.DONE, since=self._clock(), ended=self._clock()))
 
-    def lost(self, program: str, reason: str) -> None:
+    def lost(self, reason: str) -> None:
         """Note that the program's master died and nothing took its place."""
-        page = self.page(program)
-        page.told_to_quit = None
-        if page.running:
-            self._fail(page, page.running, reason)
+        self._quitting = None
+        if self.running:
+            self._fail(self.running, reason)
 
-    def driver_came(self) -> None:
-        """Note that a driver is there."""
-        self._driver_since = self._clock()
+    def _next_number(self) -> int:
+        self.last += 1
+        return self.last
 
-    def driver_went(self) -> None:
-        """Note that no driver is there."""
-        self._driver_since = None
-        self._driverless_since = self._clock()
-
-    @property
-    def driver_is_there(self) -> bool:
-        """True while a driver is there."""
-        return self._driver_since is not None
-
-    def is_driverless(self, record: Record) -> bool:
-        """True if no driver has been there for DRIVER_GRACE, and that since this was asked for."""
-        since = max(self._driverless_since, record.began)
-        return self._driver_since is None and self._clock() >= since + DRIVER_GRACE
-
-    def _is_passed_over(self, record: Record) -> bool:
-        """True if a driver has been there for DRIVER_GRACE, and did not take this one."""
-        if self._driver_since is None or record.phase is not Phase.REQUESTED:
-            return False
-        return self._clock() >= max(self._driver_since, record.since) + DRIVER_GRACE
-
-    def tick(self, absence: str) -> None:
-        """Give up what has not begun if the driver stays away or is stuck.
-
-        `absence` tells the operator. What has begun is kept: the next driver finishes it or backs
-        it out.
-        """
-        for page in self._pages.values():
-            running = page.running
-            if running is None or running.phase.traits.begun:
-                continue
-            if self.is_driverless(running) or self._is_passed_over(running):
-                page.following = 0
-                self._fail(page, running, absence)
-
-    def forget(self, program: str) -> None:
-        """Drop a program that is managed no more."""
-        self._pages.pop(program, None)
-
-    def _begin(self, program: str, number: int) -> int:
-        page = self.page(program)
-        now = self._clock()
-        master = self._master(program)
-        record = Record(program, number, Phase.REQUESTED, master or MasterId(0, 0), now, now)
-        record = record.but(preloaded=_preloaded(page, master))
-        page.running = record
-        page.wish = ""
+    def _begin(self, number: int) -> int:
+        now, master = self._clock(), self._master()
+        record = Record(self._program, number, Phase.REQUESTED, master or MasterId(0, 0), now, now)
+        record = record.but(preloaded=self._has_preloaded(master))
+        self.running, self.command = record, ""
         if master is None:
-            self._fail(page, record, "it is not running")
+            self._fail(record, "it is not running")
         else:
-            self._tell(page, record)
+            self._note(record)
         return number
 
-    def _fail(self, page: Page, record: Record, reason: str) -> None:
+    def _has_preloaded(self, master: MasterId | None) -> bool:
+        """True if an earlier handover has seen that a master has its application in memory.
+
+        When that master was new, its configuration was there to be read; by now the disk may have
+        the next release's.
+        """
+        return any(
+            (record.new == master and record.new_preloaded)
+            or (record.old == master and record.preloaded)
+            for record in self.ended
+        )
+
+    def _fail(self, record: Record, reason: str) -> None:
         now = self._clock()
         why = f"{record.reason}; {reason}" if record.reason else reason
         failed = record.but(phase=Phase.FAILED, reason=why, since=now, ended=now)
-        self._end(page, failed.after(record))
+        self._end(failed.after(record))
 
-    def _end(self, page: Page, record: Record) -> None:
-        page.running = None
-        page.ended = [*page.ended[1 - KEPT :], record]
-        self._tell(page, record)
-        number, page.following = page.following, 0
+    def _end(self, record: Record) -> None:
+        self.running = None
+        self.ended = [*self.ended[1 - KEPT :], record]
+        self._note(record)
+        number, self.queued_next = self.queued_next, 0
         if number:
-            self._begin(record.program, number)
+            self._begin(number)
 
-    def _tell(self, page: Page, record: Record) -> None:
-        page.changes += 1
-        self._changed(record)
-
-
-def _preloaded(page: Page, master: MasterId | None) -> bool:
-    """True if an earlier handover has seen that a master has its application in memory.
-
-    When that master was new, its configuration was there to be read; by now the disk may have the
-    next release's.
-    """
-    return any(
-        (record.new == master and record.new_preloaded)
-        or (record.old == master and record.preloaded)
-        for record in page.ended
-    )
+    def _note(self, record: Record) -> None:
+        self.changes += 1
+        phase = (record.number, record.phase)  # once a phase, not at every worker that is ready
+        entered, self._published = phase != self._published, phase
+        self._changed(record, entered)

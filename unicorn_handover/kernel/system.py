@@ -87,6 +87,14 @@ class System:
             pids += map(int, read_bytes(f"/proc/{pid}/task/{thread}/children").split())
         return pids
 
+    def own_children(self) -> list[int]:
+        """The pids of this process's own children."""
+        return self.children(os.getpid())
+
+    def signal_group(self, group: int, number: signal.Signals) -> None:
+        """Send a signal to a process group. Raises OSError if it is empty or not this user's."""
+        os.killpg(group, number)
+
     def signal_masks(self, pid: int) -> SignalMasks | None:
         """Read the signal masks of a process, or None if it is gone."""
         masks = {}

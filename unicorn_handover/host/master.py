@@ -1,0 +1,68 @@
+"""A master that the host supervises, on the host's loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..family.successors import Successors
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..model.record import MasterId
+from .loop import Loop
+
+
+class Master:
+    """The master of the moment of one family: its successor takes its place in the same object.
+
+    `exited` is called once, on the loop or by `look`, when it has exited. pid: its number, also
+    once it is dead. group: the process group, which every later master of the family is in.
+    successors: those that are held to be ended with it.
+    """
+
+    def __init__(
+        self, system: System, loop: Loop, pid: int, group: int, exited: Callable[[], None]
+    ) -> None:
+        self.pid = pid
+        self.group = group
+        self.successors = Successors(system)
+        self._loop = loop
+        self._exited = exited
+        self.process: Process | None = None
+        self._watch(system.hold(pid))
+
+    @property
+    def is_alive(self) -> bool:
+        """True until it has exited, or is not held any more."""
+        return self.process is not None and self.process.alive()
+
+    @property
+    def id(self) -> MasterId | None:
+        """Its pid and start time while it lives, else None."""
+        process = self.process
+        return MasterId(process.pid, process.start) if process and process.alive() else None
+
+    def replace(self, successor: Process) -> None:
+        """Put a held successor in the place of this master, which is dead."""
+        self.release()
+        self.pid = successor.pid
+        self._watch(successor)
+
+    def look(self) -> None:
+        """If it has exited, and that was not seen before, call `exited`."""
+        if self.process and not self.process.alive():
+            self.release()  # a pidfd stays readable, and would keep the loop busy
+            self._exited()
+
+    def release(self) -> None:
+        """Give the pidfd back."""
+        process, self.process = self.process, None
+        if process:
+            self._loop.unwatch(process.fileno())
+            process.close()
+
+    def _watch(self, process: Process | None) -> None:
+        self.process = process
+        if process:
+            self._loop.watch(process.fileno(), self.look)
+        else:  # it was dead before it could be held
+            self._loop.after(0, self._exited)

@@ -1,0 +1,252 @@
+"""One supervised program: the noun around which everything in a host turns."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from logging import WARNING
+from typing import Protocol
+
+from ..family import members
+from ..family.successors import end_master
+from ..kernel.process import Process
+from ..model.excerpt import most_telling
+from ..model.options import Options
+from ..model.orders import Order
+from ..model.phases import Phase
+from ..model.record import MasterId, Record
+from ..servers import Launch, server_of
+from .base import Host
+from .guard import contained
+from .handovers import Handovers
+from .logs import Output
+from .master import Master
+from .orphans import MindedOrphans
+
+
+class Supervised(Protocol):
+    """The host's own object for a program: Supervisor's process, Circus's watcher."""
+
+    @property
+    def launch(self) -> Launch:
+        """How the program would be started now."""
+
+    def stop_setting(self) -> tuple[str, int]:
+        """The setting of the stop signal, as "[section] key", and the signal's number."""
+
+    def adopt_if_dead(self) -> None:
+        """If a master is dead, reap it now, and adopt its successor."""
+
+
+class Program:
+    """A program's masters, its orphans, its output and its handovers.
+
+    name: what the host's own commands know it by; `label` begins its log lines. refusal: the
+    setting that keeps every restart from being a handover, or "". output: what it writes through
+    the host, which may set an `Output` of its own kind.
+
+    What a host calls here returns nothing, or False, where it fails, and logs why: an error of ours
+    stays ours.
+    """
+
+    supervised: Supervised
+
+    def __init__(
+        self, host: Host, name: str, options: Options, changed: Callable[[Record, bool], None]
+    ) -> None:
+        self.name = self.label = name
+        self.options = options
+        self.refusal = ""
+        self.output = Output()
+        self.handovers = Handovers(name, host.system.clock, lambda: self.master, self._changed)
+        self.orphans = MindedOrphans(
+            host.system, host.loop, lambda text: self.log(WARNING, text), self.failed
+        )
+        self.system = host.system
+        self._host = host
+        self._tell_host = changed
+        self._masters: list[Master] = []
+        self._is_recognised = True
+
+    @property
+    def master(self) -> MasterId | None:
+        """The living master, or None."""
+        return next((master.id for master in self._masters if master.id), None)
+
+    def log(self, level: int, text: str) -> None:
+        """Write a line about this program to the host's log."""
+        self._host.log(level, f"{self.label}: {text}")
+
+    def failed(self, text: str) -> None:
+        """Log an error of ours that was contained."""
+        self._host.failed(f"{self.label}: {text}")
+
+    @contained(False)
+    def serves(self) -> bool:
+        """True if the living master has come to where it accepts signals."""
+        if self.master is None:
+            return False
+        server = server_of(self.system, self.master.pid, self.options.server)
+        return server is not None and server.accepts_signals(self.system, self.master.pid)
+
+    def spawning(self) -> None:
+        """Prepare for a master that is about to be started: its orphans are to come to the host.
+
+        To be called each time, and by the process that stays: a host may fork to daemonise, and the
+        kernel's flag for that is not inherited.
+        """
+        self._host.become_subreaper()
+
+    def hold(self, pid: int, exited: Callable[[], None], group: int = 0) -> Master:
+        """Hold a master that the host has started. Never raises.
+
+        `exited` is called on the host's loop when it has exited. `group` is its process group, 0
+        for the one that it is in now.
+        """
+        if not group:
+            stat = self.system.stat(pid)
+            group = stat.pgrp if stat else pid
+        master = Master(self.system, self._host.loop, pid, group, exited)
+        self._masters = [other for other in self._masters if other.is_alive] + [master]
+        return master
+
+    @contained()
+    def died(self, master: Master) -> Process | None:
+        """Hold and return a dead master's successor, or None: what is left is orphaned then."""
+        master.release()
+        strangers = self._host.strangers()
+        left = self.orphans.left_in(master.group, strangers)
+        successor = master.successors.take() or members.successor_among(
+            self.system,
+            strangers,
+            master.pid,
+            master.group,
+            self.handovers.new_master_of(master.pid),
+        )
+        if successor is None:
+            self.orphans.keep(left, self.options.drain_timeout)
+            return None
+        for process in left:
+            process.close()
+        return successor
+
+    @contained()
+    def adopted(self, master: Master) -> None:
+        """Note that a master's successor has taken its place."""
+        if master.id:
+            self.handovers.adopted(master.id)
+
+    def lost(self) -> None:
+        """Note that the program has no master any more."""
+        self.handovers.lost("the program ended")
+
+    @contained()
+    def adopt_if_dead(self) -> None:
+        """Adopt the successor of a master that is dead, if the host did not come to that yet."""
+        self.supervised.adopt_if_dead()
+
+    @contained(())
+    def other_masters(self, master: Master) -> Sequence[Process]:
+        """All masters below this one, held until each has taken over or ended."""
+        return master.successors.gather(master.pid)
+
+    @contained(())
+    def workers(self, master: Master) -> Sequence[Process]:
+        """The workers of this and of all other masters, each for the caller to close."""
+        heads = [master.pid, *(other.pid for other in self.other_masters(master))]
+        return [w for head in heads for w in members.forked_by(self.system, head)]
+
+    @contained()
+    def end(self, masters: Iterable[Process], signum: int) -> None:
+        """Send masters the signal that ends their program."""
+        for master in masters:
+            end_master(self.system, master, signum)
+
+    @contained()
+    def signal(self, processes: Iterable[Process], signum: int) -> None:
+        """Send a signal to each of some held processes."""
+        for process in processes:
+            process.signal(signal.Signals(signum))
+
+    @contained()
+    def signal_group(self, master: Master, signum: int) -> None:
+        """Signal the family's process group, while the unreaped master proves its number."""
+        stat = self.system.stat(master.pid)
+        if stat and stat.pgrp == master.group:
+            self.system.signal_group(master.group, signal.Signals(signum))
+
+    def report(self, record: Record) -> None:
+        """Take a record from the driver: never lost, for it would not be sent again."""
+        if record.phase.final:  # a dead master is replaced before anybody is told
+            self.adopt_if_dead()
+        self.handovers.report(record.but(output=self._output_for(record)))
+
+    @contained(())
+    def _output_for(self, record: Record) -> tuple[str, ...]:
+        """The cause, from what passed through the host or from the files that the driver has read.
+
+        What the masters print while the new one is backed out explains nothing.
+        """
+        if not record.reason or not record.signalled:
+            return ()
+        known = self.handovers.find(record.number)
+        if known and known.output:
+            return known.output
+        old = members.writers(self.system, record.old.pid)
+        found = most_telling([*self.output.excerpts(old), record.output])
+        return found or tuple(filter(None, [self.output.elsewhere()]))
+
+    def _changed(self, record: Record, entered: bool) -> None:
+        """Keep what is written from the request of a handover to its end."""
+        if record.phase is Phase.REQUESTED:
+            self.output.begin()
+        elif record.phase.final:
+            self.output.end()
+        self._tell_host(record, entered)
+
+    def order(self) -> Order | None:
+        """What the driver is to drive, or None."""
+        handovers = self.handovers
+        if handovers.running is None:
+            return None
+        launch = self._launch() or Launch()
+        return Order(handovers.running, self.options, handovers.command, launch)
+
+    @contained()
+    def _launch(self) -> Launch | None:
+        return self.supervised.launch
+
+    def started(self) -> None:
+        """Note that the program was started, or is managed from now on."""
+        self._is_recognised = False
+        self.check_stop_signal()
+
+    @contained()
+    def check_stop_signal(self) -> None:
+        """Warn of one that cuts requests, as soon as the program shows which server it runs.
+
+        A process that was forked just now shows its host's command line, or that of `bundle exec`.
+        """
+        if self._is_recognised or self.master is None:
+            return
+        server = server_of(self.system, self.master.pid, self.options.server)
+        if server is None:
+            return
+        self._is_recognised = True
+        setting, signum = self.supervised.stop_setting()
+        if signum in (server.quick, signal.SIGINT, signal.SIGKILL):
+            name, good = signal.Signals(signum).name[3:], server.graceful.name[3:]
+            self._host.log(
+                WARNING,
+                f"{setting}: {name} makes {server.name} cut its requests at every stop; "
+                f"set {setting.split()[-1]} = {good}",
+            )
+
+    @contained()
+    def release(self) -> None:
+        """Give all descriptors back."""
+        for master in self._masters:
+            master.release()
+            master.successors.release()
+        self._masters = []
+        self.orphans.release()

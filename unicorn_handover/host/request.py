@@ -1,0 +1,51 @@
+"""One caller's restart: it waits to be accepted, then for the end of its handover."""
+
+from __future__ import annotations
+
+from ..model.record import Record
+from .program import Program
+from .side import HostSide
+
+ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
+
+
+class Request:
+    """A handover as its caller sees it at each `poll`; without a `number` one is asked for.
+
+    number: the handover's. record: the handover, None while it is queued behind another one.
+    reason: why it failed, or never comes, or is not driven; "" while nothing is wrong.
+    """
+
+    def __init__(self, side: HostSide, program: Program, number: int | None = None) -> None:
+        self.program = program
+        self.number = side.request(program) if number is None else number
+        self.record: Record | None = None
+        self.reason = ""
+        self._side = side
+        self._asked = side.system.clock()
+        self.poll()
+
+    def poll(self) -> None:
+        """Look at it again; once it has ended nothing changes any more."""
+        if self.has_ended:
+            return
+        handovers = self.program.handovers
+        self.record = record = handovers.find(self.number)
+        if record and record.phase.final:
+            self.reason = "" if record.succeeded else record.reason
+        else:
+            self.reason = handovers.why_none(self.number) or self._side.driverless(self.program)
+
+    @property
+    def has_ended(self) -> bool:
+        """True once there is nothing to wait for."""
+        return bool(self.reason) or (self.record is not None and self.record.phase.final)
+
+    @property
+    def is_accepted(self) -> bool:
+        """True once nothing speaks against its first signal, or it waits behind another handover.
+
+        And once ACCEPTING is over: a caller who does not wait is not held for longer.
+        """
+        late = self._side.system.clock() >= self._asked + ACCEPTING
+        return late or self.record is None or self.record.phase.traits.accepted
