@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -212,10 +213,12 @@ class Host(HostSide):
                 printable(key, 60),
                 f"{printable(value, 80)!r} has a space or a quote in it, with which Circus cannot "
                 "start the plugin",
-                "separate names by commas alone",
+                "put it in double quotes"
+                if _may_be_quoted(key)
+                else "separate names by commas alone",
             )
             for key, value in raw.items()
-            if any(mark in value for mark in " \t\n'\"\\")
+            if any(mark in value for mark in " \t\n'\"\\") and not _is_quoted(key, value)
         ]
 
     def _unknown(self, plugins: list[Watcher]) -> list[ConfigError]:
@@ -490,6 +493,15 @@ class Host(HostSide):
         # Each of them starts the plugin, or another one in its place.
         starting = plugin.autostart and command in STARTING
         return starting or not (plugin.is_stopped() or plugin.is_stopping())
+
+
+def _may_be_quoted(key: str) -> bool:
+    return key.rpartition(".")[2] == "check_headers"
+
+
+def _is_quoted(key: str, value: str) -> bool:
+    """True for request headers that Circus passes on as one word, whatever is in them."""
+    return _may_be_quoted(key) and re.fullmatch(r'"[^"\\\n]*"', value) is not None
 
 
 def _names_plugin(words: list[str]) -> bool:

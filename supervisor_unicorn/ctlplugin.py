@@ -170,6 +170,8 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         if ended.get("succeeded"):
             pids = f"pid {ended['old_pid']} -> {ended['new_pid']}"
             self.ctl.output(f"{name}: started ({pids} in {ended['seconds']:.1f} s)")
+            if ended.get("answer"):
+                self.ctl.output(f"    | {ended['answer']}")
         else:
             self._fail(name, outcome["reason"], ended.get("output"))
 

@@ -28,6 +28,7 @@ def struct(record: Record, now: float) -> dict[str, Any]:
         "total": record.total,
         "succeeded": record.succeeded,
         "reason": record.reason,
+        "answer": record.answer,
         "both_serve": record.both_serve if record.phase is Phase.SOAKING else "",
         "output": list(record.output),
         "seconds": round(end - record.began, 3),
@@ -50,7 +51,9 @@ def status_line(status: Mapping[str, Any]) -> str:
     if running:
         pids = f"pid {running['old_pid']} -> {running['new_pid'] or '?'}"
         now = f"{phase_text(running)}, {pids}, {running['seconds_in_phase']:.1f} s in this phase"
-        if running["both_serve"]:
+        if running.get("answer"):
+            now += f"; {running['answer']}"
+        if running.get("both_serve"):
             now += f"; both releases serve: {running['both_serve']}"
         if status["following"]:
             now += ", another one follows"
@@ -70,7 +73,8 @@ def warnings(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
 def _end_text(record: Mapping[str, Any]) -> str:
     pids = f"pid {record['old_pid']} -> {record['new_pid'] or '?'}"
     reason = f": {record['reason']}" if record["reason"] else ""
-    return f"{record['phase']}, {pids} in {record['seconds']:.1f} s{reason}"
+    answer = f"; {record['answer']}" if record.get("answer") else ""
+    return f"{record['phase']}, {pids} in {record['seconds']:.1f} s{answer}{reason}"
 
 
 class Progress:

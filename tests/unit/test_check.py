@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from unicorn_handover.driver.check import FAILURES, PATIENCE, PAUSE, Check
+from unicorn_handover.driver.request import Request
+from unicorn_handover.model.options import Options
 
 from ..waiting import wait_until
 
@@ -22,6 +24,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        self.server.headers.append(list(self.headers.items()))
         if self.path == "/hang":
             self.server.held.wait(20)
             return
@@ -35,6 +38,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def address_string(self) -> str:
         return "unix"
+
+
+def to(address: str, **options: str) -> Request:
+    """What is asked for at an address."""
+    return Request(Options(check=address, **options))
 
 
 class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -51,10 +59,10 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     else:
         server = UnixServer(str(tmp_path / "s"), Handler)
         where = f"unix:{tmp_path}/s:"
-    server.asked, server.held = [], threading.Event()
+    server.asked, server.headers, server.held = [], [], threading.Event()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    request.node.asked = server.asked
+    request.node.asked, request.node.headers = server.asked, server.headers
     yield where
     server.held.set()
     server.shutdown()
@@ -84,7 +92,7 @@ def answer(check: Check, clock: Clock) -> None:
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 399])
 def test_passes(address: str, status: int) -> None:
     """2xx and 3xx are well at the first answer."""
-    check = Check(f"{address}/{status}")
+    check = Check(to(f"{address}/{status}"))
     assert not check.passed and not check.failed
     answer(check, Clock())
     assert check.passed and not check.failed and check.failure == ""
@@ -92,14 +100,14 @@ def test_passes(address: str, status: int) -> None:
 
 def test_a_redirect_is_not_followed(address: str, request: pytest.FixtureRequest) -> None:
     """It is an answer; where it leads is not asked."""
-    answer(Check(f"{address}/302"), Clock())
+    answer(Check(to(f"{address}/302")), Clock())
     assert request.node.asked == ["/302"]
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
 def test_fails_after_some_bad_answers(address: str, status: int) -> None:
     """One bad answer does not fail a release; some in a row do, and it is not asked again."""
-    check, clock = Check(f"{address}/{status}"), Clock()
+    check, clock = Check(to(f"{address}/{status}")), Clock()
     for _ in range(FAILURES):
         assert not check.failed
         answer(check, clock)
@@ -112,20 +120,20 @@ def test_fails_after_some_bad_answers(address: str, status: int) -> None:
 
 def test_a_good_answer_wipes_bad_ones_out(address: str) -> None:
     """Only bad answers in a row count, and the last answer says whether it passes."""
-    check, clock = Check(f"{address}/500"), Clock()
+    check, clock = Check(to(f"{address}/500")), Clock()
     for _ in range(FAILURES - 1):
         answer(check, clock)
-    check.address = f"{address}/200"
+    check.request = to(f"{address}/200")
     answer(check, clock)
     assert check.passed
-    check.address = f"{address}/500"
+    check.request = to(f"{address}/500")
     answer(check, clock)
     assert not check.passed and not check.failed
 
 
 def test_no_answer_is_given_up_without_blocking(address: str) -> None:
     """A server that hangs costs `step` nothing, and is a bad answer after a while."""
-    check, clock = Check(f"{address}/hang"), Clock()
+    check, clock = Check(to(f"{address}/hang")), Clock()
     began = time.monotonic()
     for _ in range(FAILURES):
         check.step(clock.now())
@@ -140,7 +148,7 @@ def test_no_answer_is_given_up_without_blocking(address: str) -> None:
 @pytest.mark.parametrize("where", ["http://127.0.0.1:1/", "unix:/nosuch/sock:/up"])
 def test_nobody_there(where: str) -> None:
     """A refused connection is a bad answer with its reason."""
-    check, clock = Check(where), Clock()
+    check, clock = Check(to(where)), Clock()
     answer(check, clock)
     assert not check.passed and f"{where} did not answer: " in check.failure
 
@@ -158,8 +166,61 @@ def test_what_is_not_http(reply: bytes) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        check = Check(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        check = Check(to(f"http://127.0.0.1:{server.getsockname()[1]}/"))
         answer(check, Clock())
         thread.join()
     assert not check.passed and "did not answer: " in check.failure
     assert "\n" not in check.failure and len(check.failure) < 300
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status", "passes"),
+    [
+        ("200", 200, True),
+        ("200", 204, False),
+        ("200", 301, False),
+        ("200,301-302", 302, True),
+        ("200,301-302", 303, False),
+        ("401", 401, True),
+    ],
+)
+def test_which_statuses_are_good(address: str, statuses: str, status: int, passes: bool) -> None:
+    """Those of the option and no others."""
+    check = Check(to(f"{address}/{status}", check_status=statuses))
+    answer(check, Clock())
+    assert check.passed is passes
+    if not passes:
+        to_where = " to /200" if status < 400 and status >= 300 else ""
+        assert check.failure.endswith(f"/{status} answered {status}{to_where}")
+
+
+def test_a_redirect_that_counts_is_told(address: str) -> None:
+    """A page that sends everybody elsewhere says little of a release."""
+    check = Check(to(f"{address}/302"))
+    answer(check, Clock())
+    assert check.note == "the check was answered 302 to /200, which was not followed"
+    check.request = to(f"{address}/204")
+    clock = Clock()
+    clock.jumped = 100
+    answer(check, clock)
+    assert check.passed and check.note == ""
+
+
+def test_what_is_sent(address: str, request: pytest.FixtureRequest) -> None:
+    """The host and the headers of the options; once each, whatever http.client adds."""
+    options = {"check_host": "example.org", "check_headers": "X-Forwarded-Proto: https, X-A:b,c"}
+    answer(Check(to(f"{address}/200", **options)), Clock())
+    answer(Check(to(f"{address}/200")), Clock())
+    first, second = request.node.headers
+    assert (
+        dict(first)
+        == {
+            "Host": "example.org",
+            "Accept-Encoding": "identity",
+            "X-Forwarded-Proto": "https",
+            "X-A": "b,c",
+            "Connection": "close",
+        }
+        and len(first) == 5
+    )
+    assert {"localhost", "127.0.0.1"} & {dict(second)["Host"].partition(":")[0]}

@@ -751,7 +751,7 @@ class Slow:
     """A check that has no answer yet."""
 
     passed = failed = False
-    failure = ""
+    failure = note = ""
 
     def __init__(self, *arguments: object) -> None:
         pass

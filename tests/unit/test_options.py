@@ -17,7 +17,9 @@ def lines(raw: dict[str, str]) -> list[str]:
 def test_defaults() -> None:
     """Without any option each program has the documented defaults."""
     settings = parse(SECTION, {"programs": "web"})
-    assert settings.programs == {"web": Options("auto", 120.0, 0.0, "auto", "", 60.0, "")}
+    assert settings.programs == {
+        "web": Options("auto", 120.0, 0.0, "auto", "", "", "", "200-399", 60.0, "")
+    }
     assert settings.max_handovers == 0 and settings.errors == [] and settings.refusals == {}
 
 
@@ -53,6 +55,15 @@ def test_a_program_with_a_dot_in_its_name() -> None:
         ("check", "http://[fe80::1%lo]/", "check", "http://[fe80::1%lo]/"),
         ("check", "http://web-1.example.:1/", "check", "http://web-1.example.:1/"),
         ("check", "unix:/run/web.sock:/up", "check", "unix:/run/web.sock:/up"),
+        ("check_host", "", "check_host", ""),
+        ("check_host", "www.example.org:8080", "check_host", "www.example.org:8080"),
+        ("check_host", "[::1]", "check_host", "[::1]"),
+        ("check_headers", "", "check_headers", ""),
+        ("check_headers", "X-A:b,X-C: d", "check_headers", "X-A:b,X-C: d"),
+        ("check_headers", '"X-A: b c"', "check_headers", "X-A: b c"),
+        ("check_headers", "X-A: b,c\nX-D: e", "check_headers", "X-A: b,c\nX-D: e"),
+        ("check_status", "200", "check_status", "200"),
+        ("check_status", "200, 301-302", "check_status", "200, 301-302"),
         ("check", f"unix:/{'x' * 106}:/", "check", f"unix:/{'x' * 106}:/"),
     ],
 )
@@ -89,6 +100,58 @@ ADDRESS = "write http://host:port/path or unix:/path.sock:/path"
             "server",
             "puma",
             "must be auto, unicorn or gunicorn, not 'puma'; auto reads the running master",
+        ),
+        (
+            "check_host",
+            "http://a",
+            "must be a host as a browser names it, not 'http://a'; write it as example.org:80",
+        ),
+        (
+            "check_host",
+            "a b",
+            "must be a host as a browser names it, not 'a b'; write it as example.org:80",
+        ),
+        (
+            "check_host",
+            "a/b",
+            "must be a host as a browser names it, not 'a/b'; write it as example.org:80",
+        ),
+        (
+            "check_host",
+            "a:0",
+            "must be a host as a browser names it, not 'a:0'; write it as example.org:80",
+        ),
+        ("check_headers", "X", "must be request headers, not 'X'; write NAME:VALUE,NAME:VALUE"),
+        (
+            "check_headers",
+            "X-A: é",
+            "must be request headers, not 'X-A: \\xe9'; write NAME:VALUE,NAME:VALUE",
+        ),
+        (
+            "check_status",
+            "",
+            "must be HTTP statuses from 100 to 599, not ''; write 200 or 200,301-302",
+        ),
+        (
+            "check_status",
+            "2xx",
+            "must be HTTP statuses from 100 to 599, not '2xx'; write 200 or 200,301-302",
+        ),
+        (
+            "check_status",
+            "99",
+            "must be HTTP statuses from 100 to 599, not '99'; write 200 or 200,301-302",
+        ),
+        (
+            "check_status",
+            "399-200",
+            "must be HTTP statuses from 100 to 599, not '399-200'; write 200 or 200,301-302",
+        ),
+        ("check_headers", "Host: a", "must not name the host, not 'Host: a'; set check_host"),
+        (
+            "check_headers",
+            "connection:x",
+            "must not set connection, not 'connection:x'; leave it out; the check sends one GET",
         ),
         (
             "quiesce",
@@ -136,7 +199,8 @@ def test_an_unknown_option_is_told_all_that_there_are(key: str) -> None:
     (line,) = lines({key: "1"})
     assert line.startswith(f"[{SECTION}] {key}: ")
     if not key.startswith("programs."):
-        known = "server, boot_timeout, soak, quiesce, check, drain_timeout, pidfile"
+        known = "server, boot_timeout, soak, quiesce, check, check_host, check_headers, "
+        known += "check_status, drain_timeout, pidfile"
         known += "" if "." in key else ", max_handovers"
         assert line.endswith(f"unknown option; the options are {known}")
 

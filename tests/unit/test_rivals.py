@@ -14,7 +14,9 @@ import pytest
 
 from unicorn_handover.driver import attribution
 from unicorn_handover.driver.attribution import KEPT, Rivals, Search
-from unicorn_handover.driver.check import Check, _connect
+from unicorn_handover.driver.check import Check
+from unicorn_handover.driver.request import Request
+from unicorn_handover.model.options import Options
 
 from ..waiting import LIMIT, wait_until
 
@@ -63,7 +65,7 @@ class Listener:
 
     def search(self, look: object, seconds: float = LIMIT) -> Search:
         deadline = time.monotonic() + seconds
-        return Search(lambda: _connect(self.address), look, deadline)  # type: ignore[arg-type]
+        return Search(Request(Options(check=self.address)).connect, look, deadline)  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=["tcp", "tcp6", "unix"])
@@ -157,7 +159,7 @@ def test_a_connection_that_was_closed_unasked(listener: Listener) -> None:
 
 def test_the_check_says_that_nobody_accepted(listener: Listener) -> None:
     """It is a bad answer with its own words; nothing is left open."""
-    check = Check(listener.address, lambda: Rivals(NOBODY, ME))
+    check = Check(Request(Options(check=listener.address)), lambda: Rivals(NOBODY, ME))
     now = time.monotonic() + 10 * LIMIT  # so that the thread does not end by itself
     check.step(now)
     question = check._asking
@@ -174,7 +176,7 @@ def test_no_error_is_left_in_the_thread() -> None:
     def look() -> Rivals:
         raise KeyError("x")
 
-    check = Check("http://127.0.0.1:1/", look)
+    check = Check(Request(Options(check="http://127.0.0.1:1/")), look)
     check.step(time.monotonic())
     question = check._asking
     assert question

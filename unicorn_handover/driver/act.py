@@ -42,8 +42,9 @@ def _soak(situation: Situation) -> None:
         situation.workers.forgive()
     if situation.options.check:
         from .check import Check  # here, for a driver without a check needs no HTTP client
+        from .request import Request
 
-        situation.check = Check(situation.options.check, partial(_rivals, situation))
+        situation.check = Check(Request(situation.options), partial(_rivals, situation))
     _quiesce(situation)
 
 

@@ -116,6 +116,8 @@ def _soak(situation: Situation) -> Iterator[Event]:
     soaked = now >= situation.record.since + situation.options.soak and situation.all_ready
     if check:
         check.step(now)
+        if check.note != situation.record.answer:
+            situation.report(answer=check.note)
         if check.failed:
             yield Event.CHECK_FAILED
     if soaked and (check is None or check.passed):

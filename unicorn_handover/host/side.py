@@ -175,6 +175,8 @@ def describe(record: Record) -> str:
     new = f" -> {record.new.pid}" if record.new else ""
     ready = f", {record.ready} of {record.total} workers ready" if record.total else ""
     reason = f": {printable(record.reason, 400)}" if record.reason else ""
+    if record.answer and record.phase.final:
+        reason = f"; {record.answer}{reason}"
     if record.phase is Phase.SOAKING and record.both_serve:
         reason = f"; both releases serve: {printable(record.both_serve, 400)}"
     return (

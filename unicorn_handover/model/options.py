@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 
 from ..errors import ConfigError, printable
 from ..servers import SERVERS
+from .asking import headers_in, statuses_in, unquoted
 
 LONGEST = 86400.0  # one day, in seconds: more is a typing error
 LONGEST_SOCKET = 107  # bytes of a unix socket's path, unix(7)
@@ -29,6 +30,9 @@ class Options:
     soak: float = 0.0
     quiesce: str = "auto"
     check: str = ""
+    check_host: str = ""
+    check_headers: str = ""
+    check_status: str = "200-399"
     drain_timeout: float = 60.0
     pidfile: str = ""
 
@@ -218,6 +222,24 @@ def _is_http(value: str) -> bool:
     return False
 
 
+def _host(value: str) -> str:
+    url = f"http://{value}/"
+    if value and ("/" in value or "?" in value or not _is_http(url)):
+        raise ValueError("must be a host as a browser names it", "write it as example.org:80")
+    return value
+
+
+def _read_by(reader: Callable[[str], object]) -> Callable[[str], str]:
+    """Take what another reader takes, as it is written: options cross to the driver as text."""
+
+    def read(value: str) -> str:
+        value = unquoted(value)
+        reader(value)
+        return value
+
+    return read
+
+
 def _path(value: str) -> str:
     if value and not value.startswith("/"):
         raise ValueError("must be an absolute path", "start it with /")
@@ -230,6 +252,9 @@ _READERS: dict[str, Callable[[str], object]] = {
     "soak": _Seconds(0),
     "quiesce": _quiesce,
     "check": _check,
+    "check_host": _host,
+    "check_headers": _read_by(headers_in),
+    "check_status": _read_by(statuses_in),
     "drain_timeout": _Seconds(1),
     "pidfile": _path,
 }

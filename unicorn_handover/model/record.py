@@ -44,6 +44,7 @@ class Record:
     preloaded, new_preloaded: whether the old and the new master are known to have their application
     in memory.
     both_serve: why the old workers are not stopped in a soak, "" if they are.
+    answer: what the check was answered, where the operator may take that for more than it is.
     ended: when it reached its end, 0 before that.
     output: the last lines the program wrote, if it failed and the host has them.
     passed: the phases it has left, each with its seconds; the host keeps them.
@@ -69,6 +70,7 @@ class Record:
     preloaded: bool = False
     new_preloaded: bool = False
     both_serve: str = ""
+    answer: str = ""
     ended: float = 0.0
     output: tuple[str, ...] = ()
     passed: tuple[tuple[str, float], ...] = ()
