@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from unicorn_handover.host.orphans import HOPELESS
+from unicorn_handover.kernel.system import System
 from unicorn_handover.model.phases import Phase
 
 from .fake_host import FakeHost, id_of
@@ -150,6 +151,38 @@ def test_a_group_is_signalled_while_its_number_is_proven(host: FakeHost) -> None
     host.kernel.end(fake)
     host.web.signal_group(master, SIGTERM)
     assert len(host.kernel.signals) == 1 and stranger.alive
+
+
+@pytest.mark.parametrize("group", [0, 1])
+def test_a_group_that_no_host_has_made_is_not_signalled(host: FakeHost, group: int) -> None:
+    """0 would be the host's own group, and 1 that of a container's first process."""
+    fake, _ = started(host)
+    master = host.web.hold(fake.pid, lambda: None)
+    fake.pgrp = master.group = group
+    host.web.signal_group(master, SIGTERM)
+    assert host.kernel.signals == [] and host.lines == []
+    with pytest.raises(ValueError, match=f"group {group} "):
+        System().signal_group(group, SIGTERM)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_what_has_the_sockets_of_a_stopped_program_ends_with_it(
+    host: FakeHost, stopped: bool
+) -> None:
+    """Whatever it is. After a crash it may be the next master, in the eyes of nobody yet."""
+    host.kernel.listening_inodes = frozenset({7})
+    fake, _ = started(host)
+    fake.inodes = {7}
+    master = host.web.hold(fake.pid, lambda: None)
+    runner = host.kernel.add(ppid=fake.pid, forked=False, words=["runner"], inodes={7})
+    other = host.kernel.add(ppid=fake.pid, forked=False, words=["other"], inodes={8})
+    if stopped:
+        assert host.web.other_masters(master) == []
+    host.kernel.end(fake)
+    assert host.web.died(master) is None
+    assert runner.alive is not stopped and other.alive
+    host.wait(0.2)
+    assert host.kernel.open_handles == 0
 
 
 def test_an_error_of_ours_is_logged_and_none_of_the_host_s(host: FakeHost) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..family.sharers import Sharers
 from ..family.successors import Successors
 from ..kernel.process import Process
 from ..kernel.system import System
@@ -16,7 +17,8 @@ class Master:
 
     `exited` is called once, on the loop or by `look`, when it has exited. pid: its number, also
     once it is dead. group: the process group, which every later master of the family is in.
-    successors: those that are held to be ended with it.
+    successors: those that are held to be ended with it. sharers: what else has its sockets, held
+    for its end.
     """
 
     def __init__(
@@ -25,6 +27,7 @@ class Master:
         self.pid = pid
         self.group = group
         self.successors = Successors(system)
+        self.sharers = Sharers(system)
         self._loop = loop
         self._exited = exited
         self.process: Process | None = None

@@ -124,6 +124,7 @@ class Program:
             self.handovers.new_master_of(master.pid),
         )
         if successor is None:
+            left += master.sharers.take(strangers)
             self.orphans.keep(left, self.options.drain_timeout)
             return None
         for process in left:
@@ -148,6 +149,7 @@ class Program:
     @contained(())
     def other_masters(self, master: Master) -> Sequence[Process]:
         """All masters below this one, held until each has taken over or ended."""
+        master.sharers.gather(master.pid)
         return master.successors.gather(master.pid)
 
     @contained(())
@@ -172,7 +174,7 @@ class Program:
     def signal_group(self, master: Master, signum: int) -> None:
         """Signal the family's process group, while the unreaped master proves its number."""
         stat = self.system.stat(master.pid)
-        if stat and stat.pgrp == master.group:
+        if members.is_of_group(stat, master.group):
             self.system.signal_group(master.group, signal.Signals(signum))
 
     def report(self, record: Record) -> None:
@@ -248,5 +250,6 @@ class Program:
         for master in self._masters:
             master.release()
             master.successors.release()
+            master.sharers.release()
         self._masters = []
         self.orphans.release()

@@ -92,7 +92,13 @@ class System:
         return self.children(os.getpid())
 
     def signal_group(self, group: int, number: signal.Signals) -> None:
-        """Send a signal to a process group. Raises OSError if it is empty or not this user's."""
+        """Send a signal to a process group. Raises OSError if it is empty or not this user's.
+
+        ValueError for 0, which kill(2) takes for the caller's own group, and for 1, which may be
+        that of the host: neither was made for a program.
+        """
+        if group <= 1:
+            raise ValueError(f"group {group} is not one that a host has made")
         os.killpg(group, number)
 
     def signal_masks(self, pid: int) -> SignalMasks | None:
