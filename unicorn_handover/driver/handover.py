@@ -10,6 +10,7 @@ from ..model.phases import LOOK_PAUSE, TABLE, Event, Phase, matters
 from ..model.record import Record
 from ..servers import Launch
 from .act import act
+from .by_hand import survey
 from .observe import next_event
 from .situation import Situation
 
@@ -107,6 +108,8 @@ class Handover:
         if self.record.phase in (Phase.REQUESTED, Phase.QUEUED):
             self._enter(Phase.CHECKING)
         else:
+            if self.record.found:
+                survey(self._situation)
             self._situation.mark_logs()
             act(self._situation)
 

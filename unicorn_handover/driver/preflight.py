@@ -112,7 +112,7 @@ def _refuse_second_master(system: System, master: Process) -> None:
         if is_any_successor(system, pid, master.pid):
             raise Refused(
                 f"pid {master.pid} already has a new master, pid {pid}, of no running handover, "
-                "maybe from a USR2 sent by hand; end one of the two with its graceful signal"
+                "maybe from a USR2 sent by hand; `promote` keeps that one, `rollback` the old one"
             )
 
 

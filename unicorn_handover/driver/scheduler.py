@@ -104,6 +104,8 @@ class Driver:
             key = record.key
             if key in self._running or key in self._ended:
                 continue
+            if record.found and self._removes_late_master(record.program):
+                continue  # its new master may be that one
             waiting = record.phase in (Phase.REQUESTED, Phase.QUEUED)
             if waiting and order.wish == "rollback":
                 self._drop(record)
@@ -122,7 +124,14 @@ class Driver:
         limit = self._orders.max_handovers
         return limit == 0 or len(self._running) < limit
 
+    def _removes_late_master(self, program: str) -> bool:
+        late = self._late_masters.get(program)
+        return late is not None and late.removing
+
     def _begin(self, order: Order) -> None:
+        late = self._late_masters.pop(order.record.program, None) if order.record.found else None
+        if late:
+            late.close()
         handover = Handover(self._system, order.options, order.record, self._enters, order.launch)
         self._running[order.record.key] = handover
         if order.wish in WISHES:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..model.phases import NEVER_BEGAN, Phase
+from ..model.phases import NEVER_BEGAN, ROLLED_BACK, Phase
 from ..model.record import MasterId, Record
 
 KEPT = 10  # ended handovers remembered for each program
@@ -104,6 +104,24 @@ class Handovers:
             # A driver that is there may have begun, and not have been heard yet.
             if not phase.traits.begun and not driver_is_there:
                 self._fail(self.running, NEVER_BEGAN)
+        return ""
+
+    def take_up(self, command: str, server: str, new: MasterId) -> str:
+        """Begin one where a USR2 by hand has got to: the new master is there.
+
+        A rollback ends it at once, a promote when the new workers are proven to be ready. Return
+        why it cannot be, or "".
+        """
+        now, old = self._clock(), self._master()
+        if old is None:
+            return f"{self._program} is not running"
+        phase, reason = Phase.BOOTING, ""
+        if command == "rollback":
+            phase, reason = Phase.RESTORING, ROLLED_BACK
+        record = Record(self._program, self._next_number(), phase, old, now, now, new)
+        self.command = command
+        self.running = record.but(server=server, reason=reason, signalled=now, found=True)
+        self._note(self.running)
         return ""
 
     def was_told_to_quit(self, pid: int) -> bool:

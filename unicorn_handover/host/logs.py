@@ -15,6 +15,11 @@ class Output:
     def __init__(self) -> None:
         self._tails: dict[str, Tail] = {}
 
+    @property
+    def is_kept(self) -> bool:
+        """True between `begin` and `end`."""
+        return bool(self._tails)
+
     def begin(self) -> None:
         """Begin to listen."""
         self._tails = {channel: Tail() for channel in CHANNELS}

@@ -13,9 +13,8 @@ from ..kernel.process import Process
 from ..model.excerpt import most_telling
 from ..model.options import Options
 from ..model.orders import Order
-from ..model.phases import Phase
 from ..model.record import MasterId, Record
-from ..servers import Launch, server_of
+from ..servers import SERVERS, Launch, server_of
 from .base import Host
 from .guard import contained
 from .handovers import Handovers
@@ -152,6 +151,26 @@ class Program:
         master.sharers.gather(master.pid)
         return master.successors.gather(master.pid)
 
+    @contained()
+    def second_master(self) -> tuple[str, MasterId] | None:
+        """The server and the new master that a USR2 by hand has put beside the program's, or None.
+
+        One of a handover is proven in the same way, so this is for a program without one.
+        """
+        master = self.master
+        held = self.system.hold(*master) if master else None
+        if held is None:
+            return None
+        try:
+            for server in SERVERS.values():
+                new = members.successor(self.system, held, server)
+                if new:
+                    new.close()
+                    return server.name, MasterId(new.pid, new.start)
+        finally:
+            held.close()
+        return None
+
     @contained(())
     def workers(self, master: Master) -> Sequence[Process]:
         """The workers of this and of all other masters, each for the caller to close."""
@@ -200,10 +219,10 @@ class Program:
 
     def _changed(self, record: Record, entered: bool) -> None:
         """Keep what is written from the request of a handover to its end."""
-        if record.phase is Phase.REQUESTED:
-            self.output.begin()
-        elif record.phase.final:
+        if record.phase.final:
             self.output.end()
+        elif not self.output.is_kept:
+            self.output.begin()
         self._tell_host(record, entered)
 
     def order(self) -> Order | None:

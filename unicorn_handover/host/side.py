@@ -132,9 +132,17 @@ class HostSide(Host):
 
     def steer(self, program: Program, command: str) -> str:
         """Pass the operator's "rollback" or "promote" on; return why it cannot be, or ""."""
-        refusal = program.handovers.steer(command, self.presence.is_there)
+        refusal = self._steer(program, command)
         self._send_orders()
         return refusal
+
+    def _steer(self, program: Program, command: str) -> str:
+        second = None if program.handovers.running else program.second_master()
+        if second is None:
+            return program.handovers.steer(command, self.presence.is_there)
+        if not self.presence.is_there:
+            return self.why_no_driver()
+        return program.handovers.take_up(command, *second)
 
     def driverless(self, program: Program) -> str:
         """What to tell a caller whose handover nobody drives, or ""."""

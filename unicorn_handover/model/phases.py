@@ -123,6 +123,7 @@ class Move(NamedTuple):
     reason: str = ""
 
 
+ROLLED_BACK = "rolled back by command"
 NEVER_BEGAN = "rolled back by command before it began"
 _OLD_GONE = "the old master ended"
 _NEW_GONE = "the new master ended"
@@ -159,7 +160,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.OLD_GONE: Move(Phase.ALONE),
         Event.DYING: Move(Phase.REMOVING, "the new workers die again and again at boot"),
         Event.TIMEOUT: Move(Phase.REMOVING, "the new workers were not ready in time"),
-        Event.ROLLBACK: Move(Phase.REMOVING, "rolled back by command"),
+        Event.ROLLBACK: Move(Phase.REMOVING, ROLLED_BACK),
     },
     Phase.ALONE: {
         Event.PROVEN: Move(Phase.DONE),
@@ -180,7 +181,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.DYING: Move(Phase.RESTORING, "the new workers die again and again in the soak"),
         Event.CHECK_FAILED: Move(Phase.RESTORING, "the check failed"),
         Event.TIMEOUT: Move(Phase.RESTORING, "the new workers were not ready after the soak"),
-        Event.ROLLBACK: Move(Phase.RESTORING, "rolled back by command"),
+        Event.ROLLBACK: Move(Phase.RESTORING, ROLLED_BACK),
     },
     Phase.RESTORING: {
         Event.OLD_READY: Move(Phase.REMOVING),

@@ -44,6 +44,8 @@ class Record:
     preloaded, new_preloaded: whether the old and the new master are known to have their application
     in memory.
     both_serve: why the old workers are not stopped in a soak, "" if they are.
+    found: whether the new master was there before, from a USR2 sent by hand, and the driver has not
+    looked at both masters yet.
     answer: what the check was answered, where the operator may take that for more than it is.
     ended: when it reached its end, 0 before that.
     output: the last lines the program wrote, if it failed and the host has them.
@@ -70,6 +72,7 @@ class Record:
     preloaded: bool = False
     new_preloaded: bool = False
     both_serve: str = ""
+    found: bool = False
     answer: str = ""
     ended: float = 0.0
     output: tuple[str, ...] = ()

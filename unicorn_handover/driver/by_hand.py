@@ -1,0 +1,32 @@
+"""What a handover must know that begins beside a new master, made by a USR2 sent by hand."""
+
+from __future__ import annotations
+
+from ..family import members
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..servers import Server
+from .situation import Situation
+
+
+def survey(situation: Situation) -> None:
+    """Count the workers of both masters, as they would have been counted before a USR2.
+
+    An old master that was told to stop its workers has forgotten how many it had. The new one, of
+    the same configuration, has as many.
+    """
+    system, server, old, new = situation.system, situation.server, situation.old, situation.new
+    strength, quiesced = 0, 0.0
+    if server and old and new:
+        strength = len(members.workers(system, old, server).all)
+        if server.quiesce and not _serves(system, old, server):
+            strength = max(strength, len(members.workers(system, new, server).all))
+            quiesced = system.clock()
+    situation.report(found=False, strength=strength, quiesced=quiesced)
+
+
+def _serves(system: System, master: Process, server: Server) -> bool:
+    """True if a worker may accept connections: one that is to end has closed its listeners."""
+    workers = members.workers(system, master, server).all
+    listening = system.listening_sockets(master.pid)
+    return any(not listening or listening & system.listening_sockets(pid) for pid, _ in workers)
