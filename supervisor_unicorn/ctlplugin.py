@@ -17,6 +17,7 @@ from .asking import FAILURES, Asking, code, why
 from .completion import WAIT, Completer
 from .stock import Others, process_infos
 from .unicornctl import UnicornCommand
+from .update import Update
 from .waiting import waits
 
 HANDED_OVER = (ProcessStates.RUNNING, ProcessStates.STARTING)
@@ -28,6 +29,7 @@ def make_ctlplugin(controller: Controller, /, **config: str) -> UnicornControlle
     # supervisorctl looks for a command in the controller itself, then in its plugins, and its own
     # plugin is the first of those.
     controller.do_restart = plugin.do_restart
+    controller.do_update = plugin.do_update
     controller.do_help = plugin.explain
     controller.complete = Completer(controller).complete
     return plugin
@@ -41,7 +43,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
     def __init__(self, controller: Controller, config: dict[str, str]) -> None:
         self.ctl = controller
         self._config = config
-        self._asking = Asking(controller)
+        self.asking = Asking(controller)
 
     def do_restart(self, arg: str) -> None:
         """restart [--wait] NAME ... | GROUP:* | all"""
@@ -54,7 +56,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
             return
         names = ["all"] if "all" in words else [word for word in words if word != WAIT]
         if not names:
-            self._stock().do_restart("")
+            self.stock().do_restart("")
         elif self.ctl.upcheck():
             self._restart(names, wait)
 
@@ -72,9 +74,14 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         self._restart_others(names, infos, list(managed))
         for name, refusal in managed.items():
             if refusal:
-                self._fail(name, refusal)
+                self.fail(name, refusal)
         begun = [(name, self._begin(name)) for name, refusal in managed.items() if not refusal]
-        self._finish([(name, number) for name, number in begun if number], wait)
+        self.finish([(name, number) for name, number in begun if number], wait)
+
+    def do_update(self, arg: str) -> None:
+        """update [GROUP ...] | all"""
+        if self.ctl.upcheck():
+            Update(self).run(arg)
 
     def do_unicorn(self, arg: str) -> None:
         """unicorn status [--json] [NAME ...] | rollback NAME ... | promote NAME ... | help"""
@@ -106,7 +113,8 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
             "return when that is done, or fail"
         )
 
-    def _stock(self) -> Any:
+    def stock(self) -> Any:
+        """Supervisor's own commands."""
         return self.ctl.options.plugins[0]
 
     def _managed(self, names: list[str], infos: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -116,7 +124,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
             if info["state"] not in HANDED_OVER or not any(_means(name, info) for name in names):
                 continue
             try:
-                if self._asking.manages(info):
+                if self.asking.manages(info):
                     managed[spec] = ""
             except Refused as refusal:
                 managed[spec] = str(refusal)
@@ -132,24 +140,24 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         others = Others(self.ctl, rest)
         words = " ".join(name for name in names if name not in mixed)
         if words:
-            self._stock().do_stop(words)
+            self.stock().do_stop(words)
         others.stop()
         if words:
-            self._stock().do_start(words)
+            self.stock().do_start(words)
         others.start()
 
     def _begin(self, name: str) -> int:
         """Ask for a handover and return its number, or 0 if it was refused."""
         try:
-            return int(self._asking.calls.request(name))
+            return int(self.asking.calls.request(name))
         except FAILURES as error:
             if code(error) == Faults.NOT_RUNNING:  # not any more, or its master serves not yet
-                self._stock().do_restart(name)
+                self.stock().do_restart(name)
             else:
-                self._fail(name, why(error))
+                self.fail(name, why(error))
             return 0
 
-    def _finish(self, begun: list[tuple[str, int]], wait: bool) -> None:
+    def finish(self, begun: list[tuple[str, int]], wait: bool) -> None:
         """Say what became of handovers; with `wait`, when they have ended."""
         try:
             while begun:
@@ -173,7 +181,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
             if ended.get("answer"):
                 self.ctl.output(f"    | {ended['answer']}")
         else:
-            self._fail(name, outcome["reason"], ended.get("output"))
+            self.fail(name, outcome["reason"], ended.get("output"))
 
     def _watch(self, name: str, number: int) -> dict[str, Any]:
         """Wait for the end of a handover, showing how it goes; return what became of it."""
@@ -181,7 +189,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         seen = -1
         try:
             while True:
-                outcome: dict[str, Any] = self._asking.calls.outcome(name, number, seen)
+                outcome: dict[str, Any] = self.asking.calls.outcome(name, number, seen)
                 if outcome["ended"] or outcome["reason"]:
                     show.passed(outcome["ended"].get("passed", []))
                     return outcome
@@ -192,7 +200,8 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         finally:
             show.close()
 
-    def _fail(self, name: str, reason: str, output: list[str] | None = None) -> None:
+    def fail(self, name: str, reason: str, output: list[str] | None = None) -> None:
+        """Say that a handover failed, with the lines that tell why."""
         self.ctl.output(f"{name}: ERROR ({reason})")
         for line in output or []:
             self.ctl.output(f"    | {printable(line)}")

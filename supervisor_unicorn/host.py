@@ -203,6 +203,9 @@ class SupervisorSide(HostSide):
 
     def publish(self, record: Record) -> None:
         """Notify the event listeners."""
+        process = self.processes.get(record.program)
+        if process and record.phase.final:
+            process.handover_ended(record.number)
         events.notify(HandoverEvent(record))
 
     def why_no_driver(self) -> str:

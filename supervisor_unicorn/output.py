@@ -23,6 +23,6 @@ class OutputDispatcher(POutputDispatcher):  # type: ignore[misc]
 def listen(process: Subprocess, output: Output) -> None:
     """Let what comes out of a process's pipes pass through `output` too."""
     for dispatcher in process.dispatchers.values():
-        if type(dispatcher) is POutputDispatcher:
+        if type(dispatcher) in (POutputDispatcher, OutputDispatcher):
             dispatcher.__class__ = OutputDispatcher
             dispatcher.output = output

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import shlex
 import signal
 import time
 from collections.abc import Callable
@@ -12,12 +14,16 @@ from supervisor.options import ProcessConfig, decode_wait_status
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
 
+from unicorn_handover.host.copies import Command
 from unicorn_handover.host.guard import contained
+from unicorn_handover.host.inheritance import Inheritance
+from unicorn_handover.host.logs import Output
 from unicorn_handover.host.master import Master
 from unicorn_handover.host.program import Program
 from unicorn_handover.kernel.process import Process
 from unicorn_handover.servers import Launch, words_of
 
+from .beside import BesideSubprocess
 from .loop import PollLoop
 from .output import listen
 
@@ -29,6 +35,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
     """
 
     config: Any
+    pipes: Any
 
     def __init__(
         self, config: ProcessConfig, program: Program, loop: PollLoop, reap: Callable[[], None]
@@ -39,16 +46,22 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._reap = reap
         self._master: Master | None = None
         self._started_in = ""
-        program.supervised = self
+        self._beside: BesideSubprocess | None = None
+        self.next_config: Any = None  # by which the new master of one handover is started,
+        self.next_number = 0  # of the one that has this number
+        program.supervised = program.beside.starter = self
         program.label = config.name
 
     def spawn(self) -> int | None:
         """Start the first master of a family; its orphans will become supervisord's children."""
         self.program.spawning()
-        directory = self.config.directory
-        self._started_in = self.program.system.real_path(directory) if directory else ""
+        self._started_in = self._directory_of(self.config)
         pid: int | None = Subprocess.spawn(self)
         return pid
+
+    def _directory_of(self, config: ProcessConfig) -> str:
+        """The real path that a configuration's directory has now, "" if it names none."""
+        return self.program.system.real_path(config.directory) if config.directory else ""
 
     def _spawn_as_parent(self, pid: int) -> int:
         Subprocess._spawn_as_parent(self, pid)
@@ -95,7 +108,8 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         """
         options = self.config.options
         old, (_, message) = master.pid, decode_wait_status(sts)
-        master.replace(successor)
+        spawned = self._take_over(successor.pid)
+        master.replace(successor, group=successor.pid if spawned else 0)
         self._master, self.pid = master, master.pid
         options.pidhistory[self.pid] = self
         self.laststart = time.time()
@@ -105,6 +119,71 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self.program.adopted(master)
         if self.killing:  # the stop signal was sent before this master was there to get it
             self.program.end([successor], self.config.stopsignal)
+
+    def difference(self) -> str:
+        """That the section was changed, while an update waits for its next master."""
+        return "" if self.next_config is None else f"[program:{self.config.name}] was changed"
+
+    def command(self) -> Command:
+        """How supervisord would start this program now."""
+        config = self.next_config or self.config
+        environ = {**os.environ, **(config.environment or {})}
+        directory = config.directory or os.getcwd()
+        pidfile = self.program.options.pidfile
+        return Command(shlex.split(config.command), directory, environ, pidfile)
+
+    def start_beside(self, inheritance: Inheritance) -> int:
+        """Start a new master by the configuration as it is now."""
+        config = self.next_config or self.config
+        self.program.spawning()
+        self._beside = BesideSubprocess(config, self.group, inheritance, self._beside_ended)
+        self._beside.started_in = self._directory_of(config)
+        try:
+            pid = self._beside.start()
+        except BaseException:
+            self._beside = None
+            raise
+        listen(self, Output())  # what the old master writes tells nothing of a new one's failure
+        listen(self._beside, self.program.output)
+        # supervisord polls what it finds here.
+        self.dispatchers.update(self._beside.dispatchers)
+        return pid
+
+    def _beside_ended(self) -> None:
+        self._drop_beside()
+        self._listen()
+        self.program.beside.ended()
+
+    def _drop_beside(self) -> None:
+        beside, self._beside = self._beside, None
+        for descriptor in beside.dispatchers if beside else ():
+            self.dispatchers.pop(descriptor, None)
+
+    def _take_over(self, pid: int) -> bool:
+        """Let the new master's configuration and pipes be this program's, if it is that one."""
+        beside = self._beside
+        if beside is None or beside.pid != pid:
+            return False
+        self._drop_beside()
+        self.drain()  # of the old one alone: a read of an empty pipe would close it
+        self.config.options.close_parent_pipes(self.pipes)
+        self.pipes, self.dispatchers = beside.pipes, beside.dispatchers
+        for dispatcher in self.dispatchers.values():
+            dispatcher.process = self
+        if self.killing:  # it takes the place only to be ended, and its section was never proven
+            return True
+        self.config, self._started_in = beside.config, beside.started_in
+        # `update` compares this with what it has read.
+        self.group.config = copy.copy(self.group.config)
+        self.group.config.process_configs = [
+            self.group.processes[config.name].config for config in self.group.config.process_configs
+        ]
+        return True
+
+    def handover_ended(self, number: int) -> None:
+        """Forget a configuration that did not come into force, or has."""
+        if number >= self.next_number or self.program.handovers.queued_next != self.next_number:
+            self.next_config = None
 
     def kill(self, sig: int) -> str | None:
         """Stop or kill the whole family, also in the middle of a handover."""

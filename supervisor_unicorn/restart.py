@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from supervisor.options import ProcessException
+from supervisor.options import ProcessConfig, ProcessException
+from supervisor.process import Subprocess
 from supervisor.states import ProcessStates
 
 from unicorn_handover.errors import Refused, printable
@@ -55,16 +56,22 @@ def is_running(process: ManagedSubprocess) -> bool:
     )
 
 
-def refusal(side: SupervisorSide, process: ManagedSubprocess) -> str:
-    """What keeps a restart of this running program from being a handover, or ""."""
+def refusal(
+    side: SupervisorSide, process: ManagedSubprocess, config: ProcessConfig | None = None
+) -> str:
+    """What keeps a restart of this running program from being a handover, or "".
+
+    `config` is the configuration that its next master is to be started by, if it is a new one.
+    """
     if process.program.refusal:
         return process.program.refusal
-    section = f"[program:{process.config.name}]"
+    config = config or process.config
+    section = f"[program:{config.name}]"
     try:
-        process.get_execv_args()
+        Subprocess(config).get_execv_args()
     except ProcessException as what:
         return f"{section} command: {printable(str(what))}; install it, or correct the command"
-    directory = process.config.directory
+    directory = config.directory
     if directory and not os.path.isdir(directory):
         return f"{section} directory: {printable(directory)} is not there; make it again"
     return "" if side.drivers.will_come else side.why_no_driver()

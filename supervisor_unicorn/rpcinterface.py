@@ -17,6 +17,7 @@ from unicorn_handover.host.request import Request
 from unicorn_handover.kernel.system import System
 
 from . import web
+from .changes import update
 from .host import SupervisorSide
 from .process import ManagedSubprocess
 from .restart import NOT_BEFORE, is_running, outcome, request
@@ -96,6 +97,23 @@ class UnicornNamespaceRPCInterface:
         return self._when_changed(
             process, seen, lambda: outcome(self._side, process.program, number)
         )
+
+    def update(self, group: str) -> dict[str, Any]:
+        """Hand the programs of a group whose sections have changed over to new masters
+
+        reloadConfig() has read the sections before.
+
+        @param string group   The name of a group that reloadConfig() says has changed
+        @return struct result  'handled': false if the group is to be stopped, removed and added
+                               again as ever; 'numbers': those of the handovers, by program
+        """
+        if self._supervisord.options.mood != SupervisorStates.RUNNING:
+            raise RPCError(Faults.SHUTDOWN_STATE)
+        try:
+            numbers = update(self._supervisord, self._side, group)
+        except Refused as why:
+            raise RPCError(Faults.FAILED, str(why)) from None
+        return {"handled": numbers is not None, "numbers": numbers or {}}
 
     def status(self, name: str, seen: int = -1) -> dict[str, Any] | Callable[[], Any]:
         """Tell where the handover of a program is

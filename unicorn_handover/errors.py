@@ -38,3 +38,7 @@ class CannotReExec(Refused):
     What is configured can be started all the same: a new master that the host starts itself is not
     concerned by this. Of any other `Refused` it would suffer as well.
     """
+
+
+class NotYet(Refused):
+    """A part of a handover that will be possible in a moment."""

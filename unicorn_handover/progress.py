@@ -24,6 +24,8 @@ def struct(record: Record, now: float) -> dict[str, Any]:
         "old_pid": record.old.pid,
         "new_pid": record.new.pid if record.new else 0,
         "server": record.server,
+        "method": record.method,
+        "why": record.why,
         "ready": record.ready,
         "total": record.total,
         "succeeded": record.succeeded,

@@ -19,7 +19,8 @@ from .conftest import Site
 MakeSite = Callable[..., Site]
 
 METHODS = [
-    f"unicorn.{name}" for name in ("outcome", "promote", "request", "restart", "rollback", "status")
+    f"unicorn.{name}"
+    for name in ("outcome", "promote", "request", "restart", "rollback", "status", "update")
 ]
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from unicorn_handover.errors import Refused
+from unicorn_handover.errors import NotYet, Refused
 from unicorn_handover.host.copies import Command
 from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.servers import SERVERS
@@ -36,12 +36,12 @@ def system(tmp_path: Path, web: Made) -> FakeSystem:
     return system
 
 
-def take(system: FakeSystem, *words: str, pidfile: str = "") -> Inheritance:
+def take(system: FakeSystem, *words: str, pidfile: str = "", patient: bool = False) -> Inheritance:
     """What a new command takes over."""
     directory = system.processes[OLD].cwd
     command = Command(["gunicorn", *words, "app:app"], directory, {}, pidfile)
     old = SimpleNamespace(pid=OLD)
-    return Inheritance(system, old, SERVERS["gunicorn"], command)  # type: ignore[arg-type]
+    return Inheritance(system, old, SERVERS["gunicorn"], command, patient)  # type: ignore[arg-type]
 
 
 def files(tmp_path: Path) -> list[str]:
@@ -117,3 +117,14 @@ def test_what_is_refused_leaves_the_first_pid_file_in_its_place(
     with pytest.raises(Refused, match="cannot be renamed"):
         take(system, "-p", str(tmp_path / "other.pid"))
     assert files(tmp_path) == ["other.pid", "web.pid"] and web.closed
+
+
+def test_a_pid_file_that_is_about_to_be_renamed_is_waited_for(
+    system: FakeSystem, web: Made, tmp_path: Path
+) -> None:
+    """A gunicorn that was re-executed has another one until it has noticed that it is alone."""
+    (tmp_path / "web.pid").rename(tmp_path / "web.pid.2")
+    with pytest.raises(NotYet):
+        take(system, patient=True)
+    assert files(tmp_path) == ["web.pid.2"] and web.closed
+    take(system).close()  # and not for ever

@@ -74,7 +74,7 @@ def method(
     except CannotReExec as why:
         if record.method != "auto":
             raise
-        return "spawn", str(why)
+        return "spawn", str(why).partition("; ")[0]  # without what to do, for this does it
     return "usr2", ""
 
 

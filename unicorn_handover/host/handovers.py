@@ -18,6 +18,7 @@ class Handovers:
 
     `clock` gives seconds of CLOCK_MONOTONIC. `master` gives the program's living master, or None.
     `changed` is called after every change, with the record and whether it has entered a phase.
+    `plan` gives the method of a handover that begins, and what speaks for it: see `Record`.
     queued_next: the number of the handover that begins when the running one has ended, or 0.
     last: the last number given to a caller; none is given twice. changes: counts them, for those
     who watch. command: the operator's "rollback" or "promote".
@@ -29,6 +30,7 @@ class Handovers:
         clock: Callable[[], float],
         master: Callable[[], MasterId | None],
         changed: Callable[[Record, bool], None],
+        plan: Callable[[], tuple[str, str]] = lambda: ("usr2", ""),
     ) -> None:
         self.running: Record | None = None
         self.queued_next = 0
@@ -40,6 +42,7 @@ class Handovers:
         self._clock = clock
         self._master = master
         self._changed = changed
+        self._plan = plan
         self._quitting: MasterId | None = None  # the master that a handover has told to quit
         self._published: tuple[int, Phase] | None = None
 
@@ -84,6 +87,17 @@ class Handovers:
             self._end(record)
         else:
             self._note(record)
+
+    def name_new(self, new: MasterId, sockets: tuple[str, ...]) -> None:
+        """Note the new master that the host has started, and its unix sockets."""
+        if self.running:
+            self.running = self.running.but(new=new, sockets=sockets)
+            self._note(self.running)
+
+    def fail(self, reason: str) -> None:
+        """End the running one: the host cannot do its part of it."""
+        if self.running:
+            self._fail(self.running, reason)
 
     def cancel(self, reason: str) -> None:
         """End them without another signal."""
@@ -165,7 +179,8 @@ class Handovers:
     def _begin(self, number: int) -> int:
         now, master = self._clock(), self._master()
         record = Record(self._program, number, Phase.REQUESTED, master or MasterId(0, 0), now, now)
-        record = record.but(preloaded=self._has_preloaded(master))
+        method, why = self._plan()
+        record = record.but(preloaded=self._has_preloaded(master), method=method, why=why)
         self.running, self.command = record, ""
         if master is None:
             self._fail(record, "it is not running")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import Refused, printable
+from ..errors import NotYet, Refused, printable
 from ..kernel.pid_file import PidFile
 from ..kernel.process import Process
 from ..kernel.system import System
@@ -15,14 +15,27 @@ class Inheritance(Copies):
 
     Made before the new master is started: what speaks against it is Refused, and nothing is
     changed. `close` when it has been started, then `forget` or `give_back`.
+
+    Raises NotYet, if `patient`, while the old master is about to give its pid file its last name:
+    it would do so in the place of the new one's, which would then refuse to serve.
     """
 
-    def __init__(self, system: System, old: Process, server: Server, command: Command) -> None:
+    def __init__(
+        self,
+        system: System,
+        old: Process,
+        server: Server,
+        command: Command,
+        patient: bool = False,
+    ) -> None:
         super().__init__(system, old, server)
         self._pid_files: list[PidFile] = []
         try:
             self._refuse_new_addresses(command)
-            for path in self._pid_paths(command):
+            paths = self._pid_paths(command)
+            if patient and self._is_provisional(paths):
+                raise NotYet(f"pid {old.pid} has not given its pid file its last name")
+            for path in paths:
                 self._move_aside(PidFile(path))
         except BaseException:
             self.give_back()
@@ -39,6 +52,10 @@ class Inheritance(Copies):
         self.close()
         for file in self._pid_files:
             file.forget(self._owner)
+
+    def _is_provisional(self, paths: list[str]) -> bool:
+        suffix = self.server.provisional
+        return bool(suffix) and any(PidFile(path + suffix).names(self._owner) for path in paths)
 
     def _move_aside(self, file: PidFile) -> None:
         if file.move_aside(self._owner):

@@ -44,10 +44,14 @@ class Master:
         process = self.process
         return MasterId(process.pid, process.start) if process and process.alive() else None
 
-    def replace(self, successor: Process) -> None:
-        """Put a held successor in the place of this master, which is dead."""
+    def replace(self, successor: Process, group: int = 0) -> None:
+        """Put a held successor in the place of this master, which is dead.
+
+        It is in the same process group, unless it has a `group` of its own.
+        """
         self.release()
         self.pid = successor.pid
+        self.group = group or self.group
         self._watch(successor)
 
     def look(self) -> None:

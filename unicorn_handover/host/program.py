@@ -16,6 +16,7 @@ from ..model.orders import Order
 from ..model.record import MasterId, Record
 from ..servers import SERVERS, Launch, server_of
 from .base import Host
+from .beside import Beside
 from .guard import contained
 from .handovers import Handovers
 from .logs import Output
@@ -57,11 +58,14 @@ class Program:
         self.options = options
         self.refusal = ""
         self.output = Output()
-        self.handovers = Handovers(name, host.system.clock, lambda: self.master, self._changed)
+        self.handovers = Handovers(
+            name, host.system.clock, lambda: self.master, self._changed, lambda: self.beside.plan()
+        )
         self.orphans = MindedOrphans(
             host.system, host.loop, lambda text: self.log(WARNING, text), self.failed
         )
         self.system = host.system
+        self.beside = Beside(host, self.handovers, self.orphans, lambda: self.options)
         self._host = host
         self._tell_host = changed
         self._masters: list[Master] = []
@@ -115,6 +119,10 @@ class Program:
         master.release()
         strangers = self._host.strangers()
         left = self.orphans.left_in(master.group, strangers)
+        beside = self.beside.take()
+        if beside:
+            self.orphans.keep(left, self.options.drain_timeout)  # in no group of the new master's
+            return beside
         successor = master.successors.take() or members.successor_among(
             self.system,
             strangers,
@@ -147,9 +155,10 @@ class Program:
 
     @contained(())
     def other_masters(self, master: Master) -> Sequence[Process]:
-        """All masters below this one, held until each has taken over or ended."""
+        """All masters below and beside this one, held until each has taken over or ended."""
         master.sharers.gather(master.pid)
-        return master.successors.gather(master.pid)
+        beside = self.beside.process
+        return [*master.successors.gather(master.pid), *([beside] if beside else [])]
 
     @contained()
     def second_master(self) -> tuple[str, MasterId] | None:
@@ -201,6 +210,7 @@ class Program:
         if record.phase.final:  # a dead master is replaced before anybody is told
             self.adopt_if_dead()
         self.handovers.report(record.but(output=self._output_for(record)))
+        self.beside.reported(record)
 
     @contained(())
     def _output_for(self, record: Record) -> tuple[str, ...]:
@@ -221,6 +231,7 @@ class Program:
         """Keep what is written from the request of a handover to its end."""
         if record.phase.final:
             self.output.end()
+            self.beside.over(record)
         elif not self.output.is_kept:
             self.output.begin()
         self._tell_host(record, entered)
@@ -271,4 +282,5 @@ class Program:
             master.successors.release()
             master.sharers.release()
         self._masters = []
+        self.beside.release()
         self.orphans.release()

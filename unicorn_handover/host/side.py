@@ -15,7 +15,7 @@ from ..model.deadlines import deadline
 from ..model.options import Options, Settings
 from ..model.orders import Orders
 from ..model.phases import Phase
-from ..model.record import Record
+from ..model.record import MasterId, Record
 from ..progress import struct
 from .base import Host
 from .channel import HostEnd
@@ -104,7 +104,10 @@ class HostSide(Host):
         orders = [
             order for program in self.programs.values() for order in [program.order()] if order
         ]
-        ordered = [(order.record.key, order.wish) for order in orders]
+        # The driver knows all the rest: it has reported it.
+        ordered = [
+            (order.record.key, order.wish, started_by_host(order.record)) for order in orders
+        ]
         if ordered != self._ordered:
             self._ordered = ordered
             self._channel.say(Orders(orders, self.settings.max_handovers).to_json())
@@ -123,12 +126,12 @@ class HostSide(Host):
             if self.presence.is_missed_by(running) or self.presence.passes_over(running):
                 program.handovers.cancel(self.why_no_driver())
 
-    def request(self, program: Program) -> int:
-        """Ask for a handover of a program, and return its number."""
+    def request(self, program: Program, joins: bool = True) -> int:
+        """Ask for a handover of a program, of its own unless it `joins`; return its number."""
         # An unread record may say that USR2 has already been sent: too early for the release that
         # this caller has just deployed. Then another handover is queued instead.
         heard = self._channel is None or not self._channel.has_unread
-        return program.handovers.request(joins=heard)
+        return program.handovers.request(joins=joins and heard)
 
     def steer(self, program: Program, command: str) -> str:
         """Pass the operator's "rollback" or "promote" on; return why it cannot be, or ""."""
@@ -178,8 +181,14 @@ class HostSide(Host):
         }
 
 
+def started_by_host(record: Record) -> MasterId | None:
+    """The new master that the host has started, while the driver is still to be told of it."""
+    return record.new if record.phase is Phase.STARTING else None
+
+
 def describe(record: Record) -> str:
     """One log line for a record's phase."""
+    way = f" ({record.way})" if record.phase is Phase.STARTING else ""
     new = f" -> {record.new.pid}" if record.new else ""
     ready = f", {record.ready} of {record.total} workers ready" if record.total else ""
     reason = f": {printable(record.reason, 400)}" if record.reason else ""
@@ -188,6 +197,6 @@ def describe(record: Record) -> str:
     if record.phase is Phase.SOAKING and record.both_serve:
         reason = f"; both releases serve: {printable(record.both_serve, 400)}"
     return (
-        f"handover {record.number} of {record.program}: {record.phase.value} "
+        f"handover {record.number} of {record.program}: {record.phase.value}{way} "
         f"(pid {record.old.pid}{new}{ready}){reason}"
     )

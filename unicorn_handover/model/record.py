@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
+from ..errors import printable
 from .phases import Phase
 
 METHODS = ("usr2", "spawn", "auto")
@@ -82,6 +83,11 @@ class Record:
     def key(self) -> tuple[str, int, MasterId]:
         """What no other handover has in common with this one."""
         return self.program, self.number, self.old
+
+    @property
+    def way(self) -> str:
+        """How the new master comes to be, and why so, for an operator."""
+        return f"{self.method}: {printable(self.why)}" if self.why else self.method
 
     @property
     def succeeded(self) -> bool:

@@ -28,6 +28,7 @@ class Server(abc.ABC):
     ignores_re_exec = False  # for a moment, so that it must be sent again
     quiesce: Signals | None = None  # ends the workers gracefully and keeps the master
     fewest_workers = 0  # how many it keeps, whatever is dropped
+    provisional = ""  # what its pid file's name ends in until the master before it is gone
     unlinks_sockets = False  # a unix socket's name, at its end, unless a re-exec has begun
 
     @abc.abstractmethod

@@ -33,6 +33,7 @@ class Gunicorn(Server):
     quick = SIGQUIT
     ignores_re_exec = True
     fewest_workers = 1
+    provisional = ".2"  # Arbiter.start, .maybe_promote_master
     unlinks_sockets = True  # Arbiter.stop
     lines = Lines(
         tag="[{}]",

@@ -1,0 +1,79 @@
+"""A new master that supervisord starts beside a program's running one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from typing import Any
+
+from supervisor.options import ProcessConfig
+from supervisor.process import ProcessGroupBase, Subprocess
+
+from unicorn_handover.errors import Refused, printable
+from unicorn_handover.host.inheritance import Inheritance
+
+FIRST_SOCKET = 3  # the descriptor that the first of the sockets has in the new master
+
+
+class BesideSubprocess(Subprocess):  # type: ignore[misc]
+    """Started as Supervisor starts every program, but on sockets that are there already.
+
+    It has a configuration and pipes of its own, but its state is nobody's concern: the program's is
+    that of the old master, until this one takes its place. `ended` is called when it was reaped.
+    started_in: the real path of its directory, for whoever looks whether that has changed.
+    """
+
+    config: Any
+
+    def __init__(
+        self,
+        config: ProcessConfig,
+        group: ProcessGroupBase,
+        inheritance: Inheritance,
+        ended: Callable[[], None],
+    ) -> None:
+        Subprocess.__init__(self, config)
+        self.group = group
+        self.started_in = ""
+        self._inheritance = inheritance
+        self._ended = ended
+
+    def start(self) -> int:
+        """Start it, and return its pid. Raises Refused."""
+        pid: int | None = self.spawn()
+        if not pid:
+            why = printable(str(self.spawnerr or "it cannot be started"))
+            raise Refused(f"[program:{self.config.name}] command: {why}")
+        return pid
+
+    def change_state(self, new_state: int, expected: bool = True) -> bool:
+        """Change it without an event: the program goes on running."""
+        self.state = new_state
+        return True
+
+    def _prepare_child_fds(self) -> None:
+        """Do as Supervisor does, and put the sockets where the new master is told that they are.
+
+        This runs in the child, before its environment is made of this process's.
+        """
+        options, pipes = self.config.options, self.pipes
+        options.dup2(pipes["child_stdin"], 0)
+        options.dup2(pipes["child_stdout"], 1)
+        options.dup2(pipes["child_stdout" if self.config.redirect_stderr else "child_stderr"], 2)
+        sockets = self._inheritance.sockets
+        end = FIRST_SOCKET + len(sockets)
+        # Out of each other's way first; what is above `minfds` is closed by the exec.
+        spare = [fcntl.fcntl(each.socket, fcntl.F_DUPFD_CLOEXEC, end) for each in sockets]
+        for number, descriptor in enumerate(spare, FIRST_SOCKET):
+            os.dup2(descriptor, number)
+        for descriptor in range(end, options.minfds):
+            options.close_fd(descriptor)
+        os.environ.update(self._inheritance.variables(range(FIRST_SOCKET, end)))
+
+    def finish(self, pid: int, sts: int) -> None:
+        """It was reaped before it could take the old master's place."""
+        self.drain()
+        self.pid = 0
+        self.config.options.close_parent_pipes(self.pipes)
+        self._ended()

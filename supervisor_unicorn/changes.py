@@ -1,0 +1,84 @@
+"""An update that hands changed programs over instead of stopping and starting them."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor.datatypes import Automatic
+from supervisor.options import ProcessConfig, ProcessGroupConfig
+from supervisor.process import ProcessGroup
+from supervisor.supervisord import Supervisor
+
+from unicorn_handover.errors import Refused
+
+from .host import SupervisorSide
+from .process import ManagedSubprocess
+from .restart import is_running, refusal
+
+
+@dataclass(frozen=True)
+class Change:
+    """One program's new configuration, which comes into force when its next master takes over."""
+
+    process: ManagedSubprocess
+    config: ProcessConfig
+
+
+def update(supervisord: Supervisor, side: SupervisorSide, name: str) -> dict[str, int] | None:
+    """Begin the handovers of a group's changed programs; return their numbers by namespec.
+
+    None if the group is for Supervisor to stop, remove and add again: it has other programs by now,
+    or one that changed is not managed or does not run. Raises Refused if a handover cannot begin:
+    nothing has changed then. `reloadConfig` has read the configuration before.
+    """
+    group = supervisord.process_groups.get(name)
+    configs = supervisord.options.process_group_configs
+    new = next((config for config in configs if config.name == name), None)
+    changes = _changes(group, new)
+    if changes is None:
+        return None
+    for change in changes:
+        why_not = refusal(side, change.process, change.config)
+        if why_not:
+            raise Refused(why_not)
+    if not changes:  # the group's own priority
+        group.config = new
+    return {change.process.program.name: _begin(side, change) for change in changes}
+
+
+def _changes(group: Any, new: Any) -> list[Change] | None:
+    """The changes of a group that stays as it is, None if it does not."""
+    if type(new) is not ProcessGroupConfig or type(group) is not ProcessGroup:
+        return None
+    if {config.name for config in new.process_configs} != set(group.processes):
+        return None
+    changes = []
+    for config in new.process_configs:
+        process = group.processes[config.name]
+        if process.config == config:
+            continue
+        if not (isinstance(process, ManagedSubprocess) and is_running(process)):
+            return None
+        changes.append(Change(process, config))
+    return changes
+
+
+def _begin(side: SupervisorSide, change: Change) -> int:
+    process, config = change.process, copy.copy(change.config)
+    for channel in ("stdout", "stderr"):
+        _keep_log(process.config, config, channel)
+    config.create_autochildlogs()
+    process.next_config = config
+    process.next_number = side.request(process.program, joins=False)
+    return process.next_number
+
+
+def _keep_log(old: ProcessConfig, new: ProcessConfig, channel: str) -> None:
+    """Let a log whose name Supervisor chooses stay where it is: every start makes another name."""
+    path, key = getattr(old, f"{channel}_logfile"), f"{channel}_logfile"
+    prefix = f"{old.name}-{channel}---{old.options.identifier}-"
+    if getattr(new, key) is Automatic and os.path.basename(str(path)).startswith(prefix):
+        setattr(new, key, path)

@@ -1,0 +1,165 @@
+"""The host's part of a handover by spawn: a new master, started beside a program's running one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from signal import SIGKILL
+from typing import Protocol
+
+from ..errors import NotYet, Refused, raised
+from ..family.successors import end_master
+from ..kernel.process import Process
+from ..model.options import Options
+from ..model.phases import Phase
+from ..model.record import MasterId, Record
+from ..servers import SERVERS
+from .base import Host
+from .copies import Command
+from .guard import contained
+from .handovers import Handovers
+from .inheritance import Inheritance
+from .orphans import MindedOrphans
+
+PATIENCE = 3.0  # seconds; a gunicorn that was re-executed is settled after 1
+AGAIN = 0.1  # seconds until a new master is started that cannot be yet
+
+
+class Starter(Protocol):
+    """What the host's own object for a program does, on a host that can start masters so."""
+
+    def difference(self) -> str:
+        """What the next master is to be that a re-exec of this one would not, "" if nothing."""
+
+    def command(self) -> Command:
+        """How the host would start the program now."""
+
+    def start_beside(self, inheritance: Inheritance) -> int:
+        """Start a master on these sockets, beside the running one. Raises Refused.
+
+        It is a child of the host, the leader of a group of its own, with pipes of its own. It takes
+        the old one's place when `Program.died` returns it.
+        """
+
+
+class Beside:
+    """One program's new master, from its start until it has taken the old one's place or ended.
+
+    pid: its number and its process group's, 0 while there is none. starter: None on a host that
+    cannot start masters so.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        handovers: Handovers,
+        orphans: MindedOrphans,
+        options: Callable[[], Options],
+    ) -> None:
+        self.pid = 0
+        self.starter: Starter | None = None
+        self.failed = host.failed
+        self._host = host
+        self._system = host.system
+        self._handovers = handovers
+        self._orphans = orphans
+        self._options = options
+        self._process: Process | None = None
+        self._inheritance: Inheritance | None = None
+
+    @property
+    def process(self) -> Process | None:
+        """It, held, while it lives."""
+        return self._process if self._process and self._process.alive() else None
+
+    @contained(("usr2", ""))
+    def plan(self) -> tuple[str, str]:
+        """How a handover that begins now comes to its new master, and what speaks for that."""
+        why = self.starter.difference() if self.starter else ""
+        return ("spawn", why) if why else ("usr2", "")
+
+    def reported(self, record: Record) -> None:
+        """Start the new master that the driver waits for, once."""
+        running = self._handovers.running
+        if record.phase is not Phase.STARTING or not self.starter:
+            return
+        if running is None or running.key != record.key or running.new:
+            return
+        try:
+            self._start(running, self.starter)
+        except NotYet:
+            self._host.loop.after(AGAIN, lambda: self.reported(record))
+        except Exception as error:
+            self._handovers.fail(str(error) if isinstance(error, Refused) else raised(error))
+
+    def _start(self, record: Record, starter: Starter) -> None:
+        if self.process:
+            raise Refused(
+                f"pid {self.pid}, the new master of an earlier handover, has not ended yet; end it "
+                "with its graceful signal"
+            )
+        inheritance = self._inherit(record, starter.command())
+        try:
+            self.pid = starter.start_beside(inheritance)
+        except BaseException:
+            inheritance.give_back()
+            raise
+        inheritance.close()
+        self._inheritance = inheritance
+        self._process = self._system.hold(self.pid)
+        stat = self._system.stat(self.pid)  # also of one that has ended and is not reaped
+        self._handovers.name_new(MasterId(self.pid, stat.start if stat else 0), inheritance.paths)
+
+    def _inherit(self, record: Record, command: Command) -> Inheritance:
+        old = self._system.hold(*record.old)
+        if old is None:
+            raise Refused("the old master ended before a new one was started")
+        try:
+            patient = self._system.clock() < record.since + PATIENCE
+            return Inheritance(self._system, old, SERVERS[record.server], command, patient)
+        finally:
+            old.close()
+
+    def take(self) -> Process | None:
+        """Return it, for the caller to close, as the old master has ended; None if it is dead."""
+        if self.process is None:
+            return None
+        process, self._process = self._process, None
+        inheritance, self._inheritance = self._inheritance, None
+        self.pid = 0
+        if inheritance:
+            inheritance.forget()
+        return process
+
+    @contained()
+    def ended(self) -> None:
+        """Note that the host has reaped it: the old master gets back what it has left.
+
+        Its workers are left where it could not end them: it was killed, or is a gunicorn that found
+        its unix socket unlinked already (Arbiter.stop raises then).
+        """
+        left = self._orphans.left_in(self.pid, self._host.strangers())
+        self._orphans.keep(left, self._options().drain_timeout)
+        inheritance, self._inheritance = self._inheritance, None
+        if inheritance:
+            inheritance.give_back()
+        self.release()
+
+    @contained()
+    def over(self, record: Record) -> None:
+        """End it if it outlived its handover, unless the old master was told to end."""
+        process, server = self.process, SERVERS.get(record.server)
+        takes_over = self._handovers.was_told_to_quit(record.old.pid)
+        if process and server and record.phase is Phase.FAILED and not takes_over:
+            end_master(self._system, process, server.graceful)
+            self._host.loop.after(self._options().drain_timeout, lambda: self._kill(process))
+
+    def _kill(self, process: Process) -> None:
+        if process is self._process:
+            process.signal(SIGKILL)
+
+    def release(self) -> None:
+        """Give the descriptor back."""
+        process, self._process = self._process, None
+        self.pid = 0
+        if process:
+            process.close()
