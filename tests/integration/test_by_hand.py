@@ -9,18 +9,24 @@ import pytest
 
 from ..waiting import wait_until
 from .conftest import MakeHost
+from .host import Host
 from .load import Load
 from .processes import kill, look
 from .programs import Program
 from .scenes import re_execute_by_hand
 
 
-def phases(host: object) -> list[str]:
+def phases(host: Host) -> list[str]:
     """The phases of the handover that ended last."""
-    last = host.ended("web")[-1]  # type: ignore[attr-defined]
+    last = host.status("web")["ended"][-1]
     return [*(passed["phase"] for passed in last["passed"]), last["phase"]]
 
 
+@pytest.mark.parametrize(
+    ("host_class", "server"),
+    [("supervisor", "unicorn"), ("circus", "gunicorn")],
+    indirect=["host_class"],
+)
 def test_promote(make_host: MakeHost, folder: Path, server: str) -> None:
     """The old master drains and the new one is adopted, as at the end of any handover."""
     web = Program(folder, server=server)
@@ -39,6 +45,11 @@ def test_promote(make_host: MakeHost, folder: Path, server: str) -> None:
     assert "handover 2 of web: draining" in host.host_log()
 
 
+@pytest.mark.parametrize(
+    ("host_class", "server"),
+    [("supervisor", "gunicorn"), ("circus", "unicorn")],
+    indirect=["host_class"],
+)
 def test_rollback(make_host: MakeHost, folder: Path, server: str) -> None:
     """The new master is removed, and the old one serves on as it did; then a restart works."""
     web = Program(folder, server=server)

@@ -63,14 +63,13 @@ def test_past_log_files(
 
 
 @pytest.mark.parametrize(
-    ("host_class", "server", "settings"),
+    ("host_class", "server", "settings", "preload"),
     [
-        ("supervisor", "unicorn", "stderr_path {!r}"),
-        ("circus", "gunicorn", "errorlog = {!r}"),
+        ("supervisor", "unicorn", "stderr_path {!r}", True),
+        ("circus", "gunicorn", "errorlog = {!r}", False),
     ],
     indirect=["host_class"],
 )
-@pytest.mark.parametrize("preload", [False, True])
 def test_in_a_file_of_the_server_s_own(
     make_host: MakeHost, folder: Path, server: str, settings: str, preload: bool
 ) -> None:

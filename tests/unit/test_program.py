@@ -245,3 +245,14 @@ def test_a_stop_signal_is_warned_of_when_the_program_shows_its_server(host: Fake
         "[program:web] stopsignal: TERM makes unicorn cut its requests at every stop; "
         "set stopsignal = QUIT"
     ]
+
+
+def test_the_cause_is_told_when_both_masters_have_ended(host: FakeHost) -> None:
+    """The host may see that before the driver does: then nobody else has it."""
+    host.start(host.web)
+    host.request(host.web)
+    host.drive(Phase.DRAINING)
+    host.web.output.add("stderr", b"OSError: broken\n")
+    host.web.lost()
+    ended = host.web.handovers.ended[-1]
+    assert ended.reason == "the program ended" and ended.output == ("OSError: broken",)

@@ -166,11 +166,11 @@ class Handovers:
         elif record and record.new == new and record.phase.traits.quits == "old":
             self.report(record.but(phase=Phase.DONE, since=self._clock(), ended=self._clock()))
 
-    def lost(self, reason: str) -> None:
-        """Note that the program's master died and nothing took its place."""
+    def lost(self, reason: str, output: tuple[str, ...] = ()) -> None:
+        """Note that the program's master died and nothing took its place; `output` tells why."""
         self._quitting = None
         if self.running:
-            self._fail(self.running, reason)
+            self._fail(self.running.but(output=self.running.output or output), reason)
 
     def _next_number(self) -> int:
         self.last += 1

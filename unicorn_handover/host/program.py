@@ -146,7 +146,10 @@ class Program:
 
     def lost(self) -> None:
         """Note that the program has no master any more."""
-        self.handovers.lost("the program ended")
+        ended = "the program ended"
+        running = self.handovers.running
+        output = self._output_for(running.but(reason=ended)) if running else ()
+        self.handovers.lost(ended, output)
 
     @contained()
     def adopt_if_dead(self) -> None:
