@@ -423,15 +423,17 @@ def test_a_server_under_another_name(make_host: MakeHost, folder: Path, server: 
     web = Program(folder, server=server, settings=OWN_TITLES[server])
     host = make_host(web, options={"server": server})
     host.start()
+    re_execute_by_hand(host)
+    assert host.stop("web").ok
+    host.wait_for_nobody("web")
+    assert host.begin("web").ok
+    first = host.wait_for_rest("web")
     with Load(web.address) as load:
-        masters = {host.master("web"), hand_over(host)}
+        masters = {first, hand_over(host)}
         web.write("v3", "raises")
         assert not host.restart("web").ok
         masters.add(hand_over(host, release="v4"))
     assert len(masters) == 3 and load.failures == []
-    re_execute_by_hand(host)
-    assert host.stop("web").ok
-    host.wait_for_nobody("web")
 
 
 def _title(pid: int) -> str:
