@@ -824,6 +824,22 @@ def test_new_workers_that_recycle_themselves_in_the_soak() -> None:
     assert history.run().succeeded
 
 
+def test_workers_that_recycle_themselves_without_a_pause() -> None:
+    """At every moment one of them boots, in the place of one that was ready."""
+    history = History(soak=2.0)
+    history.run(Phase.SOAKING)
+
+    def recycle_for_ever() -> None:
+        if history.new.alive:
+            history.system.end(history.unicorn.numbered(history.new)[0])
+            history.unicorn.fork_worker(history.new, 0.9)
+            history.system.later(0.5, recycle_for_ever)
+
+    recycle_for_ever()
+    record = history.run()
+    assert record.succeeded and record.ended - record.signalled < 5
+
+
 def test_workers_that_recycle_themselves_where_the_kernel_does_not_tell_how_they_end() -> None:
     """The old ones do the same: what is usual here is no crash. A quicker end is one."""
     for seconds, good in ((1.2, True), (0.2, False)):

@@ -37,6 +37,8 @@ class NewWorkers:
         self._was_ready: set[Worker] = set()
         self._deaths = 0
         self._unreplaced = 0  # that were ready and crashed, and no other came for them
+        self._unrenewed = 0  # the same of those that ended well
+        self._renewed: set[Worker] = set()  # that came for one which was ready and ended well
 
     @property
     def ready(self) -> int:
@@ -65,8 +67,8 @@ class NewWorkers:
         self._was_ready |= found.ready
         # Memory that is short may take the proof of an idle worker away again.
         found = members.Workers(found.all & self._was_ready, found.all - self._was_ready)
-        self._count_deaths(len(born))
-        if found.all != self._found.all:
+        self._count_deaths()
+        if self._first_of_their_kind(born):
             self._changed = self._system.clock()
         self._found = found
 
@@ -77,18 +79,27 @@ class NewWorkers:
                 self._held[pid, start] = held
                 self._first_seen[pid, start] = self._system.clock()
 
-    def _count_deaths(self, born: int) -> None:
+    def _count_deaths(self) -> None:
         for worker in [w for w, held in self._held.items() if self._has_ended(w, held)]:
             held, lived = self._held.pop(worker), self._lived(worker)
             if worker not in self._was_ready:
                 self._deaths += 1
             elif self._crashed(held.wait_status(), lived):
                 self._unreplaced += 1
+            else:
+                self._unrenewed += 1
             held.close()
+
+    def _first_of_their_kind(self, born: frozenset[Worker]) -> bool:
+        """True if one of these takes no other's place."""
         # A crash is followed by another worker. One that was ready and is not replaced was dropped.
-        replaced = min(self._unreplaced, born)
+        replaced = min(self._unreplaced, len(born))
         self._deaths += replaced
         self._unreplaced -= replaced
+        renewed = sorted(born)[replaced : replaced + self._unrenewed]
+        self._renewed.update(renewed)
+        self._unrenewed -= len(renewed)
+        return len(born) > len(renewed)
 
     def _has_ended(self, worker: Worker, held: Process) -> bool:
         """True once it has ended and its master has waited for it: before, it is not told how."""
@@ -114,13 +125,14 @@ class NewWorkers:
         """True if every worker is ready, and the master has forked all that it will.
 
         `expected` is how many there were before: where the master does not show that it has forked
-        all, so many are enough sooner.
+        all, so many are enough sooner. One in the place of a ready one that ended well is no
+        matter: where workers recycle themselves, one or the other may boot at any moment.
         """
-        if self._found.booting or not self._found.ready:
+        if self._found.booting - self._renewed or not self._found.ready:
             return False
         all_forked = self._server.all_forked(self._system, self._master.pid)
         if all_forked is None:
-            full = self.ready >= max(1, expected)
+            full = self.total >= max(1, expected)
             quiet = self._system.clock() - self._changed
             return quiet >= (FORK_PAUSE if full else SETTLED)
         return all_forked
