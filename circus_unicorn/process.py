@@ -119,6 +119,10 @@ class ManagedProcess(Process):  # type: ignore[misc]
         """Hold all other masters of the family, until one takes over or all have ended."""
         return self.watcher.program.other_masters(self.master) if self.master else ()
 
+    def others_to_end(self) -> Sequence[HeldProcess]:
+        """The same, for this process is about to be told to end."""
+        return self.watcher.program.others_to_end(self.master) if self.master else ()
+
     def all_masters(self) -> list[HeldProcess]:
         """The master, and all others."""
         first = self.master.process if self.master else None

@@ -252,7 +252,7 @@ class ManagedWatcher(Watcher):  # type: ignore[misc]
             self._workers.forget()
         if process and self._ends_all(signum):
             # Held first: once the master is gone, they can be proven no more.
-            others = process.other_masters()
+            others = process.others_to_end()
         super().send_signal(pid, signum)
         for other in others:
             allowed = self.call_hook("before_signal", pid=other.pid, signum=signum)

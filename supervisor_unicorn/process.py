@@ -193,7 +193,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         stopping, config = self.state == ProcessStates.STOPPING, self.config
         as_group = config.killasgroup if stopping else config.stopasgroup
         # Held before the signal: afterwards nothing proves them.
-        others = self.program.other_masters(master)
+        others = self.program.others_to_end(master)
         workers = self.program.workers(master) if sig == signal.SIGKILL else ()
         # The driver lets go first, so that it starts no new master behind the signal.
         self.program.handovers.cancel("the program was stopped")

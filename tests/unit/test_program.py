@@ -176,8 +176,9 @@ def test_what_has_the_sockets_of_a_stopped_program_ends_with_it(
     master = host.web.hold(fake.pid, lambda: None)
     runner = host.kernel.add(ppid=fake.pid, forked=False, words=["runner"], inodes={7})
     other = host.kernel.add(ppid=fake.pid, forked=False, words=["other"], inodes={8})
+    assert host.web.other_masters(master) == []
     if stopped:
-        assert host.web.other_masters(master) == []
+        assert host.web.others_to_end(master) == []
     host.kernel.end(fake)
     assert host.web.died(master) is None
     assert runner.alive is not stopped and other.alive

@@ -159,9 +159,14 @@ class Program:
     @contained(())
     def other_masters(self, master: Master) -> Sequence[Process]:
         """All masters below and beside this one, held until each has taken over or ended."""
-        master.sharers.gather(master.pid)
         beside = self.beside.process
         return [*master.successors.gather(master.pid), *([beside] if beside else [])]
+
+    @contained(())
+    def others_to_end(self, master: Master) -> Sequence[Process]:
+        """The same, before this one is told to end: what else has its sockets will end with it."""
+        master.sharers.gather(master.pid)
+        return self.other_masters(master)
 
     @contained()
     def second_master(self) -> tuple[str, MasterId] | None:
