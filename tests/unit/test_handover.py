@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from signal import SIGHUP, SIGQUIT, SIGSEGV, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals
+from signal import SIGHUP, SIGKILL, SIGQUIT, SIGSEGV, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals
 
 import pytest
 
@@ -804,12 +804,14 @@ def test_new_workers_that_crash_in_the_soak_when_they_were_ready(
     assert record.phase is Phase.FAILED and "again and again in the soak" in record.reason
 
 
-def recycle(history: History, seconds: float, times: int, master: Callable[[], Fake]) -> None:
-    """Let the eldest worker of a master end well and be replaced, so many times."""
+def recycle(
+    history: History, seconds: float, times: int, master: Callable[[], Fake], status: int = 0
+) -> None:
+    """Let the eldest worker of a master end, well if not told, and be replaced, so many times."""
     system, unicorn = history.system, history.unicorn
 
     def end_one() -> None:
-        system.end(unicorn.numbered(master())[0])
+        system.end(unicorn.numbered(master())[0], status)
         unicorn.fork_worker(master(), 0.1)
 
     for turn in range(times):
@@ -840,16 +842,21 @@ def test_workers_that_recycle_themselves_without_a_pause() -> None:
     assert record.succeeded and record.ended - record.signalled < 5
 
 
-def test_workers_that_recycle_themselves_where_the_kernel_does_not_tell_how_they_end() -> None:
+@pytest.mark.parametrize(("seconds", "good"), [(1.2, True), (0.2, False)])
+@pytest.mark.parametrize(
+    ("tells_ends", "status"), [(False, 0), (True, SIGKILL)], ids=["not told", "SIGKILL"]
+)
+def test_workers_that_recycle_themselves_where_it_does_not_show_that_they_end_well(
+    tells_ends: bool, status: int, seconds: float, good: bool
+) -> None:
     """The old ones do the same: what is usual here is no crash. A quicker end is one."""
-    for seconds, good in ((1.2, True), (0.2, False)):
-        history = History(soak=8.0)
-        history.system.tells_ends = False
-        recycle(history, 1.2, 10, lambda: history.old)  # noqa: B023
-        history.system.advance_to(history.system.now + 12)
-        history.run(Phase.SOAKING)
-        recycle(history, seconds, 6, lambda: history.new)  # noqa: B023
-        assert history.run().succeeded is good
+    history = History(soak=8.0)
+    history.system.tells_ends = tells_ends
+    recycle(history, 1.2, 10, lambda: history.old, status)
+    history.system.advance_to(history.system.now + 12)
+    history.run(Phase.SOAKING)
+    recycle(history, seconds, 6, lambda: history.new, status)
+    assert history.run().succeeded is good
 
 
 def test_a_worker_that_ended_is_judged_when_its_master_has_waited_for_it() -> None:

@@ -113,13 +113,11 @@ class NewWorkers:
     def _crashed(self, status: int | None, lived: float) -> bool:
         """True if a worker that was ready ended as none should.
 
-        Workers that recycle themselves (max_requests, worker killers) end well, and at any age.
-        Where the kernel does not tell how it ended, the age must do: those of the old master show
-        what is usual here.
+        Workers that recycle themselves (max_requests, worker killers) end well, and at any age. A
+        killer may use SIGKILL, or the kernel not tell how a worker ended: then the age must do, and
+        the workers of the old master show what is usual here.
         """
-        if status is None:
-            return lived < min(YOUNG, self._usual_life / 2)
-        return status != 0 and lived < YOUNG
+        return status != 0 and lived < min(YOUNG, self._usual_life / 2)
 
     def all_ready(self, expected: int) -> bool:
         """True if every worker is ready, and the master has forked all that it will.
