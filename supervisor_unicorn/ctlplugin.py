@@ -203,8 +203,8 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
     def fail(self, name: str, reason: str, output: list[str] | None = None) -> None:
         """Say that a handover failed, with the lines that tell why."""
         self.ctl.output(f"{name}: ERROR ({reason})")
-        for line in output or []:
-            self.ctl.output(f"    | {printable(line)}")
+        for line in output or []:  # which are printable: see `excerpt`
+            self.ctl.output(f"    | {line}")
         self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
 
 

@@ -184,6 +184,10 @@ def test_the_number_is_answered_and_its_outcome_asked_for() -> None:
     text = say(controller, "restart --wait web")
     assert text == "web: booting\nweb: started (pid 1 -> 2 in 1.5 s)\n"
     assert server.calls[-3:] == ["request web", "outcome web 7 -1", "outcome web 7 4"]
+    long = f"{'x' * 380} \\\\t"
+    failed = {"succeeded": False, "output": [long]}
+    server.outcomes = [{"ended": failed, "reason": "bad", "running": {}, "changes": 5}]
+    assert say(controller, "restart --wait web").endswith(f"web: ERROR (bad)\n    | {long}\n")
     server.outcomes = [{"ended": {}, "reason": "never comes", "running": {}, "changes": 5}]
     assert say(controller, "restart --wait web") == "web: ERROR (never comes)\n"
     assert controller.exitstatus == 1

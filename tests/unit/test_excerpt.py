@@ -141,6 +141,20 @@ def test_an_excerpt_is_bounded_and_safe() -> None:
     assert excerpt("\x1b[31mred\x1b[0m \x1b[2J", OLD) == ("red \\x1b[2J",)
 
 
+def test_a_back_trace_in_an_object_of_json() -> None:
+    """Its lines are looked through as if they had been written plainly, however many they are."""
+    entry = {"level": "error", "exc": {"text": PYTHON.replace("load()", "load()" + "x" * 9000)}}
+    assert excerpt(json.dumps(entry), OLD) == PYTHON_EXCERPT
+    assert excerpt('{"error": "a\\nb"', OLD) == ('{"error": "a\\\\nb"',)
+    assert excerpt('{"error": "a\\n"}', OLD) == ('{"error": "a\\\\n"}',)
+
+
+def test_an_error_at_the_end_of_a_long_line() -> None:
+    """It is shown, and not the beginning alone."""
+    (line,) = excerpt("x" * 3000 + " KeyError: DATABASE_URL", OLD)
+    assert line.startswith("...xxx") and line.endswith(" KeyError: DATABASE_URL")
+
+
 def test_a_tail_keeps_what_tells() -> None:
     """However many requests are answered after the error, it is kept, in bounded memory."""
     tail = Tail()

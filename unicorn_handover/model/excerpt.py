@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 
@@ -56,15 +57,16 @@ def excerpt(text: str, old: Collection[int]) -> tuple[str, ...]:
     is shown once. If that is still too much, it is the last errors and what is near them.
     """
     tags = [lines.tag.format(pid) for lines in _ALL for pid in old]
+    written = (line for line in _COLOUR.sub("", text).split("\n") if not _is_access(line))
     mine = [
         line
-        for line in (line[:LONGEST] for line in _COLOUR.sub("", text).split("\n"))
-        if line.strip() and not _is_access(line) and not any(tag in line for tag in tags)
+        for line in (line[:LONGEST] for each in written for line in _unfolded(each))
+        if line.strip() and not any(tag in line for tag in tags)
     ]
     lines = list(_condensed(mine))
     telling = [line for line in lines if not any(one.routine.fullmatch(line) for one in _ALL)]
     shown = _near_errors(_once(telling or lines))[-LINES:]
-    return tuple(printable(line, WIDTH) for line in shown)
+    return tuple(printable(_cut(line), WIDTH) for line in shown)
 
 
 def most_telling(excerpts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -75,6 +77,32 @@ def most_telling(excerpts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 def _is_access(line: str) -> bool:
     return any(lines.access.search(line[:LONGEST]) for lines in _ALL)
+
+
+def _unfolded(line: str) -> list[str]:
+    """The line or, if it is an object of JSON with texts of several lines, those of each text."""
+    if not (line.startswith("{") and "\\n" in line):
+        return [line]
+    try:
+        texts = [text for text in _texts_in(json.loads(line)) if "\n" in text.strip()]
+    except (ValueError, RecursionError):
+        return [line]
+    return [line for text in texts for line in text.split("\n")] or [line]
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(each)
+
+
+def _cut(line: str) -> str:
+    """The line or, if its first error is beyond WIDTH, what is around that."""
+    error = _ERROR.search(line)
+    begin = error.start() - WIDTH // 4 if error and error.end() > WIDTH else 0
+    return f"...{line[begin:]}" if begin else line
 
 
 def _condensed(lines: Iterable[str]) -> Iterator[str]:
