@@ -6,7 +6,6 @@ import itertools
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -494,23 +493,6 @@ def test_a_new_master_that_comes_too_late(make_host: MakeHost, folder: Path, ser
         wait_until(lambda: obeyed in host.log("web"), "the old master obeys")
         assert host.wait_for_rest("web") == old.pid
     assert load.failures == []
-
-
-def test_a_left_behind_oldbin_that_names_a_stranger(make_host: MakeHost, folder: Path) -> None:
-    """unicorn refuses to re-execute then: the caller is told, and shown unicorn's own words."""
-    web = Program(folder)
-    host = make_host(web, options={"boot_timeout": "12"})
-    host.start()
-    old = host.master("web")
-    with subprocess.Popen(["sleep", "60"]) as stranger:
-        oldbin = Path(f"{web.pid_path}.oldbin")
-        oldbin.write_text(f"{stranger.pid}\n")
-        outcome = host.restart("web")
-        assert not outcome.ok and "no new master appeared in time" in outcome.text
-        assert host.wait_for_rest("web") == old and stranger.poll() is None
-        stranger.kill()
-    oldbin.unlink()
-    hand_over(host)
 
 
 def test_gunicorn_with_threads(make_host: MakeHost, folder: Path) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from ..waiting import wait_until
 from .conftest import MakeHost
@@ -138,3 +142,56 @@ def test_a_start_script_that_goes_to_a_link(make_host: MakeHost, folder: Path) -
         deploy(web, release, keep=False)
         assert host.restart("web").ok and web.answers(release)
         host.wait_for_rest("web")
+
+
+@pytest.fixture
+def stranger() -> Iterator[int]:
+    """The pid of a living process that is no program of the host's."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process.pid
+        process.kill()
+
+
+def test_a_pid_file_that_names_a_stranger(
+    make_host: MakeHost, folder: Path, server: str, stranger: int
+) -> None:
+    """The server would refuse to go on, so the restart is. After a good one it names the master."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    host.start()
+    path = web.pid_path if server == "gunicorn" else Path(f"{web.pid_path}.oldbin")
+    path.write_text(f"{stranger}\n")
+    assert f"the pid file {path} names pid {stranger}, which runs" in refused(host, web)
+    path.unlink()
+    web.pid_path.write_text(f"{host.master('web')}\n")
+    web.write("v2")
+    assert host.restart("web").ok and web.pid_in_file() == host.master("web")
+    host.wait_for_rest("web")
+
+
+def test_a_refusal_of_unicorn_s_own(make_supervisor: MakeHost, folder: Path, stranger: int) -> None:
+    """Where its pid file is known to Ruby alone, its log tells, within seconds."""
+    web = Program(folder, pidfile=False)
+    web.settings = f'pid ["{web.pid_path}"].first'
+    web.write("v1")
+    host = make_supervisor(web)
+    host.start()
+    Path(f"{web.pid_path}.oldbin").write_text(f"{stranger}\n")
+    text = refused(host, web)
+    assert "took USR2 and did not re-execute itself" in text
+    assert f"old PID:{stranger} running with existing pid=" in text
+
+
+def test_a_gunicorn_that_ends_as_it_takes_over(
+    make_supervisor: MakeHost, folder: Path, stranger: int
+) -> None:
+    """Where its pid file is known to Python alone, that is no success: the cause is told."""
+    web = Program(folder, server="gunicorn", pidfile=False)
+    web.settings = f"pidfile = ''.join([{str(web.pid_path)!r}])"
+    web.write("v1")
+    host = make_supervisor(web)
+    host.start()
+    web.pid_path.write_text(f"{stranger}\n")
+    outcome = host.restart("web")
+    assert not outcome.ok and "ERROR (the new master (pid " in outcome.text
+    assert f"Already running on PID {stranger}" in outcome.text

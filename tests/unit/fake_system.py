@@ -123,6 +123,7 @@ class FakeSystem:
         self.unlinked: set[str] = set()
         self.denied = ""  # why nobody's listeners can be copied
         self.stopped: set[int] = set()
+        self.stopped: set[int] = set()
         self.zombies: set[int] = set()  # that their parent has not waited for
         self._pids = itertools.count(100)
         self._order = itertools.count()
@@ -243,6 +244,9 @@ class FakeSystem:
         return not any(real == gone or real.startswith(f"{gone}/") for gone in self.gone)
 
     is_file = may_execute = is_directory
+
+    def pid_in(self, path: str) -> int:
+        return int(self.text_of(path) or 0)
 
     def text_of(self, path: str) -> str:
         return self.files.get(self.real_path(path), "")

@@ -128,6 +128,7 @@ def test_it_takes_the_old_ones_place(host: FakeHost, tmp_path: Path) -> None:
     master.replace(held, group=held.pid)
     host.web.adopted(master)
     assert host.web.master == id_of(new) and master.group == new.pid
+    host.drive(Phase.DONE, new=id_of(new))
     assert host.web.handovers.ended[-1].succeeded
     assert pid_files(tmp_path) == {"pid": f"{new.pid}\n"}
     assert host.kernel.open_handles == 1

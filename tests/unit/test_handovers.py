@@ -123,14 +123,16 @@ def test_cancel_ends_all(site: Site) -> None:
 
 
 def test_adoption_ends_a_draining_handover(site: Site) -> None:
-    """The driver need not be there to say so."""
+    """The driver need not be there to say so; if it is, it sees to the new master's pid file."""
     site.request()
     site.drive(Phase.BOOTING, new=NEW)
-    site.adopted(MasterId(99, 9))
+    site.adopted(MasterId(99, 9), driver_is_there=False)
     assert site.running
     site.drive(Phase.DRAINING)
     assert site.was_told_to_quit(OLD.pid)
-    site.adopted(NEW)
+    site.adopted(NEW, driver_is_there=True)
+    assert site.running and site.running.phase is Phase.DRAINING
+    site.adopted(NEW, driver_is_there=False)
     assert site.newest.succeeded and site.running is None
     assert not site.was_told_to_quit(OLD.pid)
 
@@ -141,7 +143,7 @@ def test_adoption_before_it_began_moves_it_to_the_new_master(site: Site) -> None
     Who keeps the driver informed hears of it, but no phase was entered.
     """
     site.request()
-    site.adopted(NEW)
+    site.adopted(NEW, driver_is_there=True)
     assert site.newest.old == NEW and site.newest.phase is Phase.REQUESTED
     assert site.told == [(1, "requested", True), (1, "requested", False)]
 
@@ -161,7 +163,7 @@ def test_a_new_master_that_was_told_to_quit_and_is_adopted_is_remembered(site: S
     site.request()
     site.drive(Phase.REMOVING, new=NEW, reason="too slow")
     assert site.was_told_to_quit(NEW.pid)
-    site.adopted(NEW)
+    site.adopted(NEW, driver_is_there=True)
     assert site.was_told_to_quit(NEW.pid)
     site.drive(Phase.FAILED)
     assert site.was_told_to_quit(NEW.pid)

@@ -43,14 +43,16 @@ def gunicorn(system: FakeSystem, **fields: object) -> Fake:
     return master
 
 
-def refusal(system: FakeSystem, master: Fake, launch: Launch = SECTION) -> Refused | None:
+def refusal(
+    system: FakeSystem, master: Fake, launch: Launch = SECTION, pidfile: str = ""
+) -> Refused | None:
     """Why a master is not handed over, or None."""
     held = system.hold(master.pid)
     assert held
     try:
         server = preflight.identify(system, held, Options())  # type: ignore[arg-type]
-        preflight.check_master(system, held, server)  # type: ignore[arg-type]
-        preflight.check_re_exec(system, held, server, launch)  # type: ignore[arg-type]
+        looks = preflight.Preflight(system, held, server, launch, pidfile)  # type: ignore[arg-type]
+        looks.method(Record("web", 1, Phase.CHECKING, MasterId(1, 1), 0, 0))
     except Refused as refused:
         return refused
     return None
@@ -85,13 +87,13 @@ def test_what_a_re_exec_cannot_give_can_be_started(
     held = system.hold(master.pid)
     old = MasterId(master.pid, master.start)
     record = Record("web", 1, Phase.CHECKING, old, 0, 0, method=asked)
-    arguments = (system, held, SERVERS["gunicorn"], record, SECTION)
+    looks = preflight.Preflight(system, held, SERVERS["gunicorn"], SECTION)  # type: ignore[arg-type]
     if method:
-        found, why = preflight.method(*arguments)  # type: ignore[arg-type]
+        found, why = looks.method(record)
         assert found == method and "the interpreter of pid" in why
     else:
         with pytest.raises(CannotReExec, match="the interpreter of pid"):
-            preflight.method(*arguments)  # type: ignore[arg-type]
+            looks.method(record)
 
 
 LOADED = f"{OLD}/venv/lib/python3.11/site-packages/setproctitle/_setproctitle.so"
@@ -219,3 +221,44 @@ def test_what_only_has_the_server_s_name(system: FakeSystem) -> None:
     held = system.hold(master.pid)
     assert held
     assert preflight.identify(system, held, Options()) is SERVERS["gunicorn"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("option", [True, False], ids=["by the option", "by the command line"])
+@pytest.mark.parametrize("suffix", ["", ".2"])
+def test_a_pid_file_that_names_a_stranger(system: FakeSystem, option: bool, suffix: str) -> None:
+    """gunicorn's new master would end, at once or when it takes the old one's place."""
+    unknown = ("-c", "python:conf")
+    words = ["python3", "/v/gunicorn", *(unknown if option else ("-p", "/run/web.pid")), "app"]
+    master = gunicorn(system, words=words)
+    stranger = system.add(ppid=1, forked=False, words=["sleep", "60"])
+    pidfile = "/run/web.pid" if option else ""
+    system.files[f"/run/web.pid{suffix}"] = f"{stranger.pid}\n"
+    refused = refusal(system, master, SECTION, pidfile)
+    assert f"the pid file /run/web.pid{suffix} names pid {stranger.pid}, which " in str(refused)
+    assert not isinstance(refused, CannotReExec)
+    system.end(stranger)
+    assert refusal(system, master, SECTION, pidfile) is None
+
+
+def test_a_pid_file_that_is_not_the_server_s(system: FakeSystem) -> None:
+    """What is found counts for more than the option, and a gunicorn may have none."""
+    stranger = system.add(ppid=1, forked=False, words=["sleep", "60"])
+    system.files["/run/web.pid"] = f"{stranger.pid}"
+    assert refusal(system, gunicorn(system), SECTION, "/run/web.pid") is None
+
+
+def test_a_pid_file_of_unicorn(system: FakeSystem) -> None:
+    """It refuses a re-exec beside what .oldbin names, if it may signal that."""
+    master = Unicorn(system).start()
+    master.words = ["unicorn master -c /etc/u.rb"]
+    system.files["/etc/u.rb"] = 'pid "/run/web.pid"'
+    system.files["/run/web.pid"] = f"{master.pid}"
+    assert refusal(system, master) is None
+    stranger = system.add(ppid=1, forked=False, words=["sleep", "60"], owner=7)
+    system.files["/run/web.pid.oldbin"] = f"{stranger.pid}"
+    assert "/run/web.pid.oldbin names pid" in str(refusal(system, master))
+    system.files["/run/web.pid"] = system.files.pop("/run/web.pid.oldbin")
+    assert refusal(system, master) is None  # unicorn moves it out of the way
+    system.files["/run/web.pid.oldbin"] = f"{stranger.pid}"
+    master.owner = 5
+    assert refusal(system, master) is None

@@ -13,20 +13,22 @@ requested
 queued
 checking      PASSED:re-executing TO_SPAWN:starting REFUSED:failed! OLD_GONE:failed!
 checking      ROLLBACK:failed! TIMEOUT:failed!
-re-executing  NEW_FOUND:booting RE_EXEC_FAILED:failed! OLD_GONE:failed! TIMEOUT:failed!
+re-executing  NEW_FOUND:booting RE_EXEC_FAILED:failed! RE_EXEC_REFUSED:failed!
+re-executing  OLD_GONE:failed! TIMEOUT:failed!
 starting      NEW_FOUND:booting NEW_GONE:failed! TIMEOUT:failed!
 booting       PROVEN:draining READY:soaking NEW_GONE:failed! OLD_GONE:alone DYING:removing!
 booting       TIMEOUT:removing! ROLLBACK:removing!
-alone         PROVEN:done READY:done NEW_GONE:failed! DYING:failed! TIMEOUT:failed!
+alone         PROVEN:confirming READY:confirming NEW_GONE:failed! DYING:failed! TIMEOUT:failed!
 soaking       PROVEN:draining PROMOTE:draining OLD_GONE:alone NEW_GONE:restoring! DYING:restoring!
 soaking       CHECK_FAILED:restoring! ROLLBACK:restoring! TIMEOUT:restoring!
 restoring     OLD_READY:removing OLD_GONE:failed! STRANDED:failed! TIMEOUT:draining!
 removing      UNSETTLED:settling NEW_GONE:failed OLD_GONE:failed! TIMEOUT:killing-new
 killing-new   UNSETTLED:settling NEW_GONE:failed OLD_GONE:failed! TIMEOUT:failed
 settling      SETTLED:failed OLD_GONE:failed! TIMEOUT:failed
-draining      OLD_GONE:done BOTH_GONE:failed! TIMEOUT:forcing
-forcing       OLD_GONE:done BOTH_GONE:failed! TIMEOUT:killing-old
-killing-old   OLD_GONE:done BOTH_GONE:failed! TIMEOUT:failed!
+draining      TAKEN_OVER:done OLD_GONE:confirming BOTH_GONE:failed! TIMEOUT:forcing
+forcing       TAKEN_OVER:done OLD_GONE:confirming BOTH_GONE:failed! TIMEOUT:killing-old
+killing-old   TAKEN_OVER:done OLD_GONE:confirming BOTH_GONE:failed! TIMEOUT:failed!
+confirming    TAKEN_OVER:done NEW_GONE:failed! TIMEOUT:done
 done
 failed
 """

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ..family import members
 from ..kernel.process import Process
 from ..model.phases import Phase
-from . import preflight
 from .decoy import Decoy
+from .preflight import Preflight
 from .re_exec import ReExec
 from .restore import Restoration
 from .situation import Situation
@@ -106,7 +106,7 @@ def _quit(situation: Situation, master: Process | None, other: Process | None) -
     if not (master and server):
         return
     serves_on = other is not None and other.alive() and situation.names_at_stake
-    if other and serves_on and preflight.can_re_exec(system, master, server, situation.launch):
+    if other and serves_on and Preflight(system, master, server, situation.launch).can_re_exec():
         situation.decoy = Decoy(system, master, server, other)
     else:
         master.signal(server.graceful)

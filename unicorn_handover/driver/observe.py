@@ -9,6 +9,7 @@ from ..family import members
 from ..model.phases import Event, Phase, matters
 from . import preflight
 from .situation import Situation
+from .taking_over import has_taken_over
 
 
 def next_event(situation: Situation) -> Event | None:
@@ -34,6 +35,8 @@ def _ends(situation: Situation) -> Iterator[Event]:
     if old_gone and situation.new_gone:
         yield Event.BOTH_GONE
     if old_gone:
+        if not situation.new_gone and has_taken_over(situation):
+            yield Event.TAKEN_OVER
         yield Event.OLD_GONE
 
 
@@ -71,7 +74,9 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         situation.server = server
         if preflight.is_starting(system, old, server):
             return
-        method, why = preflight.method(system, old, server, situation.record, situation.launch)
+        pidfile = situation.options.pidfile
+        looks = preflight.Preflight(system, old, server, situation.launch, pidfile)
+        method, why = looks.method(situation.record)
         workers = members.workers(system, old, server)
     except (Refused, PermissionError) as refusal:
         situation.refusal = str(refusal)
@@ -96,6 +101,8 @@ def _search(situation: Situation) -> Iterator[Event]:
     elif situation.re_exec and not situation.old_gone and situation.re_exec.failed():
         situation.re_exec = None
         yield Event.RE_EXEC_FAILED
+    elif situation.re_exec and not situation.old_gone and situation.re_exec.refused():
+        yield Event.RE_EXEC_REFUSED  # and what comes all the same is removed
 
 
 def _boot(situation: Situation) -> Iterator[Event]:

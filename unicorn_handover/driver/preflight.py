@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..errors import CannotReExec, Refused, printable
 from ..family import members
 from ..kernel.process import Process
@@ -9,6 +11,7 @@ from ..kernel.system import System
 from ..model.options import Options
 from ..model.record import Record
 from ..servers import (
+    Configured,
     Launch,
     Need,
     NeedKind,
@@ -62,96 +65,119 @@ def is_starting(system: System, master: Process, server: Server) -> bool:
     return runs_it and not server.accepts_signals(system, master.pid)
 
 
-def method(
-    system: System, master: Process, server: Server, record: Record, launch: Launch
-) -> tuple[str, str]:
-    """Return how the new master is to come to be, and why so. Raises Refused if it cannot."""
-    check_master(system, master, server)
-    if record.method == "spawn" or (record.method == "auto" and record.why):
-        return "spawn", record.why
-    try:
-        check_re_exec(system, master, server, launch)
-    except CannotReExec as why:
-        if record.method != "auto":
-            raise
-        return "spawn", str(why).partition("; ")[0]  # without what to do, for this does it
-    return "usr2", ""
+@dataclass(frozen=True)
+class Preflight:
+    """Looks at one living master that serves. `pidfile` is the option, "" if it is not set."""
 
+    system: System
+    master: Process
+    server: Server
+    launch: Launch
+    pidfile: str = ""
 
-def can_re_exec(system: System, master: Process, server: Server, launch: Launch) -> bool:
-    """True if nothing that can be seen speaks against a re-exec of a master, of any release."""
-    try:
-        check_master(system, master, server)
-        _refuse_a_failing_re_exec(system, master, server, launch)
-    except (Refused, PermissionError):
-        return False
-    return True
+    def method(self, record: Record) -> tuple[str, str]:
+        """Return how the new master is to come to be, and why so. Raises Refused if it cannot."""
+        self.check_master()
+        if record.method == "spawn" or (record.method == "auto" and record.why):
+            self._refuse_a_stranger_in("")
+            return "spawn", record.why
+        try:
+            self.check_re_exec()
+        except CannotReExec as why:
+            if record.method != "auto":
+                raise
+            self._refuse_a_stranger_in("")
+            return "spawn", str(why).partition("; ")[0]  # without what to do, for this does it
+        return "usr2", ""
 
+    def can_re_exec(self) -> bool:
+        """True if nothing that can be seen speaks against a re-exec, of whatever release."""
+        try:
+            self.check_master()
+            self._refuse_a_failing_re_exec()
+        except (Refused, PermissionError):
+            return False
+        return True
 
-def check_re_exec(system: System, master: Process, server: Server, launch: Launch) -> None:
-    """Look at what a re-exec needs to give what is configured.
-
-    Raises CannotReExec with the first fault.
-    """
-    _refuse_a_failing_re_exec(system, master, server, launch)
-    _refuse_old_directory(system, master, server, launch)
-
-
-def check_master(system: System, master: Process, server: Server) -> None:
-    """Look at what every handover needs of a living master. Raises Refused with the first fault."""
-    if not server.accepts_signals(system, master.pid):
-        raise Refused(
-            f"pid {master.pid} is no master of {server.name}, or still starts, and would die of "
-            "USR2; start the server itself, or correct the `server` option"
-        )
-    _refuse_second_master(system, master)
-
-
-def _refuse_second_master(system: System, master: Process) -> None:
-    for pid in system.children(master.pid):
-        if is_any_successor(system, pid, master.pid):
+    def check_master(self) -> None:
+        """Look at what every handover needs. Raises Refused with the first fault."""
+        if not self.server.accepts_signals(self.system, self.master.pid):
             raise Refused(
-                f"pid {master.pid} already has a new master, pid {pid}, of no running handover, "
-                "maybe from a USR2 sent by hand; `promote` keeps that one, `rollback` the old one"
+                f"pid {self.master.pid} is no master of {self.server.name}, or still starts, and "
+                "would die of USR2; start the server itself, or correct the `server` option"
+            )
+        self._refuse_second_master()
+
+    def check_re_exec(self) -> None:
+        """Look at what a re-exec needs to give what is configured.
+
+        Raises CannotReExec, or another Refused, with the first fault.
+        """
+        for suffix in self.server.pid_file_suffixes:
+            self._refuse_a_stranger_in(suffix)
+        self._refuse_a_failing_re_exec()
+        self._refuse_old_directory()
+
+    @property
+    def _configured(self) -> Configured:
+        return self.server.configured(self.system, self.master.pid, self.launch)
+
+    def _refuse_second_master(self) -> None:
+        for pid in self.system.children(self.master.pid):
+            if is_any_successor(self.system, pid, self.master.pid):
+                raise Refused(
+                    f"pid {self.master.pid} already has a new master, pid {pid}, of no running "
+                    "handover, maybe from a USR2 sent by hand; `promote` keeps that one, "
+                    "`rollback` the old one"
+                )
+
+    def _refuse_a_stranger_in(self, suffix: str) -> None:
+        """Refuse a pid file that the server would take for that of another running one."""
+        found = self._configured.pidfile
+        path = self.pidfile if found is None else found
+        pid = self.system.pid_in(path + suffix) if path else 0
+        if pid in (0, self.master.pid):
+            return
+        if self.server.takes_for_running(self.system, self.master.pid, pid):
+            raise Refused(
+                f"the pid file {printable(path + suffix)} names pid {pid}, which runs and is not "
+                f"the master, pid {self.master.pid}, so {self.server.name} would refuse to go on; "
+                "remove the file, or give each program a pid file of its own"
             )
 
+    def _refuse_a_failing_re_exec(self) -> None:
+        directory = self._configured.directory
+        if directory and not self.system.is_directory(directory):
+            raise CannotReExec(
+                f"the working directory of pid {self.master.pid}, {printable(directory)}, is gone, "
+                "and a master re-executes itself there; make it again"
+            )
+        for need in self.server.re_exec_needs(self.system, self.master.pid):
+            self._refuse_without(need)
 
-def _refuse_a_failing_re_exec(
-    system: System, master: Process, server: Server, launch: Launch
-) -> None:
-    directory = server.configured(system, master.pid, launch).directory
-    if directory and not system.is_directory(directory):
-        raise CannotReExec(
-            f"the working directory of pid {master.pid}, {printable(directory)}, is gone, and a "
-            "master re-executes itself there; make it again"
-        )
-    for need in server.re_exec_needs(system, master.pid):
-        _refuse_without(system, master, need)
+    def _refuse_without(self, need: Need) -> None:
+        is_there = {
+            NeedKind.SCRIPT: self.system.is_file,
+            NeedKind.ENVIRONMENT: self.system.is_directory,
+        }.get(need.kind, self.system.may_execute)
+        if need.path and not is_there(need.path):
+            raise CannotReExec(
+                f"the {need.kind.value} of pid {self.master.pid}, {printable(need.path)}, is gone "
+                "or may not be run, and a master re-executes itself with it; install it again, or "
+                "stop and start the program"
+            )
 
-
-def _refuse_without(system: System, master: Process, need: Need) -> None:
-    is_there = {
-        NeedKind.SCRIPT: system.is_file,
-        NeedKind.ENVIRONMENT: system.is_directory,
-    }.get(need.kind, system.may_execute)
-    if need.path and not is_there(need.path):
-        raise CannotReExec(
-            f"the {need.kind.value} of pid {master.pid}, {printable(need.path)}, is gone or may "
-            "not be run, and a master re-executes itself with it; install it again, or stop and "
-            "start the program"
-        )
-
-
-def _refuse_old_directory(system: System, master: Process, server: Server, launch: Launch) -> None:
-    """Refuse what would run the old release again, and say that it had been restarted."""
-    configured = server.configured(system, master.pid, launch)
-    if configured.names_directory or not (launch.started_in and launch.directory):
-        return
-    now, before = system.real_path(launch.directory), launch.started_in
-    if now != before == system.real_path(configured.directory):
-        raise CannotReExec(
-            f"[{launch.section}] {launch.key}: {printable(launch.directory)} is {printable(now)} "
-            f"by now, but pid {master.pid} would re-execute itself in {printable(before)}, with "
-            "the old release; name the directory in the server's own configuration (unicorn: "
-            "working_directory, gunicorn: chdir), then stop and start the program once"
-        )
+    def _refuse_old_directory(self) -> None:
+        """Refuse what would run the old release again, and say that it had been restarted."""
+        launch, configured = self.launch, self._configured
+        if configured.names_directory or not (launch.started_in and launch.directory):
+            return
+        now, before = self.system.real_path(launch.directory), launch.started_in
+        if now != before == self.system.real_path(configured.directory):
+            raise CannotReExec(
+                f"[{launch.section}] {launch.key}: {printable(launch.directory)} is "
+                f"{printable(now)} by now, but pid {self.master.pid} would re-execute itself in "
+                f"{printable(before)}, with the old release; name the directory in the server's "
+                "own configuration (unicorn: working_directory, gunicorn: chdir), then stop and "
+                "start the program once"
+            )

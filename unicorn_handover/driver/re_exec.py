@@ -6,6 +6,7 @@ from ..kernel.process import Process
 from ..kernel.system import System
 from ..servers import RE_EXEC, Server
 
+REFUSED_AFTER = 5.0  # seconds in which a master that sleeps has taken USR2, and forked nothing
 AGAIN_PAUSE = 0.5  # seconds without a child about to exec, after which that is judged
 
 
@@ -29,7 +30,7 @@ class ReExec:
         self._children: tuple[set[int], set[int]] = set(), set()  # of the last two looks
         self._faults = self._faults_of_the_reaped()
         self._sent = False
-        self._quiet_since = system.clock()
+        self._quiet_since = self._idle_since = system.clock()
         self._look()
         # A driver before this one may have sent USR2 already.
         if not self._about_to_exec:
@@ -50,6 +51,20 @@ class ReExec:
             # While a child may still exec, a second USR2 would start another one if that fails.
             self._send()
         return False
+
+    def refused(self) -> bool:
+        """True once the old master has taken USR2, did nothing for some time, and forked no child.
+
+        unicorn refuses where its .oldbin file names a living process (HttpServer#reexec), gunicorn
+        where it takes itself for a new master or has a child of a re-exec (Arbiter.reexec). One
+        that is busy, or stopped, may come to it yet.
+        """
+        return self._system.clock() >= self._idle_since + REFUSED_AFTER
+
+    def _may_come_to_it(self) -> bool:
+        stat, masks = self._system.stat(self._old.pid), self._system.signal_masks(self._old.pid)
+        taken = masks is not None and not masks.awaits(RE_EXEC)
+        return bool(self._about_to_exec) or not (taken and stat and stat.state == "S")
 
     def _send(self) -> None:
         self._quiet_since = self._system.clock()
@@ -73,6 +88,8 @@ class ReExec:
         self._about_to_exec = about_to_exec | {p for p in others if not self._is_another(p)}
         if not all(map(self._lives, self._about_to_exec)):
             self._lost = True
+        if self._may_come_to_it():
+            self._idle_since = self._system.clock()
 
     def _faults_of_the_reaped(self) -> int:
         stat = self._system.stat(self._old.pid)

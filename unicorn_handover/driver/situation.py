@@ -178,7 +178,7 @@ class Situation:
 
     def logged(self) -> tuple[str, ...]:
         """What those files tell of a failure."""
-        return self._logs.excerpt(members.writers(self.system, self.record.old.pid))
+        return self._logs.excerpt(members.writers_but(self.system, self.record))
 
     def note_preloading(self) -> None:
         """Note what the next handover will ask about the new master, while it can be seen."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..kernel.process import Process
 from ..kernel.procfs import Stat
 from ..kernel.system import System
-from ..model.record import MasterId
+from ..model.record import MasterId, Record
 from ..servers import (
     Server,
     handlers_installed,
@@ -154,6 +154,15 @@ def writers(system: System, master: int) -> frozenset[int]:
     workers = {pid for pid in system.children(master) if is_forked(system, pid)}
     ended = {pid for pid in workers for stat in [system.stat(pid)] if stat is None or stat.ended}
     return frozenset(workers - ended | {master})
+
+
+def writers_but(system: System, record: Record) -> frozenset[int]:
+    """The pids, of the old master and its workers, whose lines tell nothing of a failed handover.
+
+    Where no new master came, it is the old one that may say why.
+    """
+    old = record.old.pid
+    return writers(system, old) - ({old} if record.new is None else set())
 
 
 def forked_by(system: System, pid: int) -> list[Process]:

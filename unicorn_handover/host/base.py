@@ -9,6 +9,7 @@ from logging import ERROR
 from ..kernel.system import System
 from .guard import contained
 from .loop import Loop
+from .presence import Presence
 
 
 class Host(abc.ABC):
@@ -19,6 +20,7 @@ class Host(abc.ABC):
     def __init__(self, system: System, loop: Loop) -> None:
         self.system = system
         self.loop = loop
+        self.presence = Presence(system.clock)  # of the driver
 
     @abc.abstractmethod
     def known_pids(self) -> Collection[int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..model.phases import NEVER_BEGAN, ROLLED_BACK, Phase
+from ..model.phases import BOTH_ENDED, FALLEN, NEVER_BEGAN, ROLLED_BACK, Phase
 from ..model.record import MasterId, Record
 
 KEPT = 10  # ended handovers remembered for each program
@@ -151,11 +151,11 @@ class Handovers:
         found = [record.new for record in records if record.new and record.old.pid == old]
         return found[-1] if found else None
 
-    def adopted(self, new: MasterId) -> None:
+    def adopted(self, new: MasterId, driver_is_there: bool) -> None:
         """Note that the host took `new` for the program's master.
 
-        While the old master was draining, that is the end of the handover; the driver need not be
-        there to say so.
+        While the old master was draining, that is the end of the handover. A driver that is there
+        sees to the rest; it need not be there.
         """
         if self._quitting != new:
             self._quitting = None
@@ -163,8 +163,16 @@ class Handovers:
         if record and record.phase in (Phase.REQUESTED, Phase.QUEUED):
             self.running = record.but(old=new)  # somebody sent USR2 by hand before it began
             self._note(self.running)
-        elif record and record.new == new and record.phase.traits.quits == "old":
+        elif record and record.new == new and takes_over(record) and not driver_is_there:
             self.report(record.but(phase=Phase.DONE, since=self._clock(), ended=self._clock()))
+
+    def why_lost(self) -> str:
+        """Why the running handover has failed if the program has no master any more."""
+        running = self.running
+        if running is None or running.new is None or not takes_over(running):
+            return "the program ended"
+        why = FALLEN if running.phase is Phase.CONFIRMING else BOTH_ENDED
+        return why.replace("new master", f"new master (pid {running.new.pid})")
 
     def lost(self, reason: str, output: tuple[str, ...] = ()) -> None:
         """Note that the program's master died and nothing took its place; `output` tells why."""
@@ -219,3 +227,8 @@ class Handovers:
         phase = (record.number, record.phase)  # once a phase, not at every worker that is ready
         entered, self._published = phase != self._published, phase
         self._changed(record, entered)
+
+
+def takes_over(record: Record) -> bool:
+    """True if the old master was told to quit, and the new one takes its place."""
+    return record.phase is Phase.CONFIRMING or record.phase.traits.quits == "old"

@@ -13,6 +13,7 @@ from ..kernel.process import Process
 from ..model.excerpt import most_telling
 from ..model.options import Options
 from ..model.orders import Order
+from ..model.phases import Phase
 from ..model.record import MasterId, Record
 from ..servers import SERVERS, Launch, server_of
 from .base import Host
@@ -142,11 +143,14 @@ class Program:
     def adopted(self, master: Master) -> None:
         """Note that a master's successor has taken its place."""
         if master.id:
-            self.handovers.adopted(master.id)
+            self.handovers.adopted(master.id, self._host.presence.is_there)
 
     def lost(self) -> None:
-        """Note that the program has no master any more."""
-        ended = "the program ended"
+        """Note that the program has no master any more.
+
+        The host may see that before the driver does; what the program has written tells why.
+        """
+        ended = self.handovers.why_lost()
         running = self.handovers.running
         output = self._output_for(running.but(reason=ended)) if running else ()
         self.handovers.lost(ended, output)
@@ -215,7 +219,8 @@ class Program:
 
     def report(self, record: Record) -> None:
         """Take a record from the driver: never lost, for it would not be sent again."""
-        if record.phase.final:  # a dead master is replaced before anybody is told
+        if record.phase.final or record.phase is Phase.CONFIRMING:
+            # A dead master is replaced before anybody is told.
             self.adopt_if_dead()
         self.handovers.report(record.but(output=self._output_for(record)))
         self.beside.reported(record)
@@ -231,7 +236,7 @@ class Program:
         known = self.handovers.find(record.number)
         if known and known.output:
             return known.output
-        old = members.writers(self.system, record.old.pid)
+        old = members.writers_but(self.system, record)
         found = most_telling([*self.output.excerpts(old), record.output])
         return found or tuple(filter(None, [self.output.elsewhere()]))
 

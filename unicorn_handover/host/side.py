@@ -21,7 +21,7 @@ from .base import Host
 from .channel import HostEnd
 from .guard import contained
 from .loop import Loop
-from .presence import DRIVER_GRACE, Presence
+from .presence import DRIVER_GRACE
 from .program import Program
 from .version import version_gap
 
@@ -33,7 +33,6 @@ class HostSide(Host):
         super().__init__(system, loop)
         self.settings = Settings({})
         self.programs: dict[str, Program] = {}
-        self.presence = Presence(system.clock)
         self._channel: HostEnd | None = None
         self._ordered: object = None
         self._version_gap = ""  # between this host and its driver
@@ -116,12 +115,18 @@ class HostSide(Host):
     def tick(self) -> None:
         """Look at programs that started, and give up what has not begun if the driver is away.
 
-        What has begun is kept: the next driver finishes it or backs it out.
+        What has begun is kept: the next driver finishes it or backs it out. If its new master was
+        adopted, no driver is needed for that.
         """
         for program in list(self.programs.values()):
             program.check_stop_signal()
             running = program.handovers.running
-            if running is None or running.phase.traits.begun:
+            if running is None:
+                continue
+            if running.phase.traits.begun:
+                new = program.master
+                if new and new == running.new and self.presence.is_missed_by(running):
+                    program.handovers.adopted(new, driver_is_there=False)
                 continue
             if self.presence.is_missed_by(running) or self.presence.passes_over(running):
                 program.handovers.cancel(self.why_no_driver())

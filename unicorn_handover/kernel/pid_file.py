@@ -24,7 +24,7 @@ class PidFile:
 
     def names(self, pid: int) -> bool:
         """True if the file holds this pid."""
-        return _pid_in(self.path) == pid
+        return pid_in(self.path) == pid
 
     def move_aside(self, old: int) -> bool:
         """Rename it to PATH.oldbin, if it names the master `old`; True if it does, or did before.
@@ -54,10 +54,10 @@ class PidFile:
                 os.unlink(self.path + ASIDE)
 
     def _is_aside(self, old: int) -> bool:
-        return _pid_in(self.path + ASIDE) == old
+        return pid_in(self.path + ASIDE) == old
 
 
-def _pid_in(path: str) -> int:
+def pid_in(path: str) -> int:
     """The pid in a file, 0 if it holds none or is no regular file."""
     try:
         # A FIFO would block otherwise.

@@ -17,6 +17,7 @@ from .files import changed, chunks_of, written_files
 from .listeners import Listener, listeners
 from .listening import listening_inodes
 from .memory import has_touched, shared_pages, words_at
+from .pid_file import pid_in
 from .pipes import PipeEnds, pipe_ends
 from .process import Process, readable
 from .procfs import (
@@ -166,6 +167,10 @@ class System:
     def may_execute(self, path: str) -> bool:
         """True if this user may execute a file, or go into a directory."""
         return os.access(path, os.X_OK)
+
+    def pid_in(self, path: str) -> int:
+        """The pid in a pid file, 0 if it holds none or is none."""
+        return pid_in(path)
 
     def text_of(self, path: str) -> str:
         """The text of a small file, "" if it cannot be read."""

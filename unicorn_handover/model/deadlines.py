@@ -31,6 +31,6 @@ def deadline(record: Record, options: Options) -> float:
     if phase is Phase.REMOVING:
         # Ready workers may be answering requests; the others hold none.
         return since + (options.drain_timeout if record.ready else AT_ONCE)
-    if phase in (Phase.FORCING, Phase.KILLING_NEW, Phase.KILLING_OLD):
+    if phase in (Phase.FORCING, Phase.KILLING_NEW, Phase.KILLING_OLD, Phase.CONFIRMING):
         return since + HARD_PAUSE
     return math.inf

@@ -1,6 +1,6 @@
 """The handover as a state machine: which phase follows which, and why one fails. No I/O, no clock.
 
-    checking -> re-executing -> booting -> [soaking ->] draining -> done
+    checking -> re-executing -> booting -> [soaking ->] draining -> [confirming ->] done
         |                       ^  |           |
         +-----> starting -------+  |           |
                                    |       restoring
@@ -35,6 +35,7 @@ class Phase(enum.Enum):
     DRAINING = "draining"  # the old master was told to quit, after its requests
     FORCING = "forcing"  # it did not quit in time and was told to cut its requests
     KILLING_OLD = "killing-old"  # nor did that help
+    CONFIRMING = "confirming"  # it is gone, and the new one is taking its pid file
     DONE = "done"  # one master is left: the new one
     FAILED = "failed"  # one master is left: the old one, unless the reason says otherwise
 
@@ -87,6 +88,7 @@ TRAITS = {
     Phase.DRAINING: Traits(quits="old"),
     Phase.FORCING: Traits(quits="old", warns=True),
     Phase.KILLING_OLD: Traits(quits="old", warns=True),
+    Phase.CONFIRMING: Traits(pause=LOOK_PAUSE),
     Phase.DONE: Traits(),
     Phase.FAILED: Traits(warns=True),
 }
@@ -96,6 +98,7 @@ class Event(enum.Enum):
     """What can be found to be so. Events are levels, not edges: what is true stays true."""
 
     BOTH_GONE = enum.auto()
+    TAKEN_OVER = enum.auto()  # the old master is gone, and the new one has all that it had
     OLD_GONE = enum.auto()
     NEW_GONE = enum.auto()
     ROLLBACK = enum.auto()  # the operator's wish
@@ -105,6 +108,7 @@ class Event(enum.Enum):
     REFUSED = enum.auto()
     NEW_FOUND = enum.auto()
     RE_EXEC_FAILED = enum.auto()  # the old master forked a child that ended before it exec'd
+    RE_EXEC_REFUSED = enum.auto()  # it has taken USR2 and forked nothing
     PROVEN = enum.auto()  # every new worker is ready, and nothing more is asked for
     READY = enum.auto()  # every new worker is ready, and a soak or a check is asked for
     DYING = enum.auto()  # new workers die again and again before they are ready
@@ -124,10 +128,11 @@ class Move(NamedTuple):
 
 
 ROLLED_BACK = "rolled back by command"
+FALLEN = "the new master ended when it took the place of the old one"
 NEVER_BEGAN = "rolled back by command before it began"
 _OLD_GONE = "the old master ended"
 _NEW_GONE = "the new master ended"
-_BOTH_GONE = f"{_NEW_GONE} after the old one was told to quit"
+BOTH_ENDED = f"{_NEW_GONE} after the old one was told to quit"
 
 _MOVES: dict[Phase, dict[Event, Move]] = {
     Phase.REQUESTED: {},
@@ -143,6 +148,9 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
     Phase.RE_EXECUTING: {
         Event.NEW_FOUND: Move(Phase.BOOTING),
         Event.RE_EXEC_FAILED: Move(Phase.FAILED, "the old master could not re-execute itself"),
+        Event.RE_EXEC_REFUSED: Move(
+            Phase.FAILED, "the old master took USR2 and did not re-execute itself"
+        ),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} before a new one was seen"),
         Event.TIMEOUT: Move(Phase.FAILED, "no new master appeared in time"),
     },
@@ -163,8 +171,8 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.ROLLBACK: Move(Phase.REMOVING, ROLLED_BACK),
     },
     Phase.ALONE: {
-        Event.PROVEN: Move(Phase.DONE),
-        Event.READY: Move(Phase.DONE),
+        Event.PROVEN: Move(Phase.CONFIRMING),
+        Event.READY: Move(Phase.CONFIRMING),
         Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE}, after the old one had"),
         Event.DYING: Move(
             Phase.FAILED, "the new workers die again and again, and the old master was gone"
@@ -212,19 +220,28 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
     # If the new master ends in one of these, the old one goes on with its last requests, in its
     # time. The host starts the program again when that has ended, too.
     Phase.DRAINING: {
-        Event.BOTH_GONE: Move(Phase.FAILED, _BOTH_GONE),
-        Event.OLD_GONE: Move(Phase.DONE),
+        Event.BOTH_GONE: Move(Phase.FAILED, BOTH_ENDED),
+        Event.TAKEN_OVER: Move(Phase.DONE),
+        Event.OLD_GONE: Move(Phase.CONFIRMING),
         Event.TIMEOUT: Move(Phase.FORCING),
     },
     Phase.FORCING: {
-        Event.BOTH_GONE: Move(Phase.FAILED, _BOTH_GONE),
-        Event.OLD_GONE: Move(Phase.DONE),
+        Event.BOTH_GONE: Move(Phase.FAILED, BOTH_ENDED),
+        Event.TAKEN_OVER: Move(Phase.DONE),
+        Event.OLD_GONE: Move(Phase.CONFIRMING),
         Event.TIMEOUT: Move(Phase.KILLING_OLD),
     },
     Phase.KILLING_OLD: {
-        Event.BOTH_GONE: Move(Phase.FAILED, _BOTH_GONE),
-        Event.OLD_GONE: Move(Phase.DONE),
+        Event.BOTH_GONE: Move(Phase.FAILED, BOTH_ENDED),
+        Event.TAKEN_OVER: Move(Phase.DONE),
+        Event.OLD_GONE: Move(Phase.CONFIRMING),
         Event.TIMEOUT: Move(Phase.FAILED, "the old master was killed and does not end"),
+    },
+    Phase.CONFIRMING: {
+        Event.TAKEN_OVER: Move(Phase.DONE),
+        Event.NEW_GONE: Move(Phase.FAILED, FALLEN),
+        # It serves. What is said of its pid file is wrong, or it writes it later than any.
+        Event.TIMEOUT: Move(Phase.DONE),
     },
     Phase.DONE: {},
     Phase.FAILED: {},

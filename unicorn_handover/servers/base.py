@@ -29,6 +29,8 @@ class Server(abc.ABC):
     quiesce: Signals | None = None  # ends the workers gracefully and keeps the master
     fewest_workers = 0  # how many it keeps, whatever is dropped
     provisional = ""  # what its pid file's name ends in until the master before it is gone
+    pid_file_suffixes: tuple[str, ...]  # of the pid files that must name no stranger at a re-exec
+    promotes_itself = 0.0  # seconds until a new master has surely seen that the old one is gone
     unlinks_sockets = False  # a unix socket's name, at its end, unless a re-exec has begun
 
     @abc.abstractmethod
@@ -93,6 +95,13 @@ class Server(abc.ABC):
     @abc.abstractmethod
     def is_booting(self, system: System, pid: int) -> bool:
         """True for a worker that is not ready yet, also for one whose master is gone."""
+
+    def takes_for_running(self, system: System, master: int, pid: int) -> bool:
+        """True if a master that finds `pid` in its pid file refuses to go on beside that process.
+
+        It signals it with 0, and EPERM means that it runs (Pidfile.validate).
+        """
+        return system.stat(pid) is not None
 
     def accepts_signals(self, system: System, pid: int) -> bool:
         """True once a master has come to where it acts on signals."""

@@ -32,6 +32,8 @@ class Gunicorn(Server):
     graceful = SIGTERM
     quick = SIGQUIT
     ignores_re_exec = True
+    pid_file_suffixes = ("", ".2")
+    promotes_itself = 1.5  # Arbiter.run looks at its parent every second
     fewest_workers = 1
     provisional = ".2"  # Arbiter.start, .maybe_promote_master
     unlinks_sockets = True  # Arbiter.stop

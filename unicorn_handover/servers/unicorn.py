@@ -34,6 +34,7 @@ class Unicorn(Server):
     graceful = SIGQUIT
     quick = SIGTERM
     quiesce = SIGWINCH
+    pid_file_suffixes = (".oldbin",)
     lines = Lines(
         tag="#{}]",
         routine=re.compile(r"[ID], \[\S+ #\d+\] +(INFO|DEBUG) -- : .*"),  # Ruby's Logger
@@ -117,6 +118,11 @@ class Unicorn(Server):
 
     def _is_named(self, system: System, pid: int) -> bool:
         return self.is_master(system.command_line(pid))
+
+    def takes_for_running(self, system: System, master: int, pid: int) -> bool:
+        """Tell as HttpServer#valid_pid?: what it may not signal does not count."""
+        may_signal = system.owner(master) in (0, system.owner(pid))
+        return may_signal and system.stat(pid) is not None
 
     def accepts_signals(self, system: System, pid: int) -> bool:
         """True once it is in #join: what its handlers queue before that, it looks at there."""
