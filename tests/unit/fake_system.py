@@ -325,6 +325,7 @@ class Unicorn:
         self.dies: float | None = None
         self.drains: float | None = 0.1
         self.finishes = 0.05
+        self.reaps = 0.0  # seconds until it misses a worker that has ended
         self.crashes = False  # each worker dies after 0.2 s, before it is ready
         self.exec_fails = False
         self.exec_takes = 0.03  # seconds
@@ -421,7 +422,7 @@ class Unicorn:
 
     def _ended(self, master: Fake, worker: Fake) -> None:
         self.system.end(worker)
-        self._maintain(master)
+        self.system.later(self.reaps, lambda: self._maintain(master))
 
     def _end(self, master: Fake) -> None:
         for worker in self.workers(master):

@@ -138,3 +138,16 @@ def test_a_worker_that_has_read_nothing(read: int, ready: bool, preloads: bool) 
     (worker,) = unicorn.workers(master)
     worker.read, system.files["/u.rb"] = read, "preload_app false"
     assert SERVERS["unicorn"].preloads(system, master.pid) is preloads  # type: ignore[arg-type]
+
+
+def test_what_a_master_has_not_missed_yet_is_waited_for() -> None:
+    """It replaces a worker that ended a moment ago, and has too many then: those are dropped."""
+    history = History(soak=1000.0, quiesce="yes")
+    history.unicorn.finishes, history.unicorn.reaps = 20.0, 0.2
+    bring_to_soak(history)
+    assert history.handover
+    history.handover.command(Event.ROLLBACK)
+    record = history.run()
+    assert record.phase is Phase.FAILED and "settling" in history.phases
+    history.system.advance_to(history.system.now + 5)
+    assert len(history.unicorn.workers(history.old)) == history.unicorn.strength

@@ -32,6 +32,7 @@ class Restoration:
         self._server = server
         self._strength = strength
         self._quiesced = system.ticks(quiesced)
+        self._stale_until = 0.0  # when a worker was last seen that was told to end
         self._last = self._look()
         self._changed = system.clock()
         self._to_add = max(0, strength - len(self._fresh(self._last.all)))
@@ -55,11 +56,19 @@ class Restoration:
 
     @property
     def complete(self) -> bool:
-        """True once the master is as strong as before, and no stronger."""
+        """True once the master is as strong as before, and no stronger.
+
+        A worker that has ended is missed by the master a moment later, and replaced.
+        """
+        if self._system.clock() < self._stale_until + SETTLED:
+            return False
         return self.ready() >= self._strength == len(self._last.all)
 
     def _look(self) -> members.Workers:
-        return members.workers(self._system, self._master, self._server)
+        found = members.workers(self._system, self._master, self._server)
+        if len(self._fresh(found.all)) < len(found.all):
+            self._stale_until = self._system.clock()
+        return found
 
     def _fresh(self, workers: frozenset[tuple[int, int]]) -> list[tuple[int, int]]:
         return [worker for worker in workers if worker[1] >= self._quiesced]
