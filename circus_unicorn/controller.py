@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from circus.exc import MessageError
 from tornado.concurrent import Future
@@ -11,9 +11,15 @@ from tornado.gen import Return
 from unicorn_handover.errors import printable
 
 from .coroutines import Steps, coroutine
+from .host import CircusSide
+from .watcher import ManagedWatcher
 
-if TYPE_CHECKING:
-    from .host import Host
+
+def install(side: CircusSide, commands: dict[str, Any]) -> None:
+    """Put this plugin's commands among those of circusd's controller."""
+    commands[UnicornCommand.name] = UnicornCommand(side)
+    for name, ours in OURS.items():
+        commands[name] = ours(commands[name], side)
 
 
 class UnicornCommand:
@@ -24,8 +30,8 @@ class UnicornCommand:
 
     name = "unicorn"
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, side: CircusSide) -> None:
+        self._side = side
 
     def validate(self, props: dict[str, Any]) -> None:
         """Raise MessageError if this is not a message that `execute` knows."""
@@ -37,17 +43,17 @@ class UnicornCommand:
     def execute(self, arbiter: object, props: dict[str, Any]) -> dict[str, Any]:
         """Do it, and return the answer. Raises MessageError if it cannot be done."""
         if props["do"] == "connect":
-            self._host.connect(str(props.get("address")))
+            self._side.driver.connect(str(props.get("address")))
             return {}
-        self._host.look()
-        names = [str(props["name"]).lower()] if props.get("name") else list(self._host.watchers)
+        self._side.look()
+        names = [str(props["name"]).lower()] if props.get("name") else list(self._side.watchers)
         for name in names:
-            if name not in self._host.watchers:
+            if name not in self._side.watchers:
                 raise MessageError(f"{printable(name, 60)} is not managed by circus_unicorn")
         if props["do"] == "status":
-            statuses = [self._host.status_of(name) for name in names]
-            return {"watchers": statuses, "driver": self._host.driver}
-        refusal = self._host.steer(self._host.programs[names[0]], props["do"])
+            statuses = [self._side.status_of(name) for name in names]
+            return {"watchers": statuses, "driver": self._side.driver.pid}
+        refusal = self._side.steer(self._side.programs[names[0]], props["do"])
         if refusal:
             raise MessageError(refusal)
         return {}
@@ -56,9 +62,9 @@ class UnicornCommand:
 class StockCommand:
     """A command of Circus's own, with something of ours around it."""
 
-    def __init__(self, stock: Any, host: Host) -> None:
+    def __init__(self, stock: Any, side: CircusSide) -> None:
         self._stock = stock
-        self._host = host
+        self._side = side
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stock, name)
@@ -70,7 +76,7 @@ class AddCommand(StockCommand):
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
         """Let Circus add it, then look."""
         response = self._stock.execute(arbiter, props)
-        self._host.look()
+        self._side.look()
         return response
 
 
@@ -81,7 +87,7 @@ class ReloadConfigCommand(StockCommand):
         """Let Circus read the file, then look; what is wrong in it is told anew."""
         response = self._stock.execute(arbiter, props)
         if isinstance(response, Future):
-            response.add_done_callback(lambda _: self._host.look_anew())
+            response.add_done_callback(lambda _: self._side.look_anew())
         return response
 
 
@@ -90,9 +96,9 @@ class WorkersCommand(StockCommand):
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
         """Let a managed watcher add or drop workers."""
-        self._host.look()
-        watcher = self._host.watchers.get(str(props.get("name")).lower())
-        if watcher is None or not self._host.has(watcher):
+        self._side.look()
+        watcher = self._side.watchers.get(str(props.get("name")).lower())
+        if watcher is None or not self._side.circusd.has(watcher):
             return self._stock.execute(arbiter, props)
         number = int(props.get("nb", 1))
         return self._answer(watcher.incr(number if self._stock.name == "incr" else -number))
@@ -112,14 +118,30 @@ class RestartCommand(StockCommand):
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
         """Let Circus begin; if that began handovers, answer for them."""
-        self._host.look()
+        self._side.look()
         waiting = bool(props.get("waiting"))
         several = self._stock.name == "restart" and "name" in props
-        with self._host.beginning(several) as begun:
+        with self._side.restarts.collect(several) as begun:
             response = self._stock.execute(arbiter, props)
             if self._stock.name == "reload" and "name" not in props:
-                self._host.reload_all(bool(props.get("graceful", True)))
+                self._reload_all(bool(props.get("graceful", True)))
         if not begun:
             return response
         props["waiting"] = True  # the controller is to send the answer when it is there
-        return self._host.answer(begun, response, waiting)
+        return self._side.restarts.answer(begun, response, waiting)
+
+    def _reload_all(self, graceful: bool) -> None:
+        """Begin the handovers of a reload of all watchers at once, so that its caller hears."""
+        for watcher in self._side.circusd.in_order():
+            if isinstance(watcher, ManagedWatcher) and watcher.reload_is_handover(graceful):
+                watcher.hand_over()
+
+
+OURS: dict[str, type[StockCommand]] = {
+    "restart": RestartCommand,
+    "reload": RestartCommand,
+    "incr": WorkersCommand,
+    "decr": WorkersCommand,
+    "add": AddCommand,
+    "reloadconfig": ReloadConfigCommand,
+}

@@ -1,4 +1,4 @@
-"""The door: how the host side gets into circusd."""
+"""The door: how the host side gets into circusd, and what is put together there."""
 
 from __future__ import annotations
 
@@ -11,27 +11,34 @@ from circus.sighandler import SysHandler
 from unicorn_handover.kernel.system import System
 
 if TYPE_CHECKING:
-    from .host import Host
+    from .host import CircusSide
 
-_host: Host | None = None  # of this process; it outlives the arbiters, of which a restart makes one
+_side: CircusSide | None = None  # of this process; a restart of circusd makes another arbiter
 
 
 def enter_circusd() -> None:
     """Make a host side for circusd's arbiter, if this process is circusd. May be called again."""
-    global _host
+    global _side
     arbiter = _arbiter()
-    if arbiter is None or (_host and _host.arbiter is arbiter):
+    if arbiter is None or (_side and _side.circusd.arbiter is arbiter):
         return
-    if _host is None:
+    if _side is None:
         # Here, because the plugin's process asks as well, and carries the driver alone.
-        from .host import Host
+        from .host import CircusSide
 
-        _host = Host(System())
-        atexit.register(_host.circusd_ends)
-    _host.arbiter = arbiter
-    _host.loop.tornado = arbiter.loop
+        _side = CircusSide(System())
+        atexit.register(_side.circusd_ends)
+    _side.enter(arbiter)
     # The arbiter is being made right now: its watchers are all there when its loop runs.
-    arbiter.loop.add_callback(_host.take_over)
+    arbiter.loop.add_callback(_begin, _side, arbiter)
+
+
+def _begin(side: CircusSide, arbiter: Any) -> None:
+    from .controller import install
+
+    if side.is_fit():
+        install(side, arbiter.ctrl.commands)
+        side.manage_all()
 
 
 def _arbiter() -> Any:

@@ -71,8 +71,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
     def let_go(self) -> None:
         """Give the descriptors back."""
         if self.master:
-            self.master.release()
-            self.master.successors.release()
+            self.master.close()
 
     def _exited(self) -> None:
         self.watcher.master_died(self)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from circus.stream.redirector import Redirector
+from circus.watcher import Watcher
 from tornado.ioloop import IOLoop
 
 from unicorn_handover.host import logs
-
-if TYPE_CHECKING:
-    from .watcher import ManagedWatcher
 
 READS = 256  # of a pipe at once, 1 KiB each: as much as a pipe holds, and some
 
@@ -38,7 +36,7 @@ class Streams(dict[str, Any]):
 class Output(logs.Output):
     """What comes out of one watcher's pipes: of the channels that have a stream."""
 
-    def __init__(self, watcher: ManagedWatcher) -> None:
+    def __init__(self, watcher: Watcher) -> None:
         super().__init__()
         self._watcher = watcher
         if watcher.stream_redirector:

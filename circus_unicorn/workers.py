@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from signal import Signals
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from circus.watcher import Watcher
 from tornado.gen import Return, sleep
 from tornado.locks import Lock
 
 from unicorn_handover.family import members
+from unicorn_handover.host.program import Program
+from unicorn_handover.kernel.process import Process
 from unicorn_handover.model.record import MasterId
 from unicorn_handover.servers import ADD_WORKER, DROP_WORKER, Server, handlers_installed, server_of
 
 from .coroutines import Steps, coroutine
-
-if TYPE_CHECKING:
-    from .process import ManagedProcess
-    from .watcher import ManagedWatcher
+from .process import ManagedProcess
 
 PAUSE = 0.02  # seconds between looks: that a signal was taken wakes nobody
 PATIENCE = 5.0  # seconds for a master to take one signal
@@ -39,9 +39,10 @@ class Workers:
     may take, the number that was asked for counts, and not that of the workers.
     """
 
-    def __init__(self, watcher: ManagedWatcher) -> None:
+    def __init__(self, watcher: Watcher, program: Program) -> None:
         self._watcher = watcher
-        self._system = watcher.system
+        self._program = program
+        self._system = program.system
         self._turns = Lock()
         self._asked: Asked | None = None
 
@@ -66,27 +67,26 @@ class Workers:
 
     def count(self) -> int:
         """How many there are now, those that are about to go as well."""
-        process, server = self._process, self._server()
-        if (
-            process is None
-            or process.master is None
-            or process.master.process is None
-            or server is None
-        ):
+        held, server = self._held(), self._server()
+        if held is None or server is None:
             return 0
-        return len(members.workers(self._system, process.master.process, server).all)
+        return len(members.workers(self._system, held, server).all)
 
     @property
     def _process(self) -> ManagedProcess | None:
         # Somebody may still wait here when the watcher has been given back to Circus.
         return self._watcher.process if self._watcher.is_managed else None
 
+    def _held(self) -> Process | None:
+        process = self._process
+        return process.master.process if process and process.master else None
+
     @property
     def _master(self) -> MasterId | None:
         return self._watcher.master if self._watcher.is_managed else None
 
     def _server(self) -> Server | None:
-        master, option = self._master, self._watcher.program.options.server
+        master, option = self._master, self._program.options.server
         return server_of(self._system, master.pid, option) if master else None
 
     def _number(self) -> int:
@@ -115,7 +115,7 @@ class Workers:
                 if handlers_installed(self._system, each.pid):  # by others it is not survived
                     each.signal(sent)
             number += step
-            patience = self._watcher.program.options.drain_timeout
+            patience = self._program.options.drain_timeout
             self._asked = Asked(master, number, self._system.clock() + patience)
             # In place of one that has yet to go none is forked.
             forked = number if before < number else 0
@@ -126,7 +126,7 @@ class Workers:
     def _boot(self) -> Steps:
         """Wait for a master that still starts, as long as a new one may take; for none, not."""
         if not self._is_up():
-            patience = self._watcher.program.options.boot_timeout
+            patience = self._program.options.boot_timeout
             yield self._until(lambda: self._is_up() or self._is_out(), patience)
 
     def _is_out(self) -> bool:

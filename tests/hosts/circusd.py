@@ -21,7 +21,7 @@ from circus.arbiter import Arbiter
 from tornado.ioloop import IOLoop
 
 from circus_unicorn import enter
-from circus_unicorn.host import Host
+from circus_unicorn.host import CircusSide
 from circus_unicorn.watcher import ManagedWatcher
 
 from .conftest import PR_SET_CHILD_SUBREAPER
@@ -100,10 +100,10 @@ class Circusd:
     # -- what a test looks at --------------------------------------------------------------------
 
     @property
-    def host(self) -> Host:
+    def host(self) -> CircusSide:
         """The host side."""
-        assert enter._host
-        return enter._host
+        assert enter._side
+        return enter._side
 
     @property
     def web(self) -> ManagedWatcher:
@@ -186,7 +186,7 @@ class Circusd:
         self.arbiter.stop_controller_and_close_sockets()
         logger.removeHandler(self._handler)
         atexit.unregister(self.host.circusd_ends)
-        enter._host = None
+        enter._side = None
         deadline = time.monotonic() + 5
         while psutil.Process().children(recursive=True) and time.monotonic() < deadline:
             for child in psutil.Process().children(recursive=True):

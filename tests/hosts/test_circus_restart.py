@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from circus.commands import get_commands
@@ -12,8 +13,8 @@ from tornado.concurrent import Future
 
 from circus_unicorn.controller import RestartCommand
 from circus_unicorn.enter import enter_circusd
-from circus_unicorn.host import Host
-from circus_unicorn.restart import Restart
+from circus_unicorn.host import CircusSide
+from circus_unicorn.restarts import Restart
 from unicorn_handover.host.handovers import Handovers
 from unicorn_handover.host.presence import DRIVER_GRACE
 from unicorn_handover.kernel.system import System
@@ -24,16 +25,17 @@ from unicorn_handover.model.record import MasterId, Record
 OLD, NEW = MasterId(10, 1), MasterId(20, 2)
 
 
-class FakeHost(Host):
+class FakeHost(CircusSide):
     """A host side without a circusd, and with a clock of its own."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.asyncio = loop
         self.now = 0.0
-        self.restarts: list[Restart] = []
+        self.asked: list[Restart] = []
         system = System()
         system.clock = lambda: self.now  # type: ignore[method-assign]
         super().__init__(system)
+        self.circusd.arbiter = Mock()
         for name in ("web", "api"):
             program = self.manage(name, Options())
             program.handovers = Handovers(name, system.clock, lambda: OLD, lambda *told: None)
@@ -45,9 +47,9 @@ class FakeHost(Host):
     def ask(self, program: str = "web", refusal: str = "") -> Restart:
         """Ask for a restart as `begin` does."""
         restart = Restart(self, self.programs[program], refusal)
-        if self._begun is not None:
-            self._begun.append(restart)
-        self.restarts.append(restart)
+        if self.restarts._collected is not None:
+            self.restarts._collected.append(restart)
+        self.asked.append(restart)
         restart.look()
         return restart
 
@@ -55,7 +57,7 @@ class FakeHost(Host):
         """A record comes from the driver."""
         record = Record(program, number, phase, OLD, 0, 0, NEW, **fields)
         self.programs[program].handovers.report(record)
-        for restart in self.restarts:
+        for restart in self.asked:
             restart.look()
 
 
@@ -152,7 +154,7 @@ def test_one_who_waits_for_all_hears_of_the_others(host: FakeHost) -> None:
 
         props = {"name": "*", "waiting": True}
         answer = RestartCommand(Stock(begin), host).execute(None, props)
-        host.tell(Phase.DONE, number=len(host.restarts))
+        host.tell(Phase.DONE, number=len(host.asked))
         assert answered(host, answer) is None
         if error:
             others.set_exception(error)
@@ -168,7 +170,7 @@ def test_one_who_waits_for_all_hears_of_the_others(host: FakeHost) -> None:
 def test_one_who_does_not_wait_is_not_held_for_long(host: FakeHost) -> None:
     """A driver that does not look does not keep the caller."""
     answer = ask(host, ["web"], {"name": "web"})
-    host.restarts[0].accept()
+    host.asked[0].accept()
     assert answered(host, answer) == {}
 
 
@@ -178,7 +180,7 @@ def test_a_driver_that_stays_away_is_told_to_all_who_wait(host: FakeHost) -> Non
     host.tell(Phase.BOOTING)
     host.presence.went()
     host.now = DRIVER_GRACE + 1
-    host.restarts[0].look()
+    host.asked[0].look()
     assert "will go on with the handover, which is booting" in answered(host, answer)["reason"]
 
 
@@ -188,7 +190,7 @@ def test_what_waits_behind_a_cancelled_handover_ends_too(host: FakeHost) -> None
     host.tell(Phase.BOOTING)
     answer = ask(host, ["web"], {"name": "web", "waiting": True})
     host.programs["web"].handovers.cancel("the watcher was stopped")
-    host.restarts[-1].look()
+    host.asked[-1].look()
     assert "a handover that was cancelled" in answered(host, answer)["reason"]
 
 
@@ -214,10 +216,10 @@ def test_a_stop_that_begins_a_restart_is_known(
 ) -> None:
     """Only the restart of some watchers by pattern stops them to start them again."""
     seen: list[bool] = []
-    stock = Stock(lambda: seen.append(host.restarting))
+    stock = Stock(lambda: seen.append(host.restarts.stops_first))
     stock.name = name
     RestartCommand(stock, host).execute(None, props)
-    assert seen == [several] and host.restarting is False
+    assert seen == [several] and host.restarts.stops_first is False
 
 
 def test_outside_of_circusd_nothing_happens() -> None:

@@ -18,6 +18,7 @@ from circus.watcher import Watcher
 
 from circus_unicorn import watcher as watcher_module
 from circus_unicorn import workers as workers_module
+from circus_unicorn.driver import Driver
 from circus_unicorn.plugin import NAME
 from unicorn_handover.host.presence import DRIVER_GRACE, Presence
 from unicorn_handover.model.phases import Phase
@@ -329,13 +330,13 @@ def test_a_refused_set_changes_nothing(make_circusd: Make, monkeypatch: pytest.M
 # -- the driver -----------------------------------------------------------------------------------
 
 
-class Driver:
+class FarEnd:
     """The driver's end of the channel, in this process."""
 
     def __init__(self, circusd: Circusd, monkeypatch: pytest.MonkeyPatch) -> None:
         self._circusd = circusd
-        monkeypatch.setattr(circusd.host, "_is_the_plugins", lambda pid: True)
-        monkeypatch.setattr(circusd.host, "_refusal", lambda watcher: "")
+        monkeypatch.setattr(circusd.host.driver, "is_ours", lambda pid: True)
+        monkeypatch.setattr(Driver, "will_come", True)
 
     def __enter__(self) -> socket.socket:
         address = self._circusd.conf.parent.name
@@ -360,7 +361,7 @@ def test_a_driver_that_comes_late(make_circusd: Make, monkeypatch: pytest.Monkey
     circusd.web.program.handovers._clock = host.system.clock
     circusd.web.program.handovers.request()
     now[0] = DRIVER_GRACE + 1
-    with Driver(circusd, monkeypatch) as channel:
+    with FarEnd(circusd, monkeypatch) as channel:
         assert circusd.web.program.handovers.running and b'"web"' in channel.recv(1 << 20)
 
 
@@ -369,7 +370,7 @@ def test_a_handover_that_circusd_has_not_heard_of(
 ) -> None:
     """Who asks after its USR2 gets the next one, though circusd was busy when it was sent."""
     circusd = make_circusd()
-    with Driver(circusd, monkeypatch) as channel:
+    with FarEnd(circusd, monkeypatch) as channel:
         assert not circusd.web.restart().done()
         record = circusd.web.program.handovers.running
         assert record and record.number == 1

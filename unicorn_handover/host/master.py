@@ -67,6 +67,12 @@ class Master:
             self._loop.unwatch(process.fileno())
             process.close()
 
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self.release()
+        self.successors.release()
+        self.sharers.release()
+
     def _watch(self, process: Process | None) -> None:
         self.process = process
         if process:

@@ -291,9 +291,7 @@ class Program:
     def release(self) -> None:
         """Give all descriptors back."""
         for master in self._masters:
-            master.release()
-            master.successors.release()
-            master.sharers.release()
+            master.close()
         self._masters = []
         self.beside.release()
         self.orphans.release()

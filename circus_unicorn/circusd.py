@@ -1,0 +1,113 @@
+"""What circusd is doing right now. No other file names its private attributes.
+
+Circus 0.18 and 0.19 have these: `Arbiter._exclusive_running_command`, set by `synchronized` around
+a command, `Arbiter._restarting`, `Watcher._cfg` and `Watcher._options`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from circus.arbiter import _ENV_EXCEPTIONS, Arbiter
+from circus.config import get_config
+from circus.util import parse_env_dict
+from circus.watcher import Watcher
+
+STARTING = ("arbiter_start_watchers", "arbiter_reload_config")
+
+
+class Circusd:
+    """The arbiter of the moment: a restart of circusd makes another one.
+
+    look: what is to be done at each of Circus's own looks at its watchers. Never raises.
+    """
+
+    arbiter: Arbiter
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self.look = look
+
+    @property
+    def _command(self) -> str | None:
+        """The command that keeps others from being executed, or None."""
+        command: str | None = self.arbiter._exclusive_running_command
+        return command
+
+    @property
+    def reads_config(self) -> bool:
+        """True while a watcher, the plugin's as well, may be gone for a moment."""
+        return self._command == "arbiter_reload_config"
+
+    @property
+    def reloads_all(self) -> bool:
+        """True while Circus reloads one watcher after the other."""
+        return self._command == "arbiter_reload"
+
+    @property
+    def is_idle(self) -> bool:
+        """True if no command runs that may be about to replace the plugin itself."""
+        return self._command is None
+
+    @property
+    def starts_watchers(self) -> bool:
+        """True while a command runs that will start every watcher, or another in its place."""
+        return self._command in STARTING
+
+    @property
+    def restarts_itself(self) -> bool:
+        """True if there will be another arbiter after this one."""
+        return bool(self.arbiter._restarting)
+
+    @property
+    def check_delay(self) -> float:
+        """Seconds between two of Circus's own looks at its processes."""
+        return float(self.arbiter.check_delay)
+
+    @property
+    def config_file(self) -> str:
+        """The path of its configuration, "" if it has none."""
+        return getattr(self.arbiter, "config_file", None) or ""
+
+    @property
+    def watchers(self) -> list[Watcher]:
+        """All watchers, as Circus itself lists them now."""
+        return list(self.arbiter.watchers)
+
+    def in_order(self) -> Iterator[Watcher]:
+        """All watchers, those that Circus starts first in front."""
+        yield from self.arbiter.iter_watchers()
+
+    def has(self, watcher: Watcher) -> bool:
+        """True if Circus has this watcher, and did not remove it."""
+        return watcher in self.arbiter.watchers
+
+    def soon(self, call: Callable[..., Any], *arguments: Any) -> None:
+        """Call when what Circus is doing now is done."""
+        self.arbiter.loop.add_callback(call, *arguments)
+
+    def read_config(self) -> dict[str, Any]:
+        """Read the configuration file anew. May raise anything, SystemExit as well."""
+        config: dict[str, Any] = get_config(self.config_file)
+        return config
+
+
+def plugin_options(watcher: Watcher) -> dict[str, str]:
+    """The keys and values of a plugin's section, with what Circus adds to them."""
+    return {key: str(value) for key, value in watcher._options.items()}
+
+
+def is_configured_by(watcher: Watcher, config: dict[str, Any]) -> bool:
+    """True if a watcher is what a section of a newly read configuration describes."""
+    old = getattr(watcher, "_cfg", None)  # one that was added at run time has none
+    new = {**config, "env": parse_env_dict(config["env"])}
+    return old is not None and _comparable(new) == _comparable(old)
+
+
+def _comparable(config: dict[str, Any]) -> dict[str, Any]:
+    """A watcher's configuration without the variables that `reloadconfig` passes over.
+
+    It takes them out of the one it has, even where it changes nothing.
+    """
+    env = {key: value for key, value in config.get("env", {}).items() if key not in _ENV_EXCEPTIONS}
+    return {**config, "env": env}
