@@ -120,7 +120,7 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
         new = process.pid
         logger.info(f"{self.name}: adopted pid {new}, successor of pid {old} (exit code {code})")
         if process.stopping or self.is_stopping():  # the signal was sent before this one was there
-            self.program.end([successor], self.stop_signal)
+            master.end([successor], self.stop_signal)
         self.program.adopted(master)
         # Circus and the user's hooks hear of it when what Circus is doing now is done.
         self.loop.add_callback(self._publish_adoption, old, code, new)

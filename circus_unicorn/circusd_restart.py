@@ -104,4 +104,4 @@ def end_for_good(watcher: Watcher) -> None:
     """Stop a program that was to run on, but circusd ends instead of starting anew."""
     process = watcher.process if watcher.runs_on or watcher.is_stopped() else None
     if process:
-        watcher.program.end(process.all_masters(), watcher.stop_signal)
+        process.master.end(process.all_masters(), watcher.stop_signal)

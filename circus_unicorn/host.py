@@ -129,7 +129,7 @@ class CircusSide(HostSide):
         refusal = managed.refusal()
         if refusal:
             logger.error(refusal)
-        program.started()
+        program.stop_signal.begin()
 
     def circusd_ends(self) -> None:
         """Stop what was to run on from one arbiter to the next, if there is no next one."""

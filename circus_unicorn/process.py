@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import psutil
@@ -114,22 +113,11 @@ class ManagedProcess(Process):  # type: ignore[misc]
         self.adopt_if_dead()
         return not self.has_master and self.reap() is not None
 
-    def other_masters(self) -> Sequence[HeldProcess]:
-        """Hold all other masters of the family, until one takes over or all have ended."""
-        return self.watcher.program.other_masters(self.master) if self.master else ()
-
-    def others_to_end(self) -> Sequence[HeldProcess]:
-        """The same, for this process is about to be told to end."""
-        return self.watcher.program.others_to_end(self.master) if self.master else ()
-
     def all_masters(self) -> list[HeldProcess]:
-        """The master, and all others."""
-        first = self.master.process if self.master else None
-        return [first, *self.other_masters()] if first else []
-
-    def all_workers(self) -> Sequence[HeldProcess]:
-        """Hold the workers of all masters."""
-        return self.watcher.program.workers(self.master) if self.master else ()
+        """The living master, and all others."""
+        if self.master is None or self.master.process is None:
+            return []
+        return [self.master.process, *self.watcher.program.other_masters(self.master)]
 
     @property
     def status(self) -> Any:

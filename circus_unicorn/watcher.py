@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from circus import logger
@@ -14,7 +13,6 @@ from tornado.gen import Return, moment, sleep
 
 from unicorn_handover.host.orphans import HOPELESS, PAUSE
 from unicorn_handover.host.program import Program
-from unicorn_handover.kernel.process import Process
 from unicorn_handover.servers import ADD_WORKER, DROP_WORKER
 
 from . import circusd_restart, selection
@@ -175,18 +173,17 @@ class ManagedWatcher(AdoptingWatcher):
 
     def send_signal(self, pid: int, signum: int) -> None:
         """Signal the master; what would end it in the middle of a handover ends the new one too."""
-        process = self.processes.get(pid)
-        others: Sequence[Process] = ()
         if signum in COUNTING:
             self._workers.forget()
-        if process and self._ends_all(signum):
-            # Held first: once the master is gone, they can be proven no more.
-            others = process.others_to_end()
+        process = self.processes.get(pid)
+        master = process.master if process and self._ends_all(signum) else None
+        # Held first: once the master is gone, they can be proven no more.
+        others = self.program.other_masters(master, ending=True) if master else ()
         super().send_signal(pid, signum)
         for other in others:
             allowed = self.call_hook("before_signal", pid=other.pid, signum=signum)
-            if allowed or signum == signal.SIGKILL:
-                self.program.end([other], signum)
+            if master and (allowed or signum == signal.SIGKILL):
+                master.end([other], signum)
                 self.call_hook("after_signal", pid=other.pid, signum=signum)
 
     def _ends_all(self, signum: int) -> bool:
@@ -213,9 +210,11 @@ class ManagedWatcher(AdoptingWatcher):
     ) -> None:
         """Signal a master and its children, or kill the whole family."""
         # Listed first: of a dead master Circus finds no children, and leaves them.
-        workers = process.all_workers()
+        master = process.master
+        workers = self.program.workers(master) if master else ()
         super().send_signal_process(process, signum, recursive)
-        self.program.signal(workers, signum)
+        if master:
+            master.signal(workers, signum)
         for worker in workers:
             worker.close()
 

@@ -181,7 +181,7 @@ class SupervisorSide(HostSide):
 
     def _running(self, event: events.ProcessStateRunningEvent) -> None:
         if isinstance(event.process, ManagedSubprocess):
-            event.process.program.started()
+            event.process.program.stop_signal.begin()
 
     def _complain(self, text: str) -> None:
         """Tell the operator, who at start looks at the terminal, and later at the log."""

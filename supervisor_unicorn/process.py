@@ -118,7 +118,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         )
         self.program.adopted(master)
         if self.killing:  # the stop signal was sent before this master was there to get it
-            self.program.end([successor], self.config.stopsignal)
+            master.end([successor], self.config.stopsignal)
 
     def difference(self) -> str:
         """That the section was changed, while an update waits for its next master."""
@@ -193,16 +193,16 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         stopping, config = self.state == ProcessStates.STOPPING, self.config
         as_group = config.killasgroup if stopping else config.stopasgroup
         # Held before the signal: afterwards nothing proves them.
-        others = self.program.others_to_end(master)
+        others = self.program.other_masters(master, ending=True)
         workers = self.program.workers(master) if sig == signal.SIGKILL else ()
         # The driver lets go first, so that it starts no new master behind the signal.
         self.program.handovers.cancel("the program was stopped")
         error = self._stock_kill(sig)
         if error is None:
             if as_group and master.group != self.pid:
-                self.program.signal_group(master, sig)
-            self.program.end(others, sig)
-            self.program.signal(workers, sig)
+                master.signal_group(sig)
+            master.end(others, sig)
+            master.signal(workers, sig)
         for worker in workers:
             worker.close()
         return error

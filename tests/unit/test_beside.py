@@ -200,7 +200,7 @@ def test_a_stop_ends_both(host: FakeHost) -> None:
     others = host.web.other_masters(master)
     assert [other.pid for other in others] == [new.pid]
     host.web.handovers.cancel("the program was stopped")
-    host.web.end(others, SIGQUIT)
+    master.end(others, SIGQUIT)
     assert ("KILL", new.pid) in host.kernel.signals or heard == ["SIGQUIT"]
 
 

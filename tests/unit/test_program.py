@@ -128,10 +128,10 @@ def test_all_masters_and_workers_are_ended(host: FakeHost) -> None:
     others, workers = host.web.other_masters(master), host.web.workers(master)
     assert [o.pid for o in others] == [new.pid] and [w.pid for w in workers] == [worker.pid]
     new.catches = {SIGTTOU}
-    host.web.end(others, SIGQUIT)
+    master.end(others, SIGQUIT)
     new.catches = set()
-    host.web.end(others, SIGTERM)
-    host.web.signal(workers, SIGKILL)
+    master.end(others, SIGTERM)
+    master.signal(workers, SIGKILL)
     for held in workers:
         held.close()
     assert host.kernel.signals == [("QUIT", new.pid), ("KILL", new.pid), ("KILL", worker.pid)]
@@ -143,13 +143,13 @@ def test_a_group_is_signalled_while_its_number_is_proven(host: FakeHost) -> None
     """Not when the master has left it, or is reaped: then the number may be a stranger's."""
     fake, _ = started(host)
     master = host.web.hold(fake.pid, lambda: None)
-    host.web.signal_group(master, SIGTERM)
+    master.signal_group(SIGTERM)
     assert host.kernel.signals == [("TERM", fake.pid)]
     stranger = host.kernel.add(ppid=1, forked=False, words=[], pgrp=fake.pid)
     fake.pgrp = 4711
-    host.web.signal_group(master, SIGTERM)
+    master.signal_group(SIGTERM)
     host.kernel.end(fake)
-    host.web.signal_group(master, SIGTERM)
+    master.signal_group(SIGTERM)
     assert len(host.kernel.signals) == 1 and stranger.alive
 
 
@@ -159,7 +159,7 @@ def test_a_group_that_no_host_has_made_is_not_signalled(host: FakeHost, group: i
     fake, _ = started(host)
     master = host.web.hold(fake.pid, lambda: None)
     fake.pgrp = master.group = group
-    host.web.signal_group(master, SIGTERM)
+    master.signal_group(SIGTERM)
     assert host.kernel.signals == [] and host.lines == []
     with pytest.raises(ValueError, match=f"group {group} "):
         System().signal_group(group, SIGTERM)
@@ -178,7 +178,7 @@ def test_what_has_the_sockets_of_a_stopped_program_ends_with_it(
     other = host.kernel.add(ppid=fake.pid, forked=False, words=["other"], inodes={8})
     assert host.web.other_masters(master) == []
     if stopped:
-        assert host.web.others_to_end(master) == []
+        assert host.web.other_masters(master, ending=True) == []
     host.kernel.end(fake)
     assert host.web.died(master) is None
     assert runner.alive is not stopped and other.alive
@@ -192,9 +192,9 @@ def test_an_error_of_ours_is_logged_and_none_of_the_host_s(host: FakeHost) -> No
     master = host.web.hold(fake.pid, lambda: None)
     host.kernel.own_children = host.kernel.children = None  # type: ignore[assignment]
     assert host.web.died(master) is None
-    assert host.web.other_masters(master) == () and host.web.workers(master) == ()
+    assert not host.web.other_masters(master) and not host.web.workers(master)
     assert [line.partition(" failed: TypeError: ")[0] for line in host.lines[:2]] == [
-        "web: Program.died", "web: Program.other_masters",
+        "web: Program.died", "web: Master.others",
     ]  # fmt: skip
 
 
@@ -236,7 +236,7 @@ def test_a_dead_master_is_seen_before_the_next_handover_begins(host: FakeHost) -
 def test_a_stop_signal_is_warned_of_when_the_program_shows_its_server(host: FakeHost) -> None:
     """A process that has only been forked when it counts as started is looked at again."""
     fake = host.start(host.web, ["supervisord", "-n"])
-    host.web.started()
+    host.web.stop_signal.begin()
     host.tick()
     assert host.lines == []
     fake.words = ["ruby", "/usr/bin/unicorn", "-c", "unicorn.rb"]

@@ -188,25 +188,13 @@ class Handovers:
         now, master = self._clock(), self._master()
         record = Record(self._program, number, Phase.REQUESTED, master or MasterId(0, 0), now, now)
         method, why = self._plan()
-        record = record.but(preloaded=self._has_preloaded(master), method=method, why=why)
+        record = record.but(preloaded=_has_preloaded(self.ended, master), method=method, why=why)
         self.running, self.command = record, ""
         if master is None:
             self._fail(record, "it is not running")
         else:
             self._note(record)
         return number
-
-    def _has_preloaded(self, master: MasterId | None) -> bool:
-        """True if an earlier handover has seen that a master has its application in memory.
-
-        When that master was new, its configuration was there to be read; by now the disk may have
-        the next release's.
-        """
-        return any(
-            (record.new == master and record.new_preloaded)
-            or (record.old == master and record.preloaded)
-            for record in self.ended
-        )
 
     def _fail(self, record: Record, reason: str) -> None:
         now = self._clock()
@@ -232,3 +220,16 @@ class Handovers:
 def takes_over(record: Record) -> bool:
     """True if the old master was told to quit, and the new one takes its place."""
     return record.phase is Phase.CONFIRMING or record.phase.traits.quits == "old"
+
+
+def _has_preloaded(ended: list[Record], master: MasterId | None) -> bool:
+    """True if an earlier handover has seen that a master has its application in memory.
+
+    When that master was new, its configuration was there to be read; by now the disk may have the
+    next release's.
+    """
+    return any(
+        (record.new == master and record.new_preloaded)
+        or (record.old == master and record.preloaded)
+        for record in ended
+    )

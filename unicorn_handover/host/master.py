@@ -1,14 +1,18 @@
-"""A master that the host supervises, on the host's loop."""
+"""A master that the host supervises, on the host's loop, and all that is ended with it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterable, Sequence
 
+from ..family import members
 from ..family.sharers import Sharers
-from ..family.successors import Successors
+from ..family.successors import Successors, end_master
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.record import MasterId
+from ..servers import SERVERS
+from .guard import contained
 from .loop import Loop
 
 
@@ -22,12 +26,20 @@ class Master:
     """
 
     def __init__(
-        self, system: System, loop: Loop, pid: int, group: int, exited: Callable[[], None]
+        self,
+        system: System,
+        loop: Loop,
+        failed: Callable[[str], None],
+        pid: int,
+        group: int,
+        exited: Callable[[], None],
     ) -> None:
+        self.failed = failed
         self.pid = pid
         self.group = group
         self.successors = Successors(system)
         self.sharers = Sharers(system)
+        self._system = system
         self._loop = loop
         self._exited = exited
         self.process: Process | None = None
@@ -66,6 +78,41 @@ class Master:
         if process:
             self._loop.unwatch(process.fileno())
             process.close()
+
+    @contained()
+    def successor(self) -> tuple[str, MasterId] | None:
+        """The server and the new master that this living one has re-executed, or None."""
+        if self.process is None:
+            return None
+        for server in SERVERS.values():
+            new = members.successor(self._system, self.process, server)
+            if new:
+                new.close()
+                return server.name, MasterId(new.pid, new.start)
+        return None
+
+    @contained(())
+    def others(self) -> Sequence[Process]:
+        """All masters below this one, held until each has taken over or ended."""
+        return self.successors.gather(self.pid)
+
+    @contained()
+    def end(self, masters: Iterable[Process], signum: int) -> None:
+        """Send masters of this family the signal that ends their program."""
+        for master in masters:
+            end_master(self._system, master, signum)
+
+    @contained()
+    def signal(self, processes: Iterable[Process], signum: int) -> None:
+        """Send a signal to each of some held processes."""
+        for process in processes:
+            process.signal(signal.Signals(signum))
+
+    @contained()
+    def signal_group(self, signum: int) -> None:
+        """Signal the family's process group, while the unreaped master proves its number."""
+        if members.is_of_group(self._system.stat(self.pid), self.group):
+            self._system.signal_group(self.group, signal.Signals(signum))
 
     def close(self) -> None:
         """Give all descriptors back."""

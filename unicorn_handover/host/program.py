@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from logging import WARNING
 from typing import Protocol
 
 from ..family import members
-from ..family.successors import end_master
 from ..kernel.process import Process
 from ..model.excerpt import most_telling
 from ..model.options import Options
 from ..model.orders import Order
 from ..model.phases import Phase
 from ..model.record import MasterId, Record
-from ..servers import SERVERS, Launch, server_of
+from ..servers import Launch, Server, server_of
 from .base import Host
 from .beside import Beside
 from .guard import contained
@@ -23,6 +21,7 @@ from .handovers import Handovers
 from .logs import Output
 from .master import Master
 from .orphans import MindedOrphans
+from .stop_signal import StopSignal
 
 
 class Supervised(Protocol):
@@ -63,35 +62,41 @@ class Program:
             name, host.system.clock, lambda: self.master, self._changed, lambda: self.beside.plan()
         )
         self.orphans = MindedOrphans(
-            host.system, host.loop, lambda text: self.log(WARNING, text), self.failed
+            host.system,
+            host.loop,
+            lambda text: host.log(WARNING, f"{self.label}: {text}"),
+            self.failed,
+        )
+        self.stop_signal = StopSignal(
+            self._server,
+            lambda: self.supervised.stop_setting(),
+            lambda text: host.log(WARNING, text),
+            self.failed,
         )
         self.system = host.system
         self.beside = Beside(host, self.handovers, self.orphans, lambda: self.options)
         self._host = host
         self._tell_host = changed
         self._masters: list[Master] = []
-        self._is_recognised = True
 
     @property
     def master(self) -> MasterId | None:
         """The living master, or None."""
         return next((master.id for master in self._masters if master.id), None)
 
-    def log(self, level: int, text: str) -> None:
-        """Write a line about this program to the host's log."""
-        self._host.log(level, f"{self.label}: {text}")
-
     def failed(self, text: str) -> None:
         """Log an error of ours that was contained."""
         self._host.failed(f"{self.label}: {text}")
 
+    def _server(self) -> Server | None:
+        master = self.master
+        return server_of(self.system, master.pid, self.options.server) if master else None
+
     @contained(False)
     def serves(self) -> bool:
         """True if the living master has come to where it accepts signals."""
-        if self.master is None:
-            return False
-        server = server_of(self.system, self.master.pid, self.options.server)
-        return server is not None and server.accepts_signals(self.system, self.master.pid)
+        master, server = self.master, self._server()
+        return bool(master and server and server.accepts_signals(self.system, master.pid))
 
     def spawning(self) -> None:
         """Prepare for a master that is about to be started: its orphans are to come to the host.
@@ -110,7 +115,7 @@ class Program:
         if not group:
             stat = self.system.stat(pid)
             group = stat.pgrp if stat else pid
-        master = Master(self.system, self._host.loop, pid, group, exited)
+        master = Master(self.system, self._host.loop, self.failed, pid, group, exited)
         self._masters = [other for other in self._masters if other.is_alive] + [master]
         return master
 
@@ -161,61 +166,29 @@ class Program:
         self.supervised.adopt_if_dead()
 
     @contained(())
-    def other_masters(self, master: Master) -> Sequence[Process]:
-        """All masters below and beside this one, held until each has taken over or ended."""
+    def other_masters(self, master: Master, ending: bool = False) -> Sequence[Process]:
+        """All masters below and beside this one, held until each has taken over or ended.
+
+        If this one is `ending`, what else has its sockets will end with it.
+        """
+        if ending:
+            master.sharers.gather(master.pid)
         beside = self.beside.process
-        return [*master.successors.gather(master.pid), *([beside] if beside else [])]
+        return [*master.others(), *([beside] if beside else [])]
 
-    @contained(())
-    def others_to_end(self, master: Master) -> Sequence[Process]:
-        """The same, before this one is told to end: what else has its sockets will end with it."""
-        master.sharers.gather(master.pid)
-        return self.other_masters(master)
-
-    @contained()
     def second_master(self) -> tuple[str, MasterId] | None:
         """The server and the new master that a USR2 by hand has put beside the program's, or None.
 
         One of a handover is proven in the same way, so this is for a program without one.
         """
-        master = self.master
-        held = self.system.hold(*master) if master else None
-        if held is None:
-            return None
-        try:
-            for server in SERVERS.values():
-                new = members.successor(self.system, held, server)
-                if new:
-                    new.close()
-                    return server.name, MasterId(new.pid, new.start)
-        finally:
-            held.close()
-        return None
+        living = next((master for master in self._masters if master.is_alive), None)
+        return living.successor() if living else None
 
     @contained(())
     def workers(self, master: Master) -> Sequence[Process]:
         """The workers of this and of all other masters, each for the caller to close."""
         heads = [master.pid, *(other.pid for other in self.other_masters(master))]
         return [w for head in heads for w in members.forked_by(self.system, head)]
-
-    @contained()
-    def end(self, masters: Iterable[Process], signum: int) -> None:
-        """Send masters the signal that ends their program."""
-        for master in masters:
-            end_master(self.system, master, signum)
-
-    @contained()
-    def signal(self, processes: Iterable[Process], signum: int) -> None:
-        """Send a signal to each of some held processes."""
-        for process in processes:
-            process.signal(signal.Signals(signum))
-
-    @contained()
-    def signal_group(self, master: Master, signum: int) -> None:
-        """Signal the family's process group, while the unreaped master proves its number."""
-        stat = self.system.stat(master.pid)
-        if members.is_of_group(stat, master.group):
-            self.system.signal_group(master.group, signal.Signals(signum))
 
     def report(self, record: Record) -> None:
         """Take a record from the driver: never lost, for it would not be sent again."""
@@ -260,32 +233,6 @@ class Program:
     @contained()
     def _launch(self) -> Launch | None:
         return self.supervised.launch
-
-    def started(self) -> None:
-        """Note that the program was started, or is managed from now on."""
-        self._is_recognised = False
-        self.check_stop_signal()
-
-    @contained()
-    def check_stop_signal(self) -> None:
-        """Warn of one that cuts requests, as soon as the program shows which server it runs.
-
-        A process that was forked just now shows its host's command line, or that of `bundle exec`.
-        """
-        if self._is_recognised or self.master is None:
-            return
-        server = server_of(self.system, self.master.pid, self.options.server)
-        if server is None:
-            return
-        self._is_recognised = True
-        setting, signum = self.supervised.stop_setting()
-        if signum in (server.quick, signal.SIGINT, signal.SIGKILL):
-            name, good = signal.Signals(signum).name[3:], server.graceful.name[3:]
-            self._host.log(
-                WARNING,
-                f"{setting}: {name} makes {server.name} cut its requests at every stop; "
-                f"set {setting.split()[-1]} = {good}",
-            )
 
     @contained()
     def release(self) -> None:

@@ -119,7 +119,7 @@ class HostSide(Host):
         adopted, no driver is needed for that.
         """
         for program in list(self.programs.values()):
-            program.check_stop_signal()
+            program.stop_signal.check()
             running = program.handovers.running
             if running is None:
                 continue
