@@ -6,31 +6,28 @@ It runs in supervisord's own loop, so nothing here blocks, polls or raises into 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from logging import WARNING
 from typing import Any
 
 from supervisor import events
-from supervisor.options import make_namespec, split_namespec
+from supervisor.options import split_namespec
 from supervisor.process import EventListenerPool, ProcessGroupBase, Subprocess
 from supervisor.supervisord import Supervisor
 
-from unicorn_handover.errors import ConfigError
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.side import HostSide
 from unicorn_handover.kernel.system import System
-from unicorn_handover.model.options import Options, parse
+from unicorn_handover.model.options import parse
 from unicorn_handover.model.record import Record
 
-from .conffiles import ConfFiles
 from .driver import Drivers
 from .events import DriverEvent, HandoverEvent
 from .loop import PollLoop
 from .process import ManagedSubprocess
-from .startup import complaints, copies, joined, unknown
+from .selection import SECTION, names_of, options_of, refusal_of, unknown_programs
+from .startup import Startup, copies
 from .unmanaged import why_unmanaged
-
-SECTION = "rpcinterface:unicorn"
 
 
 class SupervisorSide(HostSide):
@@ -49,8 +46,8 @@ class SupervisorSide(HostSide):
         self.drivers = Drivers(self)
         self._supervisord = supervisord
         self._unfit = ""  # why nothing can be managed
-        self._files = self._read_files()
-        self.settings = parse(SECTION, self._joined(config) or config)
+        self._startup = Startup(supervisord.options, self.failed)
+        self.settings = parse(SECTION, self._startup.joined(config) or config)
 
     def serves(self, supervisord: Supervisor) -> bool:
         """True if this is that supervisord's host side."""
@@ -64,22 +61,8 @@ class SupervisorSide(HostSide):
             self._complain(self._unfit)
         else:
             self._manage_groups()
-        for line in self._complaints():
+        for line in self._startup.complaints(self.settings.programs):
             self._complain(line)
-
-    @contained()
-    def _read_files(self) -> ConfFiles | None:
-        return ConfFiles(self._supervisord.options.configfile)
-
-    @contained()
-    def _joined(self, config: dict[str, str]) -> dict[str, str] | None:
-        return joined(config, self._files) if self._files else None
-
-    @contained(())
-    def _complaints(self) -> Sequence[str]:
-        if self._files is None:
-            return ()
-        return complaints(self._supervisord.options, self._files, self.settings.programs)
 
     def _manage_groups(self) -> None:
         for group in self._supervisord.process_groups.values():
@@ -88,7 +71,8 @@ class SupervisorSide(HostSide):
         self.subscribe(events.ProcessGroupRemovedEvent, self._group_removed)
         self.subscribe(events.ProcessStateRunningEvent, self._running)
         self.subscribe(events.Tick5Event, lambda event: self.tick())
-        for error in [*self.settings.errors, *self._unknown_programs()]:
+        groups = self._supervisord.process_groups.values()
+        for error in [*self.settings.errors, *unknown_programs(self.settings, groups)]:
             self._complain(str(error))
         if not self.drivers.exist:
             self._complain(
@@ -131,20 +115,15 @@ class SupervisorSide(HostSide):
 
     def _managed(self, group: ProcessGroupBase, process: Subprocess) -> ManagedSubprocess | None:
         """Return a managed process for a program, None if the section does not list it."""
-        options = self._options_for(group, process)
+        names = names_of(group, process)
+        options = options_of(self.settings, names)
         if options is None:
             return None
-        names = _names_of(group, process)
         program = self.manage(names[0], options)
-        refusals = [self.settings.refusals[n] for n in names if n in self.settings.refusals]
-        program.refusal = str(refusals[0]) if refusals else ""
+        program.refusal = refusal_of(self.settings, names)
         mine = ManagedSubprocess(process.config, program, self.loop, self._supervisord.reap)
         self.processes[program.name] = mine
         return mine
-
-    def _options_for(self, group: ProcessGroupBase, process: Subprocess) -> Options | None:
-        names = _names_of(group, process)
-        return next((o for n in names if (o := self.settings.programs.get(n))), None)
 
     def named(self, name: str) -> Subprocess | None:
         """The process of that name, managed or not, or None."""
@@ -156,16 +135,9 @@ class SupervisorSide(HostSide):
         """What keeps a program that the section lists from being managed, or ""."""
         if isinstance(process, ManagedSubprocess):
             return ""
-        if self._options_for(process.group, process) is None:
+        if options_of(self.settings, names_of(process.group, process)) is None:
             return ""
         return self._unfit or why_unmanaged(process, self.drivers.include(process))
-
-    def _unknown_programs(self) -> list[ConfigError]:
-        known: set[str] = set()
-        for group in self._supervisord.process_groups.values():
-            for process in group.processes.values():
-                known.update(_names_of(group, process))
-        return [unknown(SECTION, name) for name in self.settings.programs if name not in known]
 
     def _group_added(self, event: events.ProcessGroupAddedEvent) -> None:
         group = self._supervisord.process_groups.get(event.group)
@@ -211,9 +183,3 @@ class SupervisorSide(HostSide):
     def why_no_driver(self) -> str:
         """Why there is no driver, or none that answers, and what to do."""
         return self.drivers.why_none()
-
-
-def _names_of(group: ProcessGroupBase, process: Subprocess) -> list[str]:
-    """The names that a managed program may be listed by, the most exact one first."""
-    namespec = str(make_namespec(group.config.name, process.config.name))
-    return [namespec, process.config.name, group.config.name]

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from supervisor.options import EventListenerConfig
 
 from unicorn_handover.errors import ConfigError, printable
+from unicorn_handover.host.guard import contained
 
 from .conffiles import INTERFACE, PACKAGE, ConfFiles, is_ours, programs
 from .events import DriverEvent
 
 DRIVER_SECTION = "eventlistener:unicorn_handover"
+
+
+class Startup:
+    """Both of the following for one supervisord; what fails is logged, and nothing is told.
+
+    `options` are supervisord's own; `failed` takes a line about an error of ours.
+    """
+
+    def __init__(self, options: Any, failed: Callable[[str], None]) -> None:
+        self.failed = failed
+        self._options = options
+
+    @contained()
+    def joined(self, config: Mapping[str, str]) -> dict[str, str]:
+        """Return the keys of [rpcinterface:unicorn] with the programs of all such sections."""
+        return joined(config, ConfFiles(self._options.configfile))
+
+    @contained(())
+    def complaints(self, listed: Collection[str]) -> Sequence[str]:
+        """Return a line for each thing that is wrong; `listed` are the programs to be managed."""
+        return complaints(self._options, ConfFiles(self._options.configfile), listed)
 
 
 def joined(config: Mapping[str, str], files: ConfFiles) -> dict[str, str]:
