@@ -215,6 +215,17 @@ def test_changes_of_workers_add_up(host: CircusHost, web: Program) -> None:
     wait_until(lambda: len(host.workers("web")) == 3, "3 workers")
 
 
+@pytest.mark.parametrize("web", ["unicorn", "gunicorn"], indirect=True)
+def test_a_helper_of_the_master_is_not_counted(host: CircusHost, web: Program) -> None:
+    """A process that a preloaded app has forked beside the workers is none."""
+    web.preload = True
+    web.write("v1", "helper")
+    host.launch()
+    wait_until(web.answers, "it answers")
+    assert host.ctl("incr", "web", "--waiting").text == "3\n"
+    assert host.ctl("decr", "web", "--waiting").text == "2\n"
+
+
 def test_hooks_of_the_users_own(host: CircusHost, web: Program) -> None:
     """They are called for each master that ends and each that comes, with its pid."""
     path = host.folder / "hooked"
