@@ -42,6 +42,7 @@ class Fake:
     cwd: str = "/"
     read: int = 1 << 20  # bytes
     writes: list[str] = field(default_factory=list)  # paths of files
+    opened: dict[int, str] = field(default_factory=dict)  # what some descriptors name
     executable: str = "/bin/sh"
     executed_as: str = ""
     mapped: list[str] = field(default_factory=list)
@@ -289,6 +290,10 @@ class FakeSystem:
         fake = self.processes.get(pid)
         for inode, (time, mode) in (fake.heartbeats if fake else {}).items():
             yield SimpleNamespace(st_dev=1, st_ino=inode, st_mtime=time, st_mode=mode)
+
+    def opened(self, pid: int, descriptor: int) -> str:
+        fake = self.processes.get(pid)
+        return fake.opened.get(descriptor, "") if fake else ""
 
     def pipe_ends(self, pid: int) -> PipeEnds | None:
         fake = self.processes.get(pid)

@@ -1,11 +1,14 @@
-"""The files that a program's masters write themselves, past their host."""
+"""What a program's masters write themselves, past their host."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from ..errors import printable
 from ..kernel.system import System
 from ..model.excerpt import TAIL, Tail, excerpt, most_telling
+
+STANDARD_ERROR = 2  # the descriptor
 
 
 class LogFiles:
@@ -38,3 +41,28 @@ class LogFiles:
         for chunk in self._system.chunks_of(path, start):
             tail.add(chunk)
         return tail.text
+
+
+def elsewhere(system: System, master: int) -> str:
+    """Where a master's standard error goes if that is neither the host nor a file; else "".
+
+    A start script may send it to a program of its own: `exec > >(logger -t web) 2>&1`. What is the
+    host's own standard error as well, the host tells of.
+    """
+    target, host = system.opened(master, STANDARD_ERROR), system.parent()
+    if target == "/dev/null" != system.opened(host, STANDARD_ERROR):
+        return f"the standard error of pid {master} is {target}, so the cause is not shown here"
+    if not target.startswith("pipe:") or _has(system, host, target):
+        return ""
+    readers = [pid for pid in system.children(master) if _has(system, pid, target, to_read=True)]
+    words = [f"pid {pid} ({printable(' '.join(system.command_line(pid)), 80)})" for pid in readers]
+    return (
+        f"the standard error of pid {master} goes to {words[0] if words else 'another program'}, "
+        "past the host; look there for the cause"
+    )
+
+
+def _has(system: System, pid: int, pipe: str, to_read: bool = False) -> bool:
+    """True if a process has an end of a pipe open, or if that is not ours to see."""
+    ends = system.pipe_ends(pid)
+    return ends is None or pipe in ends.read or (pipe in ends.written and not to_read)

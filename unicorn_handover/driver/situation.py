@@ -17,7 +17,7 @@ from ..model.phases import Event, Phase
 from ..model.record import MasterId, Record
 from ..servers import SERVERS, Launch, Server
 from .decoy import Decoy
-from .logs import LogFiles
+from .logs import LogFiles, elsewhere
 from .new_workers import NewWorkers
 from .quiesce import why_both_serve
 from .re_exec import ReExec
@@ -177,8 +177,9 @@ class Situation:
             self._logs.look(self.new.pid)
 
     def logged(self) -> tuple[str, ...]:
-        """What those files tell of a failure."""
-        return self._logs.excerpt(members.writers_but(self.system, self.record))
+        """What those files tell of a failure, or where it is told."""
+        found = self._logs.excerpt(members.writers_but(self.system, self.record))
+        return found or tuple(filter(None, [elsewhere(self.system, self.record.old.pid)]))
 
     def note_preloading(self) -> None:
         """Note what the next handover will ask about the new master, while it can be seen."""

@@ -204,6 +204,10 @@ class System:
         found = look_into(pid, lambda: os.stat(f"/proc/{pid}/fd/{descriptor}"))
         return found is not None and stat.S_ISSOCK(found.st_mode)
 
+    def opened(self, pid: int, descriptor: int) -> str:
+        """What an open descriptor of a process names: a path, or "pipe:[4711]"; "" if not known."""
+        return look_into(pid, lambda: os.readlink(f"/proc/{pid}/fd/{descriptor}")) or ""
+
     def sockets(self, pid: int) -> frozenset[int]:
         """The inodes of a process's open sockets; none if it is gone or not ours to look into."""
         targets = look_into(pid, lambda: [target for _, target in open_links(pid)]) or []
