@@ -42,13 +42,15 @@ def test_it_is_told(host: dict[str, object], target: str, told: str) -> None:
     assert told in line and bool(told) == bool(line)
 
 
-def test_the_reader_is_named() -> None:
-    """A shell that ran `exec > >(logger)` leaves its child to the server that it became."""
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_the_reader_is_named(handed_over: bool) -> None:
+    """A shell that ran `exec > >(logger)` leaves its child to the server, and that to the host."""
     system = FakeSystem()
     system.processes[1] = system.add(**HOST)
     master = system.add(**MASTER, opened={2: PIPE}, pipes=WRITTEN)
     system.add(ppid=master.pid, forked=True, words=["unicorn worker[0]"], pipes=WRITTEN)
-    reader = system.add(ppid=master.pid, forked=False, words=["logger", "-t", "web"], pipes=READ)
+    parent = 1 if handed_over else master.pid
+    reader = system.add(ppid=parent, forked=False, words=["logger", "-t", "web"], pipes=READ)
     assert f"goes to pid {reader.pid} (logger -t web)" in elsewhere(system, master.pid)
 
 

@@ -54,7 +54,8 @@ def elsewhere(system: System, master: int) -> str:
         return f"the standard error of pid {master} is {target}, so the cause is not shown here"
     if not target.startswith("pipe:") or _has(system, host, target):
         return ""
-    readers = [pid for pid in system.children(master) if _has(system, pid, target, to_read=True)]
+    near = [*system.children(master), *system.children(host)]  # the latter after a handover
+    readers = [pid for pid in near if _has(system, pid, target, to_read=True)]
     words = [f"pid {pid} ({printable(' '.join(system.command_line(pid)), 80)})" for pid in readers]
     return (
         f"the standard error of pid {master} goes to {words[0] if words else 'another program'}, "
