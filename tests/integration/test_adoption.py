@@ -309,7 +309,7 @@ def test_an_end_while_the_new_master_hears_no_signal(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities to give away")
 def test_as_in_a_container(make_host: MakeHost, folder: Path) -> None:
-    """A root that may not look into other users' processes hands their programs over as well."""
+    """A root that cannot inspect other users' processes hands their programs over as well."""
     web = Program(folder)
     for path in (folder, web.folder, *web.folder.iterdir()):
         shutil.chown(path, "nobody")

@@ -58,9 +58,9 @@ def test_no_request_is_lost(
 
 # What the operator must find in the answer to a restart on each kind of broken release.
 BROKEN = {
-    "raises": ("ended|again and again", "release v2 is broken"),
+    "raises": ("ended|keep dying", "release v2 is broken"),
     "hangs": ("not ready in time .boot_timeout = 12 s; 0 of 3 ready", ""),
-    "exits": ("ended|again and again", ""),
+    "exits": ("ended|keep dying", ""),
     "config": ("ended", "no such setting|OSError"),
 }
 

@@ -116,5 +116,5 @@ def test_workers_that_crash_in_the_soak(make_supervisor: MakeHost, folder: Path)
         while host.phase("web") == "soaking":
             web.ask("/crash")
     outcome = restart.result()
-    assert not outcome.ok and "again and again" in outcome.text
+    assert not outcome.ok and "keep dying" in outcome.text
     assert host.wait_for_rest("web") == first and web.answers("v1")

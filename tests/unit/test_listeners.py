@@ -199,7 +199,7 @@ def test_a_program_that_is_not_dumpable_is_refused() -> None:
     undumpable = "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"
     with running(SERVER + undumpable + TOLD + WAIT, *NOBODY) as (owner, _):
         line, unchanged = copy_by(owner, *WITHOUT_PTRACE)
-        assert unchanged == "True" and ("not dumpable" in line or "look into" in line), line
+        assert unchanged == "True" and ("not dumpable" in line or "inspect" in line), line
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def bytes_read(pid: int) -> int:
 def look_into(pid: int, look: Callable[[], T], denied: bool = False) -> T | None:
     """Return what `look` finds in /proc/PID, None if that is gone or not ours to read.
 
-    In a container root often lacks CAP_SYS_PTRACE and may not look into other users' processes,
+    In a container root often lacks CAP_SYS_PTRACE and cannot inspect other users' processes,
     but may act as their owner. With `denied`, raises PermissionError if even that does not help.
     """
     for eyes in (contextlib.nullcontext, _eyes_of_owner):
@@ -100,7 +100,7 @@ def look_into(pid: int, look: Callable[[], T], denied: bool = False) -> T | None
     found = read_stat(pid)
     if denied and found and not found.ended:
         raise PermissionError(
-            f"user {os.geteuid()} may not look into pid {pid}; run the host with the capability "
+            f"user {os.geteuid()} cannot inspect pid {pid}; run the host with the capability "
             "CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE)"
         )
     return None

@@ -111,7 +111,7 @@ class Event(enum.Enum):
     RE_EXEC_REFUSED = enum.auto()  # it has taken USR2 and forked nothing
     PROVEN = enum.auto()  # every new worker is ready, and nothing more is asked for
     READY = enum.auto()  # every new worker is ready, and a soak or a check is asked for
-    DYING = enum.auto()  # new workers die again and again before they are ready
+    DYING = enum.auto()  # the new master's workers keep dying
     CHECK_FAILED = enum.auto()
     OLD_READY = enum.auto()  # as many workers of the old master as before are ready
     UNSETTLED = enum.auto()  # the new master is gone, and the old one has workers that are to end
@@ -132,6 +132,7 @@ FALLEN = "the new master ended when it took the place of the old one"
 NEVER_BEGAN = "rolled back by command before it began"
 _OLD_GONE = "the old master ended"
 _NEW_GONE = "the new master ended"
+_DYING = "the new master's workers keep dying"
 BOTH_ENDED = f"{_NEW_GONE} after the old one was told to quit"
 
 _MOVES: dict[Phase, dict[Event, Move]] = {
@@ -143,7 +144,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.REFUSED: Move(Phase.FAILED, "refused"),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} before the handover began"),
         Event.ROLLBACK: Move(Phase.FAILED, NEVER_BEGAN),
-        Event.TIMEOUT: Move(Phase.FAILED, "the old master did not come to obey signals in time"),
+        Event.TIMEOUT: Move(Phase.FAILED, "the old master was still starting"),
     },
     Phase.RE_EXECUTING: {
         Event.NEW_FOUND: Move(Phase.BOOTING),
@@ -166,19 +167,19 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.READY: Move(Phase.SOAKING),
         Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE} before its workers were ready"),
         Event.OLD_GONE: Move(Phase.ALONE),
-        Event.DYING: Move(Phase.REMOVING, "the new workers die again and again at boot"),
+        Event.DYING: Move(
+            Phase.REMOVING, "the new master's workers keep dying before they are ready"
+        ),
         Event.TIMEOUT: Move(Phase.REMOVING, "the new workers were not ready in time"),
         Event.ROLLBACK: Move(Phase.REMOVING, ROLLED_BACK),
     },
     Phase.ALONE: {
         Event.PROVEN: Move(Phase.CONFIRMING),
         Event.READY: Move(Phase.CONFIRMING),
-        Event.NEW_GONE: Move(Phase.FAILED, f"{_NEW_GONE}, after the old one had"),
-        Event.DYING: Move(
-            Phase.FAILED, "the new workers die again and again, and the old master was gone"
-        ),
+        Event.NEW_GONE: Move(Phase.FAILED, "both masters ended while the new one was booting"),
+        Event.DYING: Move(Phase.FAILED, f"{_DYING}, and the old master has ended"),
         Event.TIMEOUT: Move(
-            Phase.FAILED, "the new workers were not ready in time, and the old master was gone"
+            Phase.FAILED, "the new workers were not ready in time, and the old master has ended"
         ),
     },
     Phase.SOAKING: {
@@ -186,7 +187,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.PROMOTE: Move(Phase.DRAINING),
         Event.OLD_GONE: Move(Phase.ALONE),
         Event.NEW_GONE: Move(Phase.RESTORING, f"{_NEW_GONE} in the soak"),
-        Event.DYING: Move(Phase.RESTORING, "the new workers die again and again in the soak"),
+        Event.DYING: Move(Phase.RESTORING, f"{_DYING} in the soak"),
         Event.CHECK_FAILED: Move(Phase.RESTORING, "the check failed"),
         Event.TIMEOUT: Move(Phase.RESTORING, "the new workers were not ready after the soak"),
         Event.ROLLBACK: Move(Phase.RESTORING, ROLLED_BACK),
