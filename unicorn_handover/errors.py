@@ -25,6 +25,8 @@ class ConfigError(HandoverError):
     def __init__(self, section: str, key: str, problem: str, fix: str) -> None:
         self.section = section
         self.key = key
+        self.problem = problem
+        self.fix = fix
         super().__init__(f"[{section}] {key}: {problem}; {fix}")
 
 

@@ -68,7 +68,7 @@ class Program:
             self.failed,
         )
         self.stop_signal = StopSignal(
-            self._server,
+            self.server,
             lambda: self.supervised.stop_setting(),
             lambda text: host.log(WARNING, text),
             self.failed,
@@ -88,14 +88,16 @@ class Program:
         """Log an error of ours that was contained."""
         self._host.failed(f"{self.label}: {text}")
 
-    def _server(self) -> Server | None:
+    @contained()
+    def server(self) -> Server | None:
+        """The server of the living master, None if there is none or it does not show yet."""
         master = self.master
         return server_of(self.system, master.pid, self.options.server) if master else None
 
     @contained(False)
     def serves(self) -> bool:
         """True if the living master has come to where it accepts signals."""
-        master, server = self.master, self._server()
+        master, server = self.master, self.server()
         return bool(master and server and server.accepts_signals(self.system, master.pid))
 
     def spawning(self) -> None:

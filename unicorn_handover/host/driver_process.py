@@ -1,0 +1,60 @@
+"""The driver as a child of a host that starts it itself."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from logging import WARNING
+from typing import Any
+
+from ..kernel.spawn import Backoff, CannotRun, spawn
+from ..model.orders import CHANNEL_FD
+from .channel import HostEnd
+from .side import HostSide
+
+# `python -m` would look into the working directory first, where an application has its modules.
+BOOT = (
+    "import sys; sys.path[:] = sys.argv[1:]; "
+    "from unicorn_handover.driver.__main__ import main; sys.exit(main())"
+)
+
+
+class DriverProcess:
+    """The driver, started again whenever it ends. pid: its number, 0 while there is none."""
+
+    def __init__(self, side: HostSide) -> None:
+        self.pid = 0
+        self._side = side
+        self._backoff = Backoff()
+        self._since = 0.0
+
+    def start(self) -> None:
+        """Start it with its end of a new channel."""
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        words = [sys.executable, "-c", BOOT, *filter(None, sys.path)]
+        self._since = self._side.system.clock()
+        with far:
+            try:
+                self.pid = spawn(words, {CHANNEL_FD: far.fileno()})
+            except CannotRun as error:
+                near.close()
+                self._start_later(str(error))
+                return
+        HostEnd(near, self._side.loop, self._hear, self._went, self._side.log)
+
+    def _hear(self, end: HostEnd, message: dict[str, Any]) -> None:
+        if "record" in message:
+            self._side.take(message["record"])
+            return
+        self._side.driver_greeted(message.get("driver"))
+        self._side.driver_came(end)
+
+    def _went(self, end: HostEnd) -> None:
+        self._side.driver_went()
+        self._start_later(f"the driver (pid {self.pid}) ended")
+
+    def _start_later(self, why: str) -> None:
+        pause = self._backoff.after(self._side.system.clock() - self._since)
+        self._side.log(WARNING, f"{why}; another is started in {pause:g} s")
+        self.pid = 0
+        self._side.loop.after(pause, self.start)

@@ -1,0 +1,66 @@
+"""How a host that has no stop of its own ends a program: gracefully, quickly, by force."""
+
+from __future__ import annotations
+
+import signal
+
+from ..kernel.process import Process
+from .loop import Call, Loop
+from .master import Master
+from .program import Program
+
+FORCING = 5.0  # seconds that the quick signal is given
+AGAIN = 1.0  # seconds until a starting master gets the next one: a starting ruby may lose it
+
+
+class Stop:
+    """The end of one program. Each step follows when it is asked for or the last had its time."""
+
+    def __init__(self, program: Program, loop: Loop) -> None:
+        self._program = program
+        self._loop = loop
+        self._steps = 0
+        self._signum = signal.SIGTERM
+        self._cancel: Call = lambda: None
+
+    @property
+    def has_begun(self) -> bool:
+        """True once the program is being ended."""
+        return self._steps > 0
+
+    def step(self, master: Master) -> None:
+        """Take the first or the next step."""
+        self._cancel()
+        self._steps += 1
+        self._signum, seconds = self._next()
+        # Held before the signal: afterwards nothing proves them.
+        others = self._program.other_masters(master, ending=True)
+        # A master that ends gracefully takes no other signal meanwhile; its workers do.
+        # (unicorn: HttpServer#stop, gunicorn: Arbiter.stop)
+        workers = self._program.workers(master) if self._steps > 1 else ()
+        # The driver lets go first, so that it starts no new master behind the signal.
+        self._program.handovers.cancel("the program was stopped")
+        master.signal([master.process] if master.process else [], self._signum)
+        master.end(others, self._signum)
+        master.signal(workers, self._signum)
+        for worker in workers:
+            worker.close()
+        self._cancel = self._loop.after(seconds, lambda: self.step(master))
+
+    def _next(self) -> tuple[signal.Signals, float]:
+        """The signal of this step and the seconds until the next one.
+
+        A master that accepts no signals yet has no requests to finish.
+        """
+        server = self._program.server() if self._program.serves() else None
+        if self._steps > 2:
+            return signal.SIGKILL, FORCING
+        if server is None:
+            return signal.SIGTERM, AGAIN
+        if self._steps == 1:
+            return server.graceful, self._program.options.drain_timeout
+        return server.quick, FORCING
+
+    def extend_to(self, master: Master, successor: Process) -> None:
+        """End a successor that has taken the place of a master which was being ended."""
+        master.end([successor], self._signum)
