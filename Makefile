@@ -28,6 +28,7 @@ types: .venv/ready
 
 pytest: .venv/ready
 	@scripts/setup unicorn
+	@scripts/setup runit
 	@scripts/setup gunicorns
 	@scripts/setup browser
 	@scripts/setup debian --try
@@ -35,6 +36,7 @@ pytest: .venv/ready
 
 bench: .venv/ready
 	@scripts/setup unicorn --try
+	@scripts/setup runit --try
 	@$(bin)/python -m benchmarks
 
 .venv/ready: setup.cfg pyproject.toml scripts/setup

@@ -1,0 +1,130 @@
+"""`unicorn-handover run`: its options, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from argparse import ArgumentParser, Namespace
+from dataclasses import fields
+
+from unicorn_handover.errors import HandoverError, Refused, printable
+from unicorn_handover.host.survivors import Survivors
+from unicorn_handover.kernel.locked_file import LockedFile
+from unicorn_handover.kernel.spawn import CannotRun
+from unicorn_handover.kernel.system import System
+from unicorn_handover.model.options import Options, parse
+
+from .answers import Answers
+from .control import Control
+from .host import Runner
+from .side import ForegroundSide
+
+
+class BadOption(HandoverError):
+    """An option that cannot be used, as one line."""
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add those of `run`: its own, and one for each that all hosts have."""
+    parser.add_argument("--name", metavar="NAME", help="in messages; default: the directory's name")
+    parser.add_argument(
+        "--respawn",
+        action="store_true",
+        help="start the program again when it ends; default: end with its exit status",
+    )
+    for option in fields(Options):
+        default = f"default: {option.default:g}" if _is_number(option.default) else None
+        parser.add_argument(_spelled(option.name), metavar="VALUE", help=default)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _spelled(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
+
+
+def run(chosen: Namespace) -> int:
+    """Run a command to its end and return its exit status. Raises BadOption and Refused.
+
+    Ends by the signal that ended the program, where a process can (not as PID 1).
+    """
+    options = _options(chosen)
+    system = System()
+    unfit = system.unfit()
+    if unfit:
+        raise Refused(unfit)
+    lock = _locked(f"{chosen.control}.lock")
+    survivors = Survivors(lock, system)
+    for survivor in survivors.living():
+        raise Refused(
+            f"pid {survivor.pid}, which an earlier runner has left, still serves; end it before "
+            "another is started"
+        )
+    try:
+        status = _supervised(chosen, options, survivors)
+    except CannotRun as error:
+        print(f"unicorn-handover: {error}", file=sys.stderr)
+        lock.release()
+        return error.status
+    lock.release()
+    return _end_like(status)
+
+
+def _options(chosen: Namespace) -> Options:
+    """The options of the command line, read as those of a configuration file are."""
+    given = {field.name: getattr(chosen, field.name) for field in fields(Options)}
+    written = {name: text for name, text in given.items() if text is not None}
+    settings = parse("run", {"programs": "web", **written})
+    for error in settings.errors:
+        raise BadOption(f"{_spelled(error.key)}: {error.problem}; {error.fix}")
+    return settings.programs["web"]
+
+
+def _supervised(chosen: Namespace, options: Options, survivors: Survivors) -> int:
+    here = os.path.basename(os.getcwd())
+    name = chosen.name or here or os.path.basename(chosen.words[0])
+    side = ForegroundSide(name, options, survivors)
+    runner = Runner(side, chosen.words, chosen.respawn)
+    try:
+        control = Control(chosen.control, side.loop, Answers(side, runner.stop).to)
+    except OSError as error:
+        raise _no_control(chosen.control, error) from None
+    side.watch = control.update
+    try:
+        return runner.run()
+    finally:
+        control.close()
+
+
+def _locked(path: str) -> LockedFile:
+    try:
+        return LockedFile(path)
+    except BlockingIOError:
+        raise Refused(
+            f"another runner holds {printable(path)}; end it, or name another place by --control"
+        ) from None
+    except OSError as error:
+        raise _no_control(path, error) from None
+
+
+def _no_control(path: str, error: OSError) -> Refused:
+    return Refused(
+        f"cannot have {printable(path)}: {error.strerror or error}; name another place by --control"
+    )
+
+
+def _end_like(status: int) -> int:
+    """End as the program did: by the same signal, or with its exit status."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return code
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if os.getpid() != 1:  # which the kernel keeps from that
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    return 128 - code

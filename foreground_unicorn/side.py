@@ -1,0 +1,77 @@
+"""The host side of one program, whose log is standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Collection
+
+from unicorn_handover.host.driver_process import DriverProcess
+from unicorn_handover.host.guard import contained
+from unicorn_handover.host.side import HostSide
+from unicorn_handover.host.survivors import Survivors
+from unicorn_handover.kernel.system import System
+from unicorn_handover.model.options import Options
+from unicorn_handover.model.record import Record
+
+from .loop import SelectorLoop
+
+TICK = 1.0  # seconds between looks at a driver that may not answer, while a handover runs
+
+
+class ForegroundSide(HostSide):
+    """Knows one program and its driver. watch: called at every change of a handover."""
+
+    daemon = "unicorn-handover"
+    loop: SelectorLoop
+
+    def __init__(self, name: str, options: Options, survivors: Survivors) -> None:
+        system = System()
+        super().__init__(system, SelectorLoop(system.clock, self.failed))
+        self.program = self.manage(name, options)
+        self.driver = DriverProcess(self)
+        self.watch: Callable[[], None] = lambda: None
+        self._survivors = survivors
+        self._ticks = False
+
+    @contained()
+    def remember(self) -> None:
+        """Note the masters that would outlive this process if it were killed."""
+        running = self.program.handovers.running
+        masters = {self.program.master, running.new if running else None}
+        self._survivors.note(master for master in masters if master)
+
+    @contained()
+    def changed(self, record: Record, entered: bool) -> None:
+        """Log a phase that was entered, keep the driver informed, and answer who waits."""
+        super().changed(record, entered)
+        self.watch()
+        if not self._ticks:
+            self._tick()
+
+    def publish(self, record: Record) -> None:
+        """Remember a new master as soon as it is known."""
+        self.remember()
+
+    def _tick(self) -> None:
+        self._ticks = self.program.handovers.running is not None
+        if self._ticks:
+            self.tick()
+            self.watch()
+            self.loop.after(TICK, self._tick)
+
+    def known_pids(self) -> Collection[int]:
+        """The master's pid and the driver's."""
+        master = self.program.master
+        return {master.pid if master else 0, self.driver.pid}
+
+    def log(self, level: int, text: str) -> None:
+        """Write a line to standard error."""
+        with contextlib.suppress(OSError):  # whoever read it may be gone
+            print(f"unicorn-handover: {text}", file=sys.stderr, flush=True)
+
+    def why_no_driver(self) -> str:
+        """Why there is no driver, or none that answers, and what to do."""
+        if self.presence.is_there:
+            return f"the driver, pid {self.driver.pid}, does not answer; kill it"
+        return "the driver does not come up; look at the log"
