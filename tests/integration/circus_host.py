@@ -55,7 +55,9 @@ class CircusHost(Host):
     """circusd in the foreground."""
 
     name = "circus"
+    section = "watcher"
     directory = "working_dir"
+    spawns = False
     patience = "graceful_timeout"
     account = "uid"
 

@@ -32,6 +32,8 @@ class Host(abc.ABC):
     the names in `unmanaged`. The environment of all that is started has MARK = the folder.
     """
 
+    section: str  # what a program's section of the configuration is called
+    spawns: bool  # whether it can start a master beside the running one
     name: str
     directory: str  # the key for where a program is started
     patience: str  # the key for how long a stopped program may take until it is killed

@@ -65,7 +65,9 @@ class SupervisorHost(Host):
     """supervisord in the foreground, or with `daemon` in the background."""
 
     name = "supervisor"
+    section = "program"
     directory = "directory"
+    spawns = True
     patience = "stopwaitsecs"
     account = "user"
 

@@ -1,4 +1,4 @@
-"""What would go wrong is seen before the first signal: told at once, and the old master serves."""
+"""What would go wrong is seen before the first signal: refused at once, or done in another way."""
 
 from __future__ import annotations
 
@@ -32,6 +32,23 @@ def refused(host: Host, web: Program) -> str:
     return outcome.text
 
 
+def renewed(host: Host, web: Program, why: str) -> None:
+    """Restart with a new release on the disk, which a re-exec cannot give.
+
+    The host starts the new master itself, and says why. One that cannot refuses the restart.
+    """
+    web.write("v2")
+    if not host.spawns:
+        assert why in refused(host, web)
+        return
+    old = host.master("web")
+    with Load(web.address) as load:
+        outcome = host.restart("web")
+    assert outcome.ok and load.failures == [] and host.wait_for_rest("web") != old
+    assert web.answers("v2") and host.ended("web")[-1]["method"] == "spawn"
+    assert f"web: starting (spawn: {why}" in host.host_log()
+
+
 def environment(folder: Path) -> Path:
     """A virtual environment that has what the tests have; return its gunicorn."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -51,7 +68,7 @@ def environment(folder: Path) -> Path:
 
 
 def test_a_virtual_environment_for_each_release(make_host: MakeHost, folder: Path) -> None:
-    """The interpreter of a re-exec is gone. Through a link it is the new one, and all is well."""
+    """The interpreter of a re-exec is gone. Through a link it is the new one all the same."""
     link = folder / "venvs" / "current"
     for release in ("1", "2"):
         environment(link.with_name(release))
@@ -64,8 +81,7 @@ def test_a_virtual_environment_for_each_release(make_host: MakeHost, folder: Pat
     link.unlink()
     link.symlink_to("2")
     shutil.rmtree(link.with_name("1"))
-    text = refused(host, web)
-    assert f"the interpreter of pid {host.master('web')}, {folder}/venvs/1/bin/python3" in text
+    renewed(host, web, f"the interpreter of pid {host.master('web')}, {folder}/venvs/1/bin/python3")
     hand_over(host, "l")
 
 
@@ -122,9 +138,8 @@ def test_a_deploy_that_deploys_nothing(make_host: MakeHost, folder: Path, server
     host.start()
     for program in (web, named):
         deploy(program, "v2")
-    text = refused(host, web)
-    assert f"{host.directory}: {web.folder}/current is {web.folder}/releases/v2 by now" in text
-    assert f"would re-execute itself in {web.folder}/releases/v1" in text
+    section = f"[{host.section}:web] {host.directory}: {web.folder}/current"
+    renewed(host, web, f"{section} is {web.folder}/releases/v2 by now, but pid ")
     assert host.restart("named").ok and named.answers("v2")
 
 

@@ -6,7 +6,18 @@ import heapq
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from signal import SIGHUP, SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, Signals
+from signal import (
+    SIGCONT,
+    SIGHUP,
+    SIGKILL,
+    SIGSTOP,
+    SIGTTIN,
+    SIGTTOU,
+    SIGUSR1,
+    SIGUSR2,
+    SIGWINCH,
+    Signals,
+)
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,6 +84,8 @@ class FakeHandle:
                 self._system.end(self._fake)
         elif number == SIGSTOP:
             self._system.stopped.add(self.pid)
+        elif number == SIGCONT:
+            self._system.stopped.discard(self.pid)
         else:
             self._fake.obey(number)
         return True

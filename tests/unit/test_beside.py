@@ -86,7 +86,7 @@ def host(tmp_path: Path, web_socket: Made) -> FakeHost:
 def begin(host: FakeHost) -> Starting:
     """Let the driver report that the host is to start the new master."""
     host.request(host.web)
-    host.drive(Phase.STARTING, server="unicorn")
+    host.drive(Phase.STARTING, server="unicorn", method="spawn")
     section = host.web.supervised
     assert isinstance(section, Starting)
     return section
@@ -101,13 +101,13 @@ def test_a_changed_section_is_planned_for(host: FakeHost) -> None:
     """The driver is told what speaks for a new start."""
     host.request(host.web)
     (order,) = host.channel.said[-1].orders  # type: ignore[attr-defined]
-    assert (order.record.method, order.record.why) == ("spawn", "[program:web] was changed")
+    assert (order.record.method, order.record.why) == ("auto", "[program:web] was changed")
 
 
 def test_the_new_master_is_started_once_and_named(host: FakeHost, web_socket: Made) -> None:
     """Whatever the driver repeats; the copies are closed as soon as it has them."""
     section = begin(host)
-    host.drive(Phase.STARTING, server="unicorn")
+    host.drive(Phase.STARTING, server="unicorn", method="spawn")
     (new,) = section.started
     assert web_socket.closed
     (order,) = host.channel.said[-1].orders  # type: ignore[attr-defined]

@@ -77,7 +77,7 @@ def test_the_host_wants_it_only_where_something_speaks_for_it() -> None:
 def test_a_lost_directory_matters_to_a_re_exec_alone() -> None:
     """What the host starts does not come from what the old master remembers."""
     history = SpawnHistory()
-    history.old.cwd = "/gone"
+    history.old.cwd, history.old.words = "/nosuch", ["unicorn master"]
     assert history.run().succeeded
     again = History()
     again.old.cwd, again.old.words = "/nosuch", ["unicorn master"]
@@ -182,11 +182,56 @@ def test_the_old_master_ends_behind_a_decoy() -> None:
     history.old.inodes = {7}
     history.at_phase[Phase.DRAINING] = lambda: history.spawned[0].inodes.add(7)
     record = history.run()
-    assert record.succeeded and history.signals == ["USR2 old", "QUIT old"]
-    stopped = [pid for number, pid in history.system.signals if number == "STOP"]
+    assert record.succeeded
+    assert history.signals == ["STOP new", "CONT new", "USR2 old", "QUIT old"]
+    new = history.spawned[0].pid
+    stopped = [p for number, p in history.system.signals if number == "STOP" and p != new]
     killed = [pid for number, pid in history.system.signals if number == "KILL"]
     assert len(stopped) == 1 and killed in (stopped, [])  # it may have ended with its master
     assert len(history.system.processes) == 3  # the new master and its workers
+
+
+@pytest.mark.usefixtures("unlinking")
+def test_a_master_that_cannot_re_execute_itself_is_silenced() -> None:
+    """It is stopped, its workers end after their requests, and then it is killed."""
+    history = SpawnHistory()
+    history.old.cwd, history.old.words = "/srv", ["unicorn master"]
+    history.at_phase[Phase.DRAINING] = lambda: history.system.gone.add("/srv")
+    workers = history.unicorn.workers(history.old)
+    for worker in workers:
+        worker.obey = lambda number, w=worker: history.system.later(  # type: ignore[misc]
+            0.2, lambda: history.system.end(w)
+        )
+    record = history.run()
+    assert record.succeeded and "USR2 old" not in history.signals
+    assert history.signals[-2:] == ["STOP old", "KILL old"]
+    told = [("QUIT", worker.pid) for worker in workers]
+    assert sorted(s for s in history.system.signals if s[0] == "QUIT") == sorted(told)
+
+
+@pytest.mark.usefixtures("unlinking")
+def test_a_new_master_whose_first_worker_dies_ends_nothing_itself() -> None:
+    """It was stopped when that worker came, and is killed: it would unlink what the other needs."""
+    history = SpawnHistory()
+    history.unicorn.crashes = True
+    record = history.run()
+    assert record.phase is Phase.FAILED and "ended before its workers" in record.reason
+    assert history.signals == ["STOP new", "KILL new"] and history.old.alive
+
+
+@pytest.mark.usefixtures("unlinking")
+def test_a_handover_that_is_dropped_lets_both_masters_go_on() -> None:
+    """Whichever was stopped: its program is being stopped, or another driver comes."""
+    history = SpawnHistory()
+    history.unicorn.boots = None
+    history.run(Phase.BOOTING)
+    handover = history.handover
+    assert handover
+    while "STOP new" not in history.signals:
+        history.system.advance_to(history.system.now + 0.01)
+        handover.step()
+    handover.close(cancelled=True)
+    assert history.signals[-1] == "CONT new" and history.system.stopped == set()
 
 
 @pytest.mark.usefixtures("unlinking")

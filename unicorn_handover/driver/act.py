@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from ..family import members
 from ..kernel.process import Process
 from ..model.phases import Phase
-from .decoy import Decoy
-from .preflight import Preflight
 from .re_exec import ReExec
 from .restore import Restoration
+from .shared_names import at_stake
 from .situation import Situation
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 def act(situation: Situation) -> None:
     """Do what the phase of the record means."""
+    if situation.record.phase is not Phase.BOOTING:
+        situation.names.let_new_go_on()
     act = _ACTS.get(situation.record.phase)
     if act:
         act(situation)
@@ -102,12 +103,11 @@ def _drain(situation: Situation) -> None:
 
 def _quit(situation: Situation, master: Process | None, other: Process | None) -> None:
     """Tell a master to end after its requests, and to leave the sockets' names to the other one."""
-    system, server = situation.system, situation.server
+    server = situation.server
     if not (master and server):
         return
-    serves_on = other is not None and other.alive() and situation.names_at_stake
-    if other and serves_on and Preflight(system, master, server, situation.launch).can_re_exec():
-        situation.decoy = Decoy(system, master, server, other)
+    if other and other.alive() and at_stake(situation.record, server):
+        situation.names.end(master, other, server, situation.launch)
     else:
         master.signal(server.graceful)
 
@@ -149,8 +149,8 @@ def _sweep(situation: Situation) -> None:
 
 def _end(situation: Situation) -> None:
     situation.end_check()
-    situation.mind_names()
-    situation.release_names(over=True)
+    situation.names.mind(situation.record, situation.server)
+    situation.names.release(over=True)
 
 
 def _kill_all(workers: list[Process]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ..kernel.system import System
 from ..model.options import Options
-from ..model.phases import LOOK_PAUSE, TABLE, Event, Phase, matters
+from ..model.phases import TABLE, Event, Phase, matters
 from ..model.record import Record
 from ..servers import Launch
 from .act import act
@@ -83,10 +83,7 @@ class Handover:
 
     def wake_at(self) -> float:
         """When `step` is to be called although no descriptor became readable, on the clock."""
-        situation = self._situation
-        pause = LOOK_PAUSE if situation.restoration else self.record.phase.traits.pause
-        if situation.decoy and not situation.decoy.over:
-            pause = situation.decoy.pause
+        situation, pause = self._situation, self._situation.pause
         if pause is None:
             return situation.deadline
         return min(situation.system.clock() + pause, situation.deadline)

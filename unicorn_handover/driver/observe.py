@@ -30,7 +30,7 @@ def _ends(situation: Situation) -> Iterator[Event]:
         yield from _search(situation)
     if situation.record.phase is Phase.STARTING and situation.new:
         yield Event.NEW_FOUND
-    situation.mind_names()
+    situation.names.mind(situation.record, situation.server)
     old_gone = situation.old_gone
     if old_gone and situation.new_gone:
         yield Event.BOTH_GONE
@@ -106,6 +106,8 @@ def _search(situation: Situation) -> Iterator[Event]:
 
 
 def _boot(situation: Situation) -> Iterator[Event]:
+    if situation.record.phase is Phase.BOOTING:
+        situation.names.mind_first_worker(situation.new, situation.record, situation.server)
     situation.count_workers()
     if situation.workers and situation.workers.crash_looping:
         yield Event.DYING

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ..family import members
 from ..kernel.process import Process
-from ..kernel.socket_name import SocketNames
 from ..kernel.system import System
 from ..model.deadlines import deadline
 from ..model.options import Options
-from ..model.phases import Event, Phase
+from ..model.phases import LOOK_PAUSE, Event, Phase
 from ..model.record import MasterId, Record
 from ..servers import SERVERS, Launch, Server
-from .decoy import Decoy
 from .logs import LogFiles, elsewhere
 from .new_workers import NewWorkers
 from .quiesce import why_both_serve
 from .re_exec import ReExec
 from .restore import Restoration
+from .shared_names import SharedNames
 
 if TYPE_CHECKING:
     from .check import Check
@@ -53,8 +51,7 @@ class Situation:
         self.check: Check | None = None
         self.restoration: Restoration | None = None
         self.re_exec: ReExec | None = None  # until the old master has shown what came of USR2
-        self.decoy: Decoy | None = None  # of the master that is told to end
-        self._names: SocketNames | None = None
+        self.names = SharedNames(system)
         self.usual_life = math.inf  # see `NewWorkers`
         self._workers: NewWorkers | None = None
         self._logs = LogFiles(system)
@@ -98,8 +95,8 @@ class Situation:
         """The descriptors that can be read once there is something to look at."""
         # Not those that are alive: one that died since the last look would wake nobody then.
         yield from (p.fileno() for p in (self.old, self.new) if p and p not in self._gone)
-        if self._names and self._names.fileno() >= 0:
-            yield self._names.fileno()
+        if self.names.descriptor >= 0:
+            yield self.names.descriptor
 
     def find_new(self) -> Process | None:
         """Hold the new master that the old one, living or dead, has re-executed, or None."""
@@ -123,29 +120,11 @@ class Situation:
             self.record = self.record.but(new=record.new, sockets=record.sockets)
 
     @property
-    def names_at_stake(self) -> bool:
-        """True if whichever master ends first would unlink the sockets that both serve on."""
-        unlinks = self.server is not None and self.server.unlinks_sockets
-        return unlinks and bool(self.record.sockets)
-
-    def mind_names(self) -> None:
-        """See to it that the sockets which both masters serve on keep their names."""
-        if self.names_at_stake and self._names is None:
-            self._names = self.system.keep_names(self.record.sockets)
-            for line in self._names.lost:
-                print(f"{self.record.program}: {line}", file=sys.stderr, flush=True)
-        if self._names:
-            self._names.restore()
-        if self.decoy and not self.decoy.over:
-            self.decoy.step()
-
-    def release_names(self, over: bool) -> None:
-        """Keep the names no longer; if that is not `over`, another driver will."""
-        if self.decoy:
-            self.decoy.close()
-            self.decoy = None
-        if self._names:
-            self._names.release(unlink=over)
+    def pause(self) -> float | None:
+        """Seconds between two looks at facts that wake nobody, None if all of them do."""
+        if self.names.pause is not None:
+            return self.names.pause
+        return LOOK_PAUSE if self.restoration else self.record.phase.traits.pause
 
     @property
     def workers(self) -> NewWorkers | None:
@@ -196,7 +175,7 @@ class Situation:
 
     def close(self, cancelled: bool = False) -> None:
         """Give every descriptor back. What runs goes on running."""
-        self.release_names(over=cancelled or self.record.phase.final)
+        self.names.release(over=cancelled or self.record.phase.final)
         for held in (self.old, self.new, self._workers):
             if held:
                 held.close()

@@ -74,8 +74,7 @@ class Beside:
     @contained(("usr2", ""))
     def plan(self) -> tuple[str, str]:
         """How a handover that begins now comes to its new master, and what speaks for that."""
-        why = self.starter.difference() if self.starter else ""
-        return ("spawn", why) if why else ("usr2", "")
+        return ("auto", self.starter.difference()) if self.starter else ("usr2", "")
 
     def reported(self, record: Record) -> None:
         """Start the new master that the driver waits for, once."""

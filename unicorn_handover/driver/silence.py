@@ -1,0 +1,51 @@
+"""Ends a server that would unlink its unix sockets, and whose re-exec must fail: in its place."""
+
+from __future__ import annotations
+
+from signal import SIGCONT, SIGKILL, SIGSTOP
+
+from ..family import members
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..servers import Server
+
+PAUSE = 0.05  # seconds between looks at workers that finish their requests
+
+
+class Silence:
+    """Stops a master, tells its workers to end after their requests, and kills it when they have.
+
+    It has what a `Decoy` has. The master does nothing more, so it unlinks nothing; its own hooks
+    for the end of workers and of itself do not run, which is why this is the second choice.
+    """
+
+    pause = PAUSE
+
+    def __init__(self, system: System, master: Process, server: Server) -> None:
+        self._system = system
+        self._master = master
+        self._told: set[tuple[int, int]] = set()
+        self._server = server
+        self.over = False  # once the master was killed
+        master.signal(SIGSTOP)
+        self.step()
+
+    def step(self) -> None:
+        """Tell the workers, each once; kill the master when none is left."""
+        found = members.workers(self._system, self._master, self._server).all
+        for worker in found - self._told:
+            self._tell(worker)
+        if not found and not self.over:
+            self.over = True
+            self._master.signal(SIGKILL)
+
+    def close(self) -> None:
+        """Let it go on, if it lives: its program is being stopped, or another driver comes."""
+        self._master.signal(SIGCONT)
+
+    def _tell(self, worker: tuple[int, int]) -> None:
+        held = self._system.hold(*worker)
+        if held:
+            self._told.add(worker)
+            held.signal(self._server.graceful)
+            held.close()
