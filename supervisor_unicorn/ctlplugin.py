@@ -178,8 +178,8 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         if ended.get("succeeded"):
             pids = f"pid {ended['old_pid']} -> {ended['new_pid']}"
             self.ctl.output(f"{name}: started ({pids} in {ended['seconds']:.1f} s)")
-            if ended.get("answer"):
-                self.ctl.output(f"    | {ended['answer']}")
+            for note in filter(None, (ended.get("answer"), ended.get("warning"))):
+                self.ctl.output(f"    | {note}")
         else:
             self.fail(name, outcome["reason"], ended.get("output"))
 

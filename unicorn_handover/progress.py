@@ -31,6 +31,7 @@ def struct(record: Record, now: float) -> dict[str, Any]:
         "succeeded": record.succeeded,
         "reason": record.reason,
         "answer": record.answer,
+        "warning": record.warning,
         "both_serve": record.both_serve if record.phase is Phase.SOAKING else "",
         "output": list(record.output),
         "seconds": round(end - record.began, 3),
@@ -75,8 +76,8 @@ def warnings(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
 def _end_text(record: Mapping[str, Any]) -> str:
     pids = f"pid {record['old_pid']} -> {record['new_pid'] or '?'}"
     reason = f": {record['reason']}" if record["reason"] else ""
-    answer = f"; {record['answer']}" if record.get("answer") else ""
-    return f"{record['phase']}, {pids} in {record['seconds']:.1f} s{answer}{reason}"
+    notes = "".join(f"; {record[key]}" for key in ("answer", "warning") if record.get(key))
+    return f"{record['phase']}, {pids} in {record['seconds']:.1f} s{notes}{reason}"
 
 
 class Progress:

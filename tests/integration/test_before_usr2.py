@@ -17,7 +17,7 @@ from .conftest import MakeHost
 from .host import Host
 from .load import Load
 from .programs import UNICORN, Program
-from .scenes import hand_over
+from .scenes import hand_over, held_request
 
 AT_ONCE = 20  # seconds, far below boot_timeout
 
@@ -210,3 +210,26 @@ def test_a_gunicorn_that_ends_as_it_takes_over(
     outcome = host.restart("web")
     assert not outcome.ok and "ERROR (the new master (pid " in outcome.text
     assert f"Already running on PID {stranger}" in outcome.text
+
+
+def test_sockets_of_the_workers_alone(make_supervisor: MakeHost, folder: Path) -> None:
+    """gunicorn's reuse_port: no new master can have them, so the restart is refused."""
+    web = Program(folder, server="gunicorn", settings="reuse_port = True")
+    host = make_supervisor(web)
+    host.start()
+    assert "are those of the workers, not of pid" in refused(host, web)
+
+
+def test_an_old_master_that_cuts_its_requests(make_supervisor: MakeHost, folder: Path) -> None:
+    """gunicorn ends at its own graceful_timeout; the caller and the log are told what that cost."""
+    web = Program(folder, server="gunicorn", settings="graceful_timeout = 1")
+    host = make_supervisor(web)
+    host.start()
+    request = held_request(web)
+    web.write("v2")
+    outcome = host.restart("web")
+    assert outcome.ok and "its own graceful_timeout, 1 s" in outcome.text
+    assert "its own graceful_timeout, 1 s" in host.host_log()
+    web.open_gate()
+    assert request.answer().outcome != "ok"
+    host.wait_for_rest("web")

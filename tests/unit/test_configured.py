@@ -182,7 +182,7 @@ def test_gunicorn_s_own_variable(system: FakeSystem) -> None:
     """GUNICORN_CMD_ARGS counts for more than the file, and for less than the command line."""
     variable = "--pid /run/c --chdir /srv/current"
     told = gunicorn(system, "", 'pidfile = "/run/b"', GUNICORN_CMD_ARGS=variable)
-    assert told == Configured("/srv", True, "/run/c")
+    assert told == Configured("/srv", True, "/run/c", 30)
     assert gunicorn(system, "-p|/run/a|", GUNICORN_CMD_ARGS=variable).pidfile == "/run/a"
 
 
@@ -191,3 +191,21 @@ def test_a_gunicorn_under_a_title(system: FakeSystem) -> None:
     master = system.add(ppid=1, forked=False, words=["gunicorn: master [app:app]"], cwd="/srv")
     launch = Launch(command=("/venv/bin/gunicorn", "-p", "/run/a", "app:app"))
     assert GUNICORN.configured(system, master.pid, launch).pidfile == "/run/a"
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "seconds"),
+    [
+        ("", "", 30),
+        ("", "graceful_timeout = 90  # seconds", 90),
+        ("--graceful-timeout|5|", "graceful_timeout = 90", 5),
+        ("", "graceful_timeout = 2 * 60", None),
+        ("-c|python:conf|", "", None),
+    ],
+)
+def test_how_long_gunicorn_drains(
+    system: FakeSystem, words: str, line: str, seconds: float | None
+) -> None:
+    """It kills its workers after that; unicorn waits for them."""
+    assert gunicorn(system, words, line).drain_limit == seconds
+    assert unicorn(system, "timeout 30").drain_limit is None

@@ -262,3 +262,14 @@ def test_a_pid_file_of_unicorn(system: FakeSystem) -> None:
     system.files["/run/web.pid.oldbin"] = f"{stranger.pid}"
     master.owner = 5
     assert refusal(system, master) is None
+
+
+def test_sockets_of_the_workers_alone(system: FakeSystem) -> None:
+    """gunicorn's reuse_port from 24 on: a new master would have nothing to listen on."""
+    master = gunicorn(system)
+    (worker,) = (p for p in system.processes.values() if p.ppid == master.pid)
+    system.listening_inodes = frozenset({7})
+    worker.inodes = {7}
+    assert "are those of the workers, not of pid" in str(refusal(system, master))
+    master.inodes = {7}
+    assert refusal(system, master) is None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from unicorn_handover.driver.re_exec import REFUSED_AFTER
+from unicorn_handover.host.side import describe
 from unicorn_handover.model.deadlines import HARD_PAUSE
 from unicorn_handover.model.phases import Phase
-from unicorn_handover.servers import SERVERS
+from unicorn_handover.servers import SERVERS, Configured
 
 from .test_handover import History
 
@@ -108,3 +109,17 @@ def test_a_master_that_takes_usr2_and_does_nothing(stopped: bool) -> None:
     took = record.ended - record.signalled
     assert took >= 60 if stopped else REFUSED_AFTER <= took < REFUSED_AFTER + 1
     assert history.handover and history.handover.new_may_come
+
+
+@pytest.mark.parametrize(("drains", "warned"), [(1.5, False), (2.5, True)])
+def test_an_old_master_that_ends_at_its_own_limit(
+    monkeypatch: pytest.MonkeyPatch, drains: float, warned: bool
+) -> None:
+    """It has cut what it had not answered by then, which is no failure, but is told."""
+    told = Configured("/", True, "", drain_limit=2.0)
+    monkeypatch.setattr(SERVERS["unicorn"], "configured", lambda system, pid, launch: told)
+    history = History()
+    history.unicorn.drains = drains
+    record = history.run()
+    assert record.succeeded and ("its own graceful_timeout, 2 s" in record.warning) is warned
+    assert (record.warning in describe(record)) if warned else not record.warning

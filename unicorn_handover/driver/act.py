@@ -98,7 +98,11 @@ def _kill_new(situation: Situation) -> None:
 def _drain(situation: Situation) -> None:
     situation.end_check()
     situation.restoration = None
-    _quit(situation, situation.old, situation.new)
+    old, server = situation.old, situation.server
+    if old and server:
+        told = server.configured(situation.system, old.pid, situation.launch)
+        situation.drain_limit = told.drain_limit
+    _quit(situation, old, situation.new)
 
 
 def _quit(situation: Situation, master: Process | None, other: Process | None) -> None:

@@ -35,9 +35,21 @@ def _ends(situation: Situation) -> Iterator[Event]:
     if old_gone and situation.new_gone:
         yield Event.BOTH_GONE
     if old_gone:
+        _judge_drain(situation)
         if not situation.new_gone and has_taken_over(situation):
             yield Event.TAKEN_OVER
         yield Event.OLD_GONE
+
+
+def _judge_drain(situation: Situation) -> None:
+    """Warn if the old master ended at a limit of its own: it has cut what was not answered yet."""
+    record, limit = situation.record, situation.drain_limit
+    took = situation.system.clock() - record.since
+    if record.phase is Phase.DRAINING and limit is not None and took >= limit:
+        situation.record = record.but(
+            warning=f"the old master ended at its own graceful_timeout, {limit:g} s, so requests "
+            "that took longer were cut; raise it, and drain_timeout above it"
+        )
 
 
 def _restoration(situation: Situation) -> Iterator[Event]:

@@ -107,6 +107,7 @@ class Preflight:
                 "would die of USR2; start the server itself, or correct the `server` option"
             )
         self._refuse_second_master()
+        self._refuse_sockets_of_the_workers()
 
     def check_re_exec(self) -> None:
         """Look at what a re-exec needs to give what is configured.
@@ -130,6 +131,20 @@ class Preflight:
                     "handover, maybe from a USR2 sent by hand; `promote` keeps that one, "
                     "`rollback` the old one"
                 )
+
+    def _refuse_sockets_of_the_workers(self) -> None:
+        """Refuse a master that has no listening socket, while its workers have: nobody inherits it.
+
+        gunicorn's reuse_port is so from 24 on (Arbiter.start, .spawn_worker).
+        """
+        sockets = self.system.listening_sockets
+        workers = members.workers(self.system, self.master, self.server).ready
+        if not sockets(self.master.pid) and any(sockets(pid) for pid, _ in workers):
+            raise Refused(
+                f"the listening sockets are those of the workers, not of pid {self.master.pid}, so "
+                "no new master can have them; listen without reuse_port, then stop and start the "
+                "program once"
+            )
 
     def _refuse_a_stranger_in(self, suffix: str) -> None:
         """Refuse a pid file that the server would take for that of another running one."""

@@ -47,6 +47,7 @@ class Situation:
         self.new = system.hold(*record.new) if record.new else None
         self._gone: set[Process] = set()  # seen to be; their pidfds stay readable
         self.refusal = ""
+        self.drain_limit: float | None = None  # the old master's own, in seconds
         self.command: Event | None = None  # the operator's ROLLBACK or PROMOTE
         self.check: Check | None = None
         self.restoration: Restoration | None = None

@@ -91,7 +91,8 @@ class HostSide(Host):
     def changed(self, record: Record, entered: bool) -> None:
         """Log and publish that a handover has `entered` a phase; keep the driver informed."""
         if entered:
-            self.log(WARNING if record.phase.traits.warns else INFO, describe(record))
+            warns = record.phase.traits.warns or (record.phase.final and record.warning)
+            self.log(WARNING if warns else INFO, describe(record))
         self._send_orders()
         if entered:
             self.publish(record)
@@ -197,6 +198,8 @@ def describe(record: Record) -> str:
     new = f" -> {record.new.pid}" if record.new else ""
     ready = f", {record.ready} of {record.total} workers ready" if record.total else ""
     reason = f": {printable(record.reason, 400)}" if record.reason else ""
+    if record.warning and record.phase.final:
+        reason = f"; {record.warning}{reason}"
     if record.answer and record.phase.final:
         reason = f"; {record.answer}{reason}"
     if record.phase is Phase.SOAKING and record.both_serve:

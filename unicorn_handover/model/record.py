@@ -48,6 +48,7 @@ class Record:
     found: whether the new master was there before, from a USR2 sent by hand, and the driver has not
     looked at both masters yet.
     answer: what the check was answered, where the operator may take that for more than it is.
+    warning: what was lost although it went as it should, "" if nothing.
     ended: when it reached its end, 0 before that.
     output: the last lines the program wrote, if it failed and the host has them.
     passed: the phases it has left, each with its seconds; the host keeps them.
@@ -75,6 +76,7 @@ class Record:
     both_serve: str = ""
     found: bool = False
     answer: str = ""
+    warning: str = ""
     ended: float = 0.0
     output: tuple[str, ...] = ()
     passed: tuple[tuple[str, float], ...] = ()

@@ -22,11 +22,13 @@ class Configured:
     directory: where it re-executes itself, "" if that is not known.
     names_directory: False if the server's own configuration surely names none.
     pidfile: the absolute path of its pid file, "" if it surely has none, None if not known.
+    drain_limit: the seconds after which it cuts its last requests, None if never or not known.
     """
 
     directory: str
     names_directory: bool
     pidfile: str | None
+    drain_limit: float | None = None
 
 
 class NeedKind(enum.Enum):

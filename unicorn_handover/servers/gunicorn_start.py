@@ -13,6 +13,7 @@ from .configured import Configured, Need, NeedKind, setting, start_directory
 from .launch import Launch, words_of
 
 ASSIGNS = r"[ \t]*=(?!=)[ \t]*"  # what stands between a setting and its value
+GRACEFUL_TIMEOUT = "30"  # seconds, config.GracefulTimeout
 DEFAULT_FILE = "gunicorn.conf.py"  # read if it is there (config.get_default_config_file)
 
 
@@ -27,7 +28,8 @@ def configured(system: System, pid: int, launch: Launch) -> Configured:
     pidfile = _value(words, text, ("-p", "--pid"), "pidfile")
     if pidfile:
         pidfile = os.path.join(system.working_directory(pid), pidfile)
-    return Configured(directory, chdir is None or chdir.startswith("/"), pidfile)
+    names = chdir is None or chdir.startswith("/")
+    return Configured(directory, names, pidfile, _drain_limit(words, text))
 
 
 def re_exec_needs(system: System, pid: int) -> Iterator[Need]:
@@ -65,6 +67,17 @@ def _configuration(system: System, words: Sequence[str], directory: str) -> str 
         return None
     text = system.text_of(os.path.join(directory, (files or [DEFAULT_FILE])[-1]))
     return text if text or not files else None
+
+
+def _drain_limit(words: Sequence[str], text: str | None) -> float | None:
+    """`graceful_timeout` in seconds, after which Arbiter.stop kills the workers."""
+    given = values(words, "", "--graceful-timeout")[-1:]
+    if not given and text is not None:
+        given = re.findall(
+            rf"^[ \t]*graceful_timeout{ASSIGNS}(.*?)\s*(?:#.*)?$", text, re.MULTILINE
+        )
+        given = given[-1:] or [GRACEFUL_TIMEOUT]
+    return float(given[0]) if given and re.fullmatch(r"\d{1,9}", given[0]) else None
 
 
 def _value(words: Sequence[str], text: str | None, flags: tuple[str, str], name: str) -> str | None:
