@@ -98,6 +98,22 @@ class FakeHandle:
         self._open = False
 
 
+class FakeFile:
+    """What `System.keep_file` returns: a heartbeat file, which some processes had open then."""
+
+    def __init__(self, system: FakeSystem, inode: int) -> None:
+        self._system, self._inode = system, inode
+        had = [fake.heartbeats for fake in system.processes.values()]
+        self._files = [files for files in had if inode in files]
+
+    def status(self) -> SimpleNamespace:
+        time, mode = next(files[self._inode] for files in self._files if self._inode in files)
+        return SimpleNamespace(st_mtime=time, st_mode=mode)
+
+    def close(self) -> None:
+        self._system.open_handles -= 1
+
+
 class FakeNames:
     """What `System.keep_names` returns: `unlinked` are those that are gone now."""
 
@@ -303,6 +319,10 @@ class FakeSystem:
         fake = self.processes.get(pid)
         for inode, (time, mode) in (fake.heartbeats if fake else {}).items():
             yield SimpleNamespace(st_dev=1, st_ino=inode, st_mtime=time, st_mode=mode)
+
+    def keep_file(self, pid: int, name_part: str, identity: tuple[int, int]) -> FakeFile:
+        self.open_handles += 1
+        return FakeFile(self, identity[1])
 
     def opened(self, pid: int, descriptor: int) -> str:
         fake = self.processes.get(pid)

@@ -30,6 +30,20 @@ def test_files_that_are_open_for_writing(tmp_path: Path) -> None:
     assert System().written_files(2**22) == {}
 
 
+def test_a_file_that_outlives_those_who_had_it_open(tmp_path: Path) -> None:
+    """By what stat(2) tells of it, deleted or not, and whatever its permissions are."""
+    path = tmp_path / "wgunicorn-x"
+    with path.open("w") as file:
+        path.unlink()
+        status = os.fstat(file.fileno())
+        os.fchmod(file.fileno(), 0)
+        assert System().keep_file(os.getpid(), "/wgunicorn-", (status.st_dev, 0)) is None
+        kept = System().keep_file(os.getpid(), "/wgunicorn-", (status.st_dev, status.st_ino))
+        os.fchmod(file.fileno(), 1)
+    assert kept and kept.status().st_mode & 0o777 == 1
+    kept.close()
+
+
 def test_a_file_is_read_from_a_mark_on(tmp_path: Path) -> None:
     """From its beginning if it is shorter by now: somebody has put it aside."""
     log = tmp_path / "log"

@@ -7,7 +7,7 @@ import math
 from ..family import members
 from ..kernel.process import Process
 from ..kernel.system import System
-from ..servers import Server
+from ..servers import Proof, Server
 
 DYING = 3  # so many dead young, or before they were ready, is a crash loop, not bad luck
 YOUNG = 5.0  # seconds of a worker's life in which it should not end
@@ -31,9 +31,11 @@ class NewWorkers:
         self._server = server
         self._usual_life = usual_life
         self._held: dict[Worker, Process] = {}
+        self._proofs: dict[Worker, Proof] = {}  # of those that were not seen to be ready
         self._first_seen: dict[Worker, float] = {}
         self._found = members.Workers(frozenset(), frozenset())
         self._changed = system.clock()
+        self._flashed = -math.inf  # when a worker ended that had been ready between two looks
         self._was_ready: set[Worker] = set()
         self._deaths = 0
         self._unreplaced = 0  # that were ready and crashed, and no other came for them
@@ -78,17 +80,29 @@ class NewWorkers:
             if held:
                 self._held[pid, start] = held
                 self._first_seen[pid, start] = self._system.clock()
+                proof = self._server.proof_of(self._system, self._master.pid, pid)
+                self._proofs.update({(pid, start): proof} if proof else {})
 
     def _count_deaths(self) -> None:
         for worker in [w for w, held in self._held.items() if self._has_ended(w, held)]:
             held, lived = self._held.pop(worker), self._lived(worker)
-            if worker not in self._was_ready:
+            if not self._has_been_ready(worker):
                 self._deaths += 1
             elif self._crashed(held.wait_status(), lived):
                 self._unreplaced += 1
             else:
                 self._unrenewed += 1
             held.close()
+
+    def _has_been_ready(self, worker: Worker) -> bool:
+        """True also for one that was ready between two looks alone (`max_requests = 1`)."""
+        proof = self._proofs.pop(worker, None)
+        if proof:
+            if worker not in self._was_ready and proof.holds():
+                self._was_ready.add(worker)
+                self._flashed = self._system.clock()
+            proof.close()
+        return worker in self._was_ready
 
     def _first_of_their_kind(self, born: frozenset[Worker]) -> bool:
         """True if one of these takes no other's place."""
@@ -126,7 +140,7 @@ class NewWorkers:
         all, so many are enough sooner. One in the place of a ready one that ended well is no
         matter: where workers recycle themselves, one or the other may boot at any moment.
         """
-        if self._found.booting - self._renewed or not self._found.ready:
+        if self._found.booting - self._renewed or not self._serves:
             return False
         all_forked = self._server.all_forked(self._system, self._master.pid)
         if all_forked is None:
@@ -135,8 +149,16 @@ class NewWorkers:
             return quiet >= (FORK_PAUSE if full else SETTLED)
         return all_forked
 
+    @property
+    def _serves(self) -> bool:
+        """True if a worker is ready or, where each is so for a moment only, one was just now."""
+        return bool(self._found.ready) or self._system.clock() < self._flashed + SETTLED
+
     def close(self) -> None:
         """Give every descriptor back."""
         for held in self._held.values():
             held.close()
+        for proof in self._proofs.values():
+            proof.close()
         self._held.clear()
+        self._proofs.clear()

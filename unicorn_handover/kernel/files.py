@@ -13,6 +13,37 @@ PIECE = 1 << 16  # bytes that are read at once
 MOST = 1 << 23  # bytes of one file
 
 
+class KeptFile:
+    """A file of another process, held open: it can be looked at when that process has ended."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def status(self) -> os.stat_result:
+        """What stat(2) tells of it now."""
+        return os.fstat(self._descriptor)
+
+    def close(self) -> None:
+        """Let it go."""
+        os.close(self._descriptor)
+
+
+def keep_file(pid: int, name_part: str, identity: tuple[int, int]) -> KeptFile | None:
+    """Hold the open file with this device and inode, None if it is not there. Raises OSError.
+
+    O_PATH: nothing is asked of the file's own permissions, which gunicorn's heartbeats change.
+    """
+    for link, path in open_links(pid):
+        if name_part in path:
+            with contextlib.suppress(FileNotFoundError):  # closed just now
+                kept = KeptFile(os.open(link, os.O_PATH | os.O_CLOEXEC))
+                status = kept.status()
+                if (status.st_dev, status.st_ino) == identity:
+                    return kept
+                kept.close()
+    return None
+
+
 def written_files(pid: int) -> dict[str, int]:
     """The regular files open for writing and their sizes, standard error first. Raises OSError."""
     found = []

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 
 import psutil
 
-from .files import changed, chunks_of, written_files
+from .files import KeptFile, changed, chunks_of, keep_file, written_files
 from .listeners import Listener, listeners
 from .listening import listening_inodes
 from .memory import has_touched, shared_pages, words_at
@@ -251,6 +251,13 @@ class System:
         Raises PermissionError if this user may not look.
         """
         return look_into(pid, lambda: open_files(pid, name_part), denied=True) or []
+
+    def keep_file(self, pid: int, name_part: str, identity: tuple[int, int]) -> KeptFile | None:
+        """Hold an open file whose path has `name_part`, by device and inode; the caller closes it.
+
+        None if a process has no such file, is gone, or is not ours to look into.
+        """
+        return look_into(pid, lambda: keep_file(pid, name_part, identity))
 
     def become_subreaper(self) -> None:
         """Make this process the parent of its orphaned descendants. Raises OSError if refused.

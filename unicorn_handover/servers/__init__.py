@@ -9,6 +9,7 @@ from .base import (
     ADD_WORKER,
     DROP_WORKER,
     RE_EXEC,
+    Proof,
     Server,
     handlers_installed,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Launch",
     "Need",
     "NeedKind",
+    "Proof",
     "Server",
     "handlers_installed",
     "is_any_successor",

@@ -18,6 +18,18 @@ ADD_WORKER = SIGTTIN
 DROP_WORKER = SIGTTOU
 
 
+class Proof(abc.ABC):
+    """That a worker was in its accept loop, however short its life was."""
+
+    @abc.abstractmethod
+    def holds(self) -> bool:
+        """True if it was ready at some time."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Let it go."""
+
+
 class Server(abc.ABC):
     """One server's signals, and the exact facts that prove who is who."""
 
@@ -92,6 +104,13 @@ class Server(abc.ABC):
         a hook may fork helpers. It is ready once it is in its accept loop, which no app can claim.
         """
 
+    def proof_of(self, system: System, master: int, worker: int) -> Proof | None:
+        """What tells, also when a worker has ended, whether it was ready; the caller closes it.
+
+        None where nothing outlives a worker.
+        """
+        return None
+
     @abc.abstractmethod
     def is_booting(self, system: System, pid: int) -> bool:
         """True for a worker that is not ready yet, also for one whose master is gone."""
@@ -133,13 +152,6 @@ class Server(abc.ABC):
                 found.append(pid)
         return found
 
-    def is_exec_master(self, system: System, pid: int) -> bool:
-        """True for an exec'd process that is no worker."""
-        stat = system.stat(pid)
-        if stat is None or stat.ended or stat.forked_only:
-            return False
-        return not self.is_exec_worker(system, pid)
-
     def is_renamed_successor(self, system: System, pid: int, old: int) -> bool:
         """True if an exec'd process, whose environment a title has overwritten, is a new master.
 
@@ -158,6 +170,14 @@ class Server(abc.ABC):
         does not make inherited listeners close-on-exec again (measured).
         """
         return self.is_master(system.command_line(pid)) or handlers_installed(system, pid)
+
+
+def is_exec_master(system: System, server: Server, pid: int) -> bool:
+    """True for an exec'd process that is no worker."""
+    stat = system.stat(pid)
+    if stat is None or stat.ended or stat.forked_only:
+        return False
+    return not server.is_exec_worker(system, pid)
 
 
 def handlers_installed(system: System, master: int) -> bool:

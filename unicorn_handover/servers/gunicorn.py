@@ -12,10 +12,10 @@ from signal import SIGQUIT, SIGTERM
 
 from ..kernel.listeners import Listener
 from ..kernel.system import System
-from .base import Server, literals, title, values
+from .base import Proof, Server, is_exec_master, literals, title, values
 from .configured import Configured, Need
 from .gunicorn_start import configured, re_exec_needs
-from .gunicorn_workers import heartbeats, workers_among
+from .gunicorn_workers import heartbeat_of, heartbeats, workers_among
 from .launch import Launch
 from .lines import REQUEST, Lines
 
@@ -69,7 +69,7 @@ class Gunicorn(Server):
         takes GUNICORN_FD out of the environment again, so what the new one's workers start never
         has it, but what a preloaded app starts has; what it names may be closed by then.
         """
-        if not self.is_exec_master(system, pid):
+        if not is_exec_master(system, self, pid):
             return False
         environ = system.environ(pid)
         if not environ:  # written over
@@ -142,6 +142,10 @@ class Gunicorn(Server):
     def workers(self, system: System, master: int) -> dict[int, bool]:
         """Tell by the heartbeat files that the master has: see `gunicorn_workers`."""
         return workers_among(system, master, self.forks(system, master))
+
+    def proof_of(self, system: System, master: int, worker: int) -> Proof | None:
+        """Its heartbeat file."""
+        return heartbeat_of(system, master, self.forks(system, master), worker)
 
     def is_booting(self, system: System, pid: int) -> bool:
         """True until each heartbeat file that the worker has was beaten."""

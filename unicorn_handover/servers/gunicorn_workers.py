@@ -9,8 +9,11 @@ import os
 from collections.abc import Sequence
 from signal import SIGABRT
 
+from ..kernel.files import KeptFile
 from ..kernel.system import System
+from .base import Proof
 
+NAME = "/wgunicorn-"  # in the path of each heartbeat file
 PERMISSIONS = 0o777  # mkstemp gives 0600 less cfg.umask
 
 
@@ -21,13 +24,43 @@ def workers_among(system: System, master: int, forks: Sequence[int]) -> dict[int
     it for as long as it takes that worker for its own, and looks at nothing else. The worker has
     the same file, and closes those of its siblings first thing (Arbiter.spawn_worker).
     """
+    return {pid: beats for pid, (_, beats) in _owned(system, master, forks).items()}
+
+
+class Heartbeat(Proof):
+    """One worker's file, which keeps its beats when master and worker have closed it."""
+
+    def __init__(self, system: System, file: KeptFile) -> None:
+        self._system = system
+        self._file = file
+
+    def holds(self) -> bool:
+        """True if there was a beat."""
+        return _has_beat(self._system, self._file.status())
+
+    def close(self) -> None:
+        """Let it go."""
+        self._file.close()
+
+
+def heartbeat_of(system: System, master: int, forks: Sequence[int], worker: int) -> Proof | None:
+    """Hold the file of one of a master's workers."""
+    owned = _owned(system, master, forks).get(worker)
+    file = system.keep_file(master, NAME, owned[0]) if owned else None
+    return Heartbeat(system, file) if file else None
+
+
+def _owned(
+    system: System, master: int, forks: Sequence[int]
+) -> dict[int, tuple[tuple[int, int], bool]]:
+    """The file of each worker, and whether it has a beat."""
     theirs = {pid: heartbeats(system, pid) for pid in forks}
     found = {}
     for file, beats in heartbeats(system, master).items():
         holders = [pid for pid in reversed(forks) if file in theirs[pid]]
         if holders:
             worker = min(holders, key=lambda pid: (len(theirs[pid]), not _traps_abort(system, pid)))
-            found[worker] = beats
+            found[worker] = file, beats
     return found
 
 
@@ -36,7 +69,7 @@ def heartbeats(system: System, pid: int) -> dict[tuple[int, int], bool]:
 
     Raises PermissionError if this user may not look.
     """
-    files = system.open_files(pid, "/wgunicorn-")
+    files = system.open_files(pid, NAME)
     return {(file.st_dev, file.st_ino): _has_beat(system, file) for file in files}
 
 

@@ -10,7 +10,7 @@ from signal import SIGQUIT, SIGTERM, SIGWINCH
 from ..errors import Refused, printable
 from ..kernel.listeners import Listener
 from ..kernel.system import System
-from .base import Server, handlers_installed, literals, title, values
+from .base import Server, handlers_installed, is_exec_master, literals, title, values
 from .configured import Configured, Need
 from .launch import Launch
 from .lines import REQUEST, Lines
@@ -57,7 +57,7 @@ class Unicorn(Server):
 
     def is_successor(self, system: System, pid: int, old: int) -> bool:
         """True if a process has the sockets that HttpServer#reexec names in UNICORN_FD."""
-        if not self.is_exec_master(system, pid):
+        if not is_exec_master(system, self, pid):
             return False
         environ = system.environ(pid)
         if not environ:  # written over
