@@ -201,6 +201,16 @@ IN_FRONT: dict[str, Callable[[FakeSystem], Fake]] = {
 }
 
 
+def test_something_stands_in_front_of_a_server_with_words_of_its_own(system: FakeSystem) -> None:
+    """Such as an application that uses gunicorn as a library: it listens."""
+    system.listening_inodes = frozenset({5})
+    front = system.add(ppid=1, forked=False, words=["sh", "-c", "python serve.py; true"])
+    server = gunicorn(system, ppid=front.pid, words=["python", "serve.py"], inodes={5})
+    assert f"the server is pid {server.pid}, and pid {front.pid} (sh " in str(
+        refusal(system, front)
+    )
+
+
 @pytest.mark.parametrize("kind", IN_FRONT)
 @pytest.mark.parametrize("deep", [False, True], ids=["child", "grandchild"])
 def test_something_stands_in_front(system: FakeSystem, kind: str, deep: bool) -> None:

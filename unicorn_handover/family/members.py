@@ -175,10 +175,13 @@ def server_below(system: System, pid: int) -> int | None:
     """Return the master of a server that another program, such as a shell, has started, or None.
 
     What only looks like one by its words, as `pip install gunicorn` does, has no master's handlers.
+    One that does not look like it, such as an application that uses gunicorn as a library, listens.
     """
     below = [child for child in system.children(pid) if not is_any_successor(system, child, pid)]
     for child in below:
-        if recognise(system.command_line(child)) and handlers_installed(system, child):
+        if not handlers_installed(system, child):
+            continue
+        if recognise(system.command_line(child)) or system.listening_sockets(child):
             stat = system.stat(child)
             if stat and not stat.forked_only:
                 return child
