@@ -7,7 +7,7 @@ bin := .venv/bin
 .PHONY: help demo test lint types pytest bench clean
 
 help:
-	@echo "make demo    restarts under load on a real supervisord and a real circusd"
+	@echo "make demo    restarts under load on a real supervisord, a real circusd and by itself"
 	@echo "make test    everything that must hold: style, types, tests"
 	@echo "make bench   measures: stock restart and USR2 by hand against the handover"
 	@echo "make clean   removes what the targets above have made"

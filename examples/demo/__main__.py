@@ -18,11 +18,13 @@ import psutil
 
 from unicorn_handover.kernel.system import System
 
+from .foreground import Foreground
 from .hosts import HOSTS, Failed, Host
 from .scenario import Restart, demonstrate
 from .screen import BOLD, DIM, GREEN, RED, Screen
 from .servers import SERVERS, App, installed
 
+ALL: dict[str, type[Host]] = {**HOSTS, "foreground": Foreground}
 COLUMNS = "{:<12}{:<18}{:>9}{:>8}{:>10}   {:<17}{:>8}   {}"
 HEADINGS = ("host", "restart on", "requests", "failed", "longest", "master's pid", "seconds")
 
@@ -30,7 +32,7 @@ HEADINGS = ("host", "restart on", "requests", "failed", "longest", "master's pid
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m examples.demo", description=__doc__)
-    parser.add_argument("--host", choices=[*HOSTS, "all"], default="all")
+    parser.add_argument("--host", choices=[*ALL, "all"], default="all")
     parser.add_argument("--server", choices=["auto", *SERVERS], default="auto")
     chosen = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     System().become_subreaper()  # so that whatever a host may leave is found below, and ended
     screen = Screen()
     try:
-        hosts = HOSTS.values() if chosen.host == "all" else [HOSTS[chosen.host]]
+        hosts = ALL.values() if chosen.host == "all" else [ALL[chosen.host]]
         return run(screen, list(hosts), server(screen, chosen.server))
     except Failed as failure:
         screen.say(str(failure), RED)
