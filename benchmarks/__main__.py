@@ -17,14 +17,14 @@ from examples.demo.hosts import HOSTS, Failed, Host
 from examples.demo.servers import SERVERS, App, installed
 from unicorn_handover.kernel.system import System
 
-from . import idle, restarts
+from . import idle, restarts, runit
 from .restarts import Outcome
 
 
 def main() -> int:
     """Run what was chosen; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--host", choices=[*HOSTS, "all"], default="all")
+    parser.add_argument("--host", choices=[*HOSTS, "runit", "all"], default="all")
     parser.add_argument("--server", choices=SERVERS, help="unicorn, if it is installed")
     parser.add_argument("--boot", type=float, default=3.0, help="seconds a release loads (3)")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds of idling (60)")
@@ -37,6 +37,8 @@ def main() -> int:
             if chosen.host in (name, "all"):
                 report_restarts(host, server, chosen.boot)
                 report_idle(host, server, chosen.idle)
+        if chosen.host in ("runit", "all") and runit.is_possible():
+            runit.report(chosen.boot)
     except Failed as failure:
         print(failure, file=sys.stderr)
         return 1

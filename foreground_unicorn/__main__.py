@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from unicorn_handover import __version__
-from unicorn_handover.errors import Refused
+from unicorn_handover.errors import PREFIX, Refused
 
 from . import commands, run
 from .control import default_path
@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print it and exit."""
-        self.exit(2, f"unicorn-handover: {message}; see `{self.prog} --help`\n")
+        self.exit(2, f"{PREFIX}{message}; see `{self.prog} --help`\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except run.BadOption as error:
         parser.error(str(error))
     except Refused as refusal:
-        print(f"unicorn-handover: {refusal}", file=sys.stderr)
+        print(f"{PREFIX}{refusal}", file=sys.stderr)
         return 1
     return status
 

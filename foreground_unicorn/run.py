@@ -9,7 +9,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import fields
 
-from unicorn_handover.errors import HandoverError, Refused, printable
+from unicorn_handover.errors import PREFIX, HandoverError, Refused, printable
 from unicorn_handover.host.survivors import Survivors
 from unicorn_handover.kernel.locked_file import LockedFile
 from unicorn_handover.kernel.spawn import CannotRun
@@ -67,7 +67,7 @@ def run(chosen: Namespace) -> int:
     try:
         status = _supervised(chosen, options, survivors)
     except CannotRun as error:
-        print(f"unicorn-handover: {error}", file=sys.stderr)
+        print(f"{PREFIX}{error}", file=sys.stderr)
         lock.release()
         return error.status
     lock.release()

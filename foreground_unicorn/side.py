@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Collection
 
+from unicorn_handover.errors import PREFIX
 from unicorn_handover.host.driver_process import DriverProcess
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.side import HostSide
@@ -68,7 +69,7 @@ class ForegroundSide(HostSide):
     def log(self, level: int, text: str) -> None:
         """Write a line to standard error."""
         with contextlib.suppress(OSError):  # whoever read it may be gone
-            print(f"unicorn-handover: {text}", file=sys.stderr, flush=True)
+            print(f"{PREFIX}{text}", file=sys.stderr, flush=True)
 
     def why_no_driver(self) -> str:
         """Why there is no driver, or none that answers, and what to do."""

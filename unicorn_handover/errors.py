@@ -1,5 +1,7 @@
 """Every refusal an operator can meet, each as one line: what, where, and what to do."""
 
+PREFIX = "unicorn-handover: "  # of our lines on a standard error that a program shares
+
 
 def printable(text: str, limit: int = 200) -> str:
     """Return `text` from outside made safe for a log line: escaped, cut to `limit` characters."""

@@ -106,6 +106,12 @@ I, [2026-01-01T00:00:00 #20]  INFO -- : new
     assert excerpt(text, OLD) == ("I, [2026-01-01T00:00:00 #20]  INFO -- : new",)
 
 
+def test_our_own_lines_are_left_out() -> None:
+    """In the foreground they are among the program's."""
+    text = "unicorn-handover: handover 2 of web: booting (pid 10 -> 20)\nsettings are missing"
+    assert excerpt(text, OLD) == ("settings are missing",)
+
+
 def test_workers_that_die_again_and_again_are_told_of_once() -> None:
     """They write the same with other pids and times, and must not push the cause out."""
     loop = [LOGGED.replace("#20]", f"#{pid}]").replace("pid 20", f"pid {pid}") for pid in (31, 32)]

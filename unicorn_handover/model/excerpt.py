@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from ..errors import printable
+from ..errors import PREFIX, printable
 from ..servers import SERVERS
 from ..servers.lines import Lines
 
@@ -51,12 +51,13 @@ class Tail:
 def excerpt(text: str, old: Collection[int]) -> tuple[str, ...]:
     """Return the lines of `text` that tell most of a failure, at most LINES, safe to print.
 
-    Left out are requests that were answered, lines that carry a pid of `old`, the master that
-    serves on and its workers, and routine lines, which are shown if there is nothing else. A back
-    trace is its message and one frame. What workers write that die in the same way again and again
-    is shown once. If that is still too much, it is the last errors and what is near them.
+    Left out are requests that were answered, lines of our own and those that carry a pid of `old`,
+    the master that serves on and its workers, and routine lines, which are shown if there is
+    nothing else. A back trace is its message and one frame. What workers write that die in the same
+    way again and again is shown once. If that is still too much, it is the last errors and what is
+    near them.
     """
-    tags = [lines.tag.format(pid) for lines in _ALL for pid in old]
+    tags = [PREFIX, *(lines.tag.format(pid) for lines in _ALL for pid in old)]
     written = (line for line in _COLOUR.sub("", text).split("\n") if not _is_access(line))
     mine = [
         line
