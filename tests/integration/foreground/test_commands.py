@@ -41,7 +41,7 @@ def test_a_broken_release(host: ForegroundHost, web: Program) -> None:
     web.write("v2", "raises")
     outcome = host.restart()
     assert not outcome.ok
-    assert "\nweb: ERROR (the new workers die again and again" in outcome.text
+    assert "\nweb: ERROR (the new master's workers keep dying" in outcome.text
     assert "release v2 is broken" in outcome.text
     assert web.answers("v1")
 

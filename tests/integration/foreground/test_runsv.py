@@ -63,7 +63,7 @@ def test_a_broken_release(runsv: RunsvHost, web: Program) -> None:
     assert not load.failures
     assert load.releases() == {"v1", "v3"}
     (line,) = (line for line in runsv.host_log().splitlines() if told in line)
-    assert "the new workers die again and again" in line
+    assert "workers keep dying before they are ready" in line
 
 
 @both
