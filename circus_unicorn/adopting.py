@@ -19,6 +19,7 @@ from unicorn_handover.kernel.system import System
 from unicorn_handover.model.record import MasterId
 from unicorn_handover.servers import Launch, words_of
 
+from .beside import BesideProcess
 from .circusd import Circusd
 from .coroutines import Steps, coroutine
 from .process import ManagedProcess
@@ -35,6 +36,7 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
     program: Program
     circusd: Circusd
     output: Output
+    beside: BesideProcess
     processes: dict[int, ManagedProcess]
     is_managed = True
     runs_on = False
@@ -110,8 +112,12 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
         successor = self.program.died(master) if master and code is not None else None
         if master is None or code is None or successor is None:
             return False
+        beside = self.beside.take(successor.pid)
         try:
-            process.become(successor)
+            if beside:
+                process.become_spawned(successor, *beside)
+            else:
+                process.become(successor)
         except psutil.NoSuchProcess:
             successor.close()
             return False

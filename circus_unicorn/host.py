@@ -142,7 +142,8 @@ class CircusSide(HostSide):
 
     def known_pids(self) -> set[int]:
         """The pids of all processes that are some watcher's."""
-        return {pid for watcher in self.circusd.watchers for pid in list(watcher.processes)}
+        beside = {program.beside.pid for program in self.programs.values()}
+        return beside.union(*(watcher.processes for watcher in self.circusd.watchers))
 
     def log(self, level: int, text: str) -> None:
         """Write a line to circusd's log."""
@@ -163,6 +164,9 @@ class CircusSide(HostSide):
 
     def changed(self, record: Record, entered: bool) -> None:
         """Tell the callers as well."""
+        watcher = self.watchers.get(record.program)
+        if watcher and record.phase.final:
+            watcher.beside.over(record)
         super().changed(record, entered)
         self.restarts.look()
 

@@ -13,6 +13,8 @@ from circus.util import get_info
 from unicorn_handover.host.master import Master
 from unicorn_handover.kernel.process import Process as HeldProcess
 
+from .beside import settings_of
+
 
 class AdoptedWorker(psutil.Process):
     """Stands where psutil.Popen stands for a process that circusd did not start itself.
@@ -47,6 +49,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
 
     master: Master | None = None
     started_in = ""  # the real path of the working directory at the first master's start
+    started_by: dict[str, Any] = {}  # the watcher's settings then
     _worker: Any
 
     def spawn(self) -> None:
@@ -59,6 +62,7 @@ class ManagedProcess(Process):  # type: ignore[misc]
         group = self.master.group if self.master else 0
         if not self.master:
             self.started_in = self.watcher.system.real_path(self.watcher.working_dir)
+            self.started_by = settings_of(self.watcher)
         self.let_go()
         for pipe in (self.stdout, self.stderr):
             if pipe is not None and not pipe.closed:
@@ -94,6 +98,24 @@ class ManagedProcess(Process):  # type: ignore[misc]
         self._worker = worker
         if self.master:
             self.master.replace(successor)
+
+    def become_spawned(
+        self, successor: HeldProcess, new: Process, started_by: dict[str, Any]
+    ) -> None:
+        """Take a master that circusd has started for this one, with its own pipes."""
+        redirector, old = self.watcher.stream_redirector, self._worker
+        self.watcher.drain()
+        if redirector:
+            redirector.remove_redirections(self)
+        for pipe in (old.stdout, old.stderr):
+            if pipe is not None:
+                pipe.close()
+        self._worker, self.started, self.started_by = new._worker, new.started, started_by
+        self.started_in = self.watcher.system.real_path(started_by["working_dir"])
+        if redirector:
+            redirector.add_redirections(self)
+        if self.master:
+            self.master.replace(successor, group=successor.pid)
 
     def reap(self, status: int | None = None) -> int | None:
         """Return the exit code, None while the master lives. Never waits.

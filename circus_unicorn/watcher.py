@@ -17,6 +17,7 @@ from unicorn_handover.servers import ADD_WORKER, DROP_WORKER
 
 from . import circusd_restart, selection
 from .adopting import AdoptingWatcher
+from .beside import RENEWED, BesideProcess
 from .circusd import Circusd
 from .coroutines import Steps, coroutine, synchronized
 from .process import ManagedProcess
@@ -26,8 +27,7 @@ from .workers import Workers
 
 COUNTING = (ADD_WORKER, DROP_WORKER, signal.SIGHUP)
 ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGKILL)
-NEEDS_A_START = {"cmd", "args", "env", "uid", "gid", "working_dir", "shell"}
-NEEDS_A_START |= {"stdout_stream", "stderr_stream"}  # where there was none
+NEEDS_A_START = ("stdout_stream", "stderr_stream")  # where there was none
 STOP_PAUSE = 0.1  # seconds between looks at a process that is being ended, as Circus has them
 
 
@@ -53,6 +53,7 @@ class ManagedWatcher(AdoptingWatcher):
         watcher.output = program.output = Output(watcher)
         watcher._workers = Workers(watcher, program)
         program.supervised, program.label = watcher, watcher.name
+        watcher.beside = program.beside.starter = BesideProcess(watcher)
         for process in watcher.processes.values():
             process.__class__ = ManagedProcess
             process.watcher = watcher
@@ -240,10 +241,16 @@ class ManagedWatcher(AdoptingWatcher):
         if key == "numprocesses":
             return self._set_workers(int(val))
         action = super().set_opt(key, val)
-        if action == 1 and key.split(".")[0] in NEEDS_A_START and self.can_be_handed_over:
+        name = key.split(".")[0]
+        if action != 1 or not self.can_be_handed_over:
+            return action
+        if name in RENEWED:
+            logger.info(f"{self.name}: set {key}: in force with the next restart that succeeds")
+            return -1
+        if name in NEEDS_A_START:
             self.warn(
-                f"set {key}: a handover re-executes what runs, so this is for the next start; "
-                f"`circusctl stop {self.name}` and `circusctl start {self.name}` make one"
+                f"set {key}: this is for the next start; `circusctl stop {self.name}` and "
+                f"`circusctl start {self.name}` make one"
             )
             return -1
         return action

@@ -227,6 +227,9 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._loop.turn()
         Subprocess.transition(self)
 
+    def reap_beside(self) -> None:
+        """Leave it to supervisord, which reaps in each turn of its loop: this wakes it."""
+
     def adopt_if_dead(self) -> None:
         """Reap the dead now, among them maybe the old master."""
         self._reap()

@@ -57,7 +57,7 @@ class CircusHost(Host):
     name = "circus"
     section = "watcher"
     directory = "working_dir"
-    spawns = False
+    spawns = True
     patience = "graceful_timeout"
     account = "uid"
 

@@ -99,7 +99,8 @@ def test_events(host: CircusHost) -> None:
     old = host.master("web")
     with host.events("watcher.web.") as events:
         new = hand_over(host)
-        wait_until(lambda: events and events[-1].topic.endswith(".spawn"), "the last event")
+        wait_until(lambda: any(e.topic.endswith(".spawn") for e in events), "the new master's")
+        wait_until(lambda: any(e.message.get("phase") == "done" for e in events), "the end")
     phases = [e.message["phase"] for e in events if e.topic == "watcher.web.handover"]
     assert list(dict.fromkeys(phases)) == [
         "requested", "checking", "re-executing", "booting", "draining", "done",
@@ -448,13 +449,16 @@ def test_a_mistake_is_one_clear_line(host: CircusHost, web: Program, kind: str) 
 
 
 def test_an_option_for_the_next_start(host: CircusHost, web: Program) -> None:
-    """What a re-exec cannot change begins no handover; circusd's log says how it comes about."""
+    """What is set begins no handover; circusd's log says when it comes about."""
     web.host_options.update({"stdout_stream.class": "", "stdout_stream.filename": ""})
     host.start()
     old = host.master("web")
-    for key, value in (("working_dir", "/"), ("stdout_stream.filename", f"{host.folder}/web.out")):
+    for key, value, told in (
+        ("working_dir", "/", "in force with the next restart that succeeds"),
+        ("stdout_stream.filename", f"{host.folder}/web.out", "this is for the next start"),
+    ):
         assert host.ctl("set", "web", key, value).ok
-        wait_until(lambda k=key: f"web: set {k}: a handover re-executes" in host.host_log(), key)
+        wait_until(lambda line=f"web: set {key}: {told}": line in host.host_log(), key)
     assert host.wait_for_rest("web") == old and host.ended("web") == []
 
 

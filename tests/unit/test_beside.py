@@ -43,6 +43,9 @@ class Starting(Section):
         self.started.append(fake)
         return fake.pid
 
+    def reap_beside(self) -> None:
+        self._host.web.beside.ended()
+
     def log_files(self) -> list[str]:
         return []
 

@@ -40,6 +40,9 @@ class Starter(Protocol):
         the old one's place when `Program.died` returns it.
         """
 
+    def reap_beside(self) -> None:
+        """It has exited before that: reap it, and call `Beside.ended`."""
+
 
 class Beside:
     """One program's new master, from its start until it has taken the old one's place or ended.
@@ -105,6 +108,8 @@ class Beside:
         inheritance.close()
         self._inheritance = inheritance
         self._process = self._system.hold(self.pid)
+        if self._process:
+            self._host.loop.watch(self._process.fileno(), self._exited)
         stat = self._system.stat(self.pid)  # also of one that has ended and is not reaped
         self._handovers.name_new(MasterId(self.pid, stat.start if stat else 0), inheritance.paths)
 
@@ -118,10 +123,21 @@ class Beside:
         finally:
             old.close()
 
+    @contained()
+    def _exited(self) -> None:
+        self._unwatch()  # a pidfd stays readable
+        if self.starter:
+            self.starter.reap_beside()
+
+    def _unwatch(self) -> None:
+        if self._process:
+            self._host.loop.unwatch(self._process.fileno())
+
     def take(self) -> Process | None:
         """Return it, for the caller to close, as the old master has ended; None if it is dead."""
         if self.process is None:
             return None
+        self._unwatch()
         process, self._process = self._process, None
         inheritance, self._inheritance = self._inheritance, None
         self.pid = 0
@@ -158,6 +174,7 @@ class Beside:
 
     def release(self) -> None:
         """Give the descriptor back."""
+        self._unwatch()
         process, self._process = self._process, None
         self.pid = 0
         if process:
