@@ -213,8 +213,12 @@ def test_a_gunicorn_that_ends_as_it_takes_over(
 
 
 def test_sockets_of_the_workers_alone(make_supervisor: MakeHost, folder: Path) -> None:
-    """gunicorn's reuse_port: no new master can have them, so the restart is refused."""
-    web = Program(folder, server="gunicorn", settings="reuse_port = True")
+    """gunicorn's reuse_port: no new master can have them, so the restart is refused.
+
+    The master itself listens on its control socket then.
+    """
+    control = f"control_socket_disable = False\ncontrol_socket = {str(folder / 'control')!r}"
+    web = Program(folder, server="gunicorn", settings=f"reuse_port = True\n{control}")
     host = make_supervisor(web)
     host.start()
     assert "are those of the workers, not of pid" in refused(host, web)

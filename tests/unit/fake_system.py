@@ -40,6 +40,7 @@ class Fake:
     environ: dict[str, str] = field(default_factory=dict)
     sockets: set[int] = field(default_factory=set)
     inodes: set[int] = field(default_factory=set)  # of its sockets
+    close_on_exec: set[int] = field(default_factory=set)  # of these
     catches: set[Signals] = field(default_factory=set)
     heartbeats: dict[int, tuple[float, int]] = field(default_factory=dict)  # time, mode by inode
     pages: dict[int, bool | None] = field(default_factory=dict)  # shared with its forks; used?
@@ -299,12 +300,13 @@ class FakeSystem:
         fake = self.processes.get(pid)
         return fake is not None and descriptor in fake.sockets
 
-    def sockets(self, pid: int) -> frozenset[int]:
+    def sockets(self, pid: int, outlive_exec: bool = False) -> frozenset[int]:
         fake = self.processes.get(pid)
-        return frozenset(fake.inodes if fake else ())
+        hidden = fake.close_on_exec if fake and outlive_exec else set()
+        return frozenset(fake.inodes - hidden if fake else ())
 
-    def listening_sockets(self, pid: int) -> frozenset[int]:
-        return self.sockets(pid) & self.listening_inodes
+    def listening_sockets(self, pid: int, outlive_exec: bool = False) -> frozenset[int]:
+        return self.sockets(pid, outlive_exec) & self.listening_inodes
 
     def keep_names(self, paths: Collection[str]) -> FakeNames:
         self.names = FakeNames(self, set(paths))

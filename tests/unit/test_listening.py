@@ -25,3 +25,16 @@ def test_a_listener_is_told_from_other_sockets(kind: str, tmp_path: Path) -> Non
         found = System().listening_sockets(os.getpid())
         assert inode in found and os.fstat(client.fileno()).st_ino not in found
     assert inode not in System().listening_sockets(os.getpid())
+
+
+def test_sockets_that_outlive_an_exec() -> None:
+    """Those that are not close-on-exec, as python's are by default."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as kept,
+        socket.create_server(("127.0.0.1", 0)) as closed,
+    ):
+        kept.set_inheritable(True)
+        inodes = {os.fstat(each.fileno()).st_ino for each in (kept, closed)}
+        assert inodes <= System().listening_sockets(os.getpid())
+        outlive = System().listening_sockets(os.getpid(), outlive_exec=True)
+        assert inodes & outlive == {os.fstat(kept.fileno()).st_ino}

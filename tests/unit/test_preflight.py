@@ -280,6 +280,8 @@ def test_sockets_of_the_workers_alone(system: FakeSystem) -> None:
     (worker,) = (p for p in system.processes.values() if p.ppid == master.pid)
     system.listening_inodes = frozenset({7})
     worker.inodes = {7}
+    master.inodes = master.close_on_exec = {8}  # its control socket, from 25 on
+    system.listening_inodes = frozenset({7, 8})
     assert "are those of the workers, not of pid" in str(refusal(system, master))
-    master.inodes = {7}
+    master.inodes = {7, 8}
     assert refusal(system, master) is None

@@ -138,8 +138,9 @@ class Preflight:
         gunicorn's reuse_port is so from 24 on (Arbiter.start, .spawn_worker).
         """
         sockets = self.system.listening_sockets
+        own = sockets(self.master.pid, self.server.listeners_outlive_exec)
         workers = members.workers(self.system, self.master, self.server).ready
-        if not sockets(self.master.pid) and any(sockets(pid) for pid, _ in workers):
+        if not own and any(sockets(pid) for pid, _ in workers):
             raise Refused(
                 f"the listening sockets are those of the workers, not of pid {self.master.pid}, so "
                 "no new master can have them; listen without reuse_port, then stop and start the "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 
@@ -11,6 +12,17 @@ from .procfs import open_links
 
 PIECE = 1 << 16  # bytes that are read at once
 MOST = 1 << 23  # bytes of one file
+
+
+def open_sockets(pid: int, outlive_exec: bool) -> frozenset[int]:
+    """The inodes of sockets, of those that are not close-on-exec alone. Raises OSError."""
+    found: set[int] = set()
+    for link, path in open_links(pid):
+        number = re.fullmatch(r"socket:\[(\d+)\]", path)
+        with contextlib.suppress(FileNotFoundError):  # closed just now
+            flags = flags_of(pid, os.path.basename(link)) if number and outlive_exec else 0
+            found.update({int(number[1])} if number and not flags & os.O_CLOEXEC else ())
+    return frozenset(found)
 
 
 class KeptFile:
@@ -57,10 +69,15 @@ def written_files(pid: int) -> dict[str, int]:
 
 
 def _is_written(pid: int, descriptor: str) -> bool:
-    """True for a descriptor that was opened for writing (proc(5), fdinfo)."""
+    """True for a descriptor that was opened for writing."""
+    return flags_of(pid, descriptor) & os.O_ACCMODE != os.O_RDONLY
+
+
+def flags_of(pid: int, descriptor: str) -> int:
+    """The flags of an open descriptor, O_CLOEXEC among them (proc(5), fdinfo). Raises OSError."""
     with open(f"/proc/{pid}/fdinfo/{descriptor}", encoding="ascii") as file:
         fields = dict(line.split(":", 1) for line in file if ":" in line)
-    return int(fields["flags"], 8) & os.O_ACCMODE != os.O_RDONLY
+    return int(fields["flags"], 8)
 
 
 def chunks_of(path: str, start: int) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-import re
 import signal
 import stat
 import time
@@ -13,7 +12,7 @@ from collections.abc import Collection, Iterator
 
 import psutil
 
-from .files import KeptFile, changed, chunks_of, keep_file, written_files
+from .files import KeptFile, changed, chunks_of, keep_file, open_sockets, written_files
 from .listeners import Listener, listeners
 from .listening import listening_inodes
 from .memory import has_touched, shared_pages, words_at
@@ -28,7 +27,6 @@ from .procfs import (
     list_directory,
     look_into,
     open_files,
-    open_links,
     read_bytes,
     read_maps,
     read_stat,
@@ -208,15 +206,16 @@ class System:
         """What an open descriptor of a process names: a path, or "pipe:[4711]"; "" if not known."""
         return look_into(pid, lambda: os.readlink(f"/proc/{pid}/fd/{descriptor}")) or ""
 
-    def sockets(self, pid: int) -> frozenset[int]:
-        """The inodes of a process's open sockets; none if it is gone or not ours to look into."""
-        targets = look_into(pid, lambda: [target for _, target in open_links(pid)]) or []
-        numbers = (re.fullmatch(r"socket:\[(\d+)\]", target) for target in targets)
-        return frozenset(int(number[1]) for number in numbers if number)
+    def sockets(self, pid: int, outlive_exec: bool = False) -> frozenset[int]:
+        """The inodes of a process's open sockets; none if it is gone or not ours to look into.
 
-    def listening_sockets(self, pid: int) -> frozenset[int]:
+        With `outlive_exec` those alone that a program has which the process executes.
+        """
+        return look_into(pid, lambda: open_sockets(pid, outlive_exec)) or frozenset()
+
+    def listening_sockets(self, pid: int, outlive_exec: bool = False) -> frozenset[int]:
         """The inodes of a process's listening stream sockets."""
-        return self.sockets(pid) & listening_inodes()
+        return self.sockets(pid, outlive_exec) & listening_inodes()
 
     def listeners(self, owner: Process) -> list[Listener]:
         """Copies of a process's listening stream sockets, for the caller to close.

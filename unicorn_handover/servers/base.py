@@ -43,6 +43,7 @@ class Server(abc.ABC):
     provisional = ""  # what its pid file's name ends in until the master before it is gone
     pid_file_suffixes: tuple[str, ...]  # of the pid files that must name no stranger at a re-exec
     promotes_itself = 0.0  # seconds until a new master has surely seen that the old one is gone
+    listeners_outlive_exec = False  # all of them, and no other socket of a master
     unlinks_sockets = False  # a unix socket's name, at its end, unless a re-exec has begun
 
     @abc.abstractmethod

@@ -36,6 +36,7 @@ class Gunicorn(Server):
     promotes_itself = 1.5  # Arbiter.run looks at its parent every second
     fewest_workers = 1
     provisional = ".2"  # Arbiter.start, .maybe_promote_master
+    listeners_outlive_exec = True  # BaseSocket.set_options; its control socket does not
     unlinks_sockets = True  # Arbiter.stop
     lines = Lines(
         tag="[{}]",
