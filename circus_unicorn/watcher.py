@@ -244,10 +244,10 @@ class ManagedWatcher(AdoptingWatcher):
         name = key.split(".")[0]
         if action != 1 or not self.can_be_handed_over:
             return action
-        if name in RENEWED:
+        if name in RENEWED and self.program.options.method != "usr2":
             logger.info(f"{self.name}: set {key}: in force with the next restart that succeeds")
             return -1
-        if name in NEEDS_A_START:
+        if name in (*RENEWED, *NEEDS_A_START):
             self.warn(
                 f"set {key}: this is for the next start; `circusctl stop {self.name}` and "
                 f"`circusctl start {self.name}` make one"

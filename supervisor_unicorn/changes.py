@@ -41,7 +41,7 @@ def update(supervisord: Supervisor, side: SupervisorSide, name: str) -> dict[str
     if changes is None:
         return None
     for change in changes:
-        why_not = refusal(side, change.process, change.config)
+        why_not = refusal(side, change.process, change.config) or _no_way(change.process)
         if why_not:
             raise Refused(why_not)
     if not changes:  # the group's own priority
@@ -64,6 +64,15 @@ def _changes(group: Any, new: Any) -> list[Change] | None:
             return None
         changes.append(Change(process, config))
     return changes
+
+
+def _no_way(process: ManagedSubprocess) -> str:
+    if process.program.options.method != "usr2":
+        return ""
+    return (
+        "[rpcinterface:unicorn] method: usr2 cannot give a changed section; set method = auto, or "
+        "stop, remove, add and start the program"
+    )
 
 
 def _begin(side: SupervisorSide, change: Change) -> int:

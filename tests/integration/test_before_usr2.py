@@ -16,7 +16,7 @@ from ..waiting import wait_until
 from .conftest import MakeHost
 from .host import Host
 from .load import Load
-from .programs import UNICORN, Program
+from .programs import UNICORN, Program, free_port
 from .scenes import hand_over, held_request
 
 AT_ONCE = 20  # seconds, far below boot_timeout
@@ -237,3 +237,19 @@ def test_an_old_master_that_cuts_its_requests(make_supervisor: MakeHost, folder:
     web.open_gate()
     assert request.answer().outcome != "ok"
     host.wait_for_rest("web")
+
+
+def test_a_master_that_the_host_starts_by_option(make_host: MakeHost, folder: Path) -> None:
+    """`method = spawn` makes every restart one; what it cannot take over refuses it, with why."""
+    web, shared = Program(folder), Program(folder, name="shared")
+    shared.settings = f"listen '127.0.0.1:{free_port()}', reuseport: true"
+    shared.write("v1")
+    host = make_host(web, shared, options={"method": "spawn"})
+    host.start()
+    hand_over(host)
+    assert host.ended("web")[-1]["method"] == "spawn"
+    assert "starting (spawn: method = spawn)" in host.host_log()
+    old = host.master("shared")
+    outcome = host.restart("shared")
+    assert not outcome.ok and f"of pid {old} has SO_REUSEPORT" in outcome.text
+    assert host.wait_for_rest("shared") == old and shared.answers("v1")

@@ -9,6 +9,7 @@ import pytest
 
 from unicorn_handover.errors import Refused
 from unicorn_handover.host.inheritance import Command, Inheritance
+from unicorn_handover.model.options import Options
 from unicorn_handover.model.orders import Orders
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.servers import SERVERS
@@ -254,6 +255,31 @@ def test_one_whose_old_master_was_told_to_end_is_kept(host: FakeHost) -> None:
     host.drive(Phase.FAILED, new=id_of(new), reason="the old master was killed and does not end")
     host.wait(30)
     assert new.alive and host.kernel.signals == []
+
+
+@pytest.mark.parametrize(
+    ("method", "plan"),
+    [
+        ("auto", ("auto", "[program:web] was changed")),
+        ("usr2", ("usr2", "[program:web] was changed")),
+        ("spawn", ("spawn", "[program:web] was changed")),
+    ],
+)
+def test_the_option_says_how(host: FakeHost, method: str, plan: tuple[str, str]) -> None:
+    """And the section what speaks for a new start; without that, `spawn` speaks for itself."""
+    host.web.options = Options(method=method)
+    assert host.web.beside.plan() == plan
+    host.web.beside.starter.difference = lambda: ""  # type: ignore[union-attr, method-assign]
+    assert host.web.beside.plan() == (method, "method = spawn" if method == "spawn" else "")
+
+
+def test_a_host_that_is_to_start_masters_and_cannot_refuses(host: FakeHost) -> None:
+    """At once: it is not waited for until boot_timeout."""
+    host.api.options = Options(method="spawn")
+    host.start(host.api)
+    host.request(host.api)
+    host.drive(Phase.STARTING, host.api, server="unicorn")
+    assert "set method = auto" in host.api.handovers.ended[-1].reason
 
 
 def test_a_host_that_cannot_start_masters_plans_for_a_re_exec(host: FakeHost) -> None:

@@ -74,6 +74,16 @@ def test_the_host_wants_it_only_where_something_speaks_for_it() -> None:
     assert changed.run().method == "spawn"
 
 
+def test_a_re_exec_by_option_says_what_it_does_not_renew() -> None:
+    """The restart is not silently of what was configured before."""
+    history = SpawnHistory()
+    now, old = history.system.now, MasterId(history.old.pid, history.old.start)
+    wanted = Record("web", 1, Phase.REQUESTED, old, now, now, method="usr2", why="env changed")
+    history.begin(wanted)
+    record = history.run()
+    assert record.succeeded and record.way == "usr2: not renewed: env changed"
+
+
 def test_a_lost_directory_matters_to_a_re_exec_alone() -> None:
     """What the host starts does not come from what the old master remembers."""
     history = SpawnHistory()

@@ -18,7 +18,7 @@ def test_defaults() -> None:
     """Without any option each program has the documented defaults."""
     settings = parse(SECTION, {"programs": "web"})
     assert settings.programs == {
-        "web": Options("auto", 120.0, 0.0, "auto", "", "", "", "200-399", 60.0, "")
+        "web": Options("auto", "auto", 120.0, 0.0, "auto", "", "", "", "200-399", 60.0, "")
     }
     assert settings.max_handovers == 0 and settings.errors == [] and settings.refusals == {}
 
@@ -49,6 +49,7 @@ def test_a_program_with_a_dot_in_its_name() -> None:
         ("pidfile", "/run/a b.pid", "pidfile", "/run/a b.pid"),
         ("pidfile", "", "pidfile", ""),
         ("quiesce", "no", "quiesce", "no"),
+        ("method", "spawn", "method", "spawn"),
         ("check", "", "check", ""),
         ("check", "http://127.0.0.1:80/up?x=1", "check", "http://127.0.0.1:80/up?x=1"),
         ("check", "http://[::1]:80", "check", "http://[::1]:80"),
@@ -154,6 +155,12 @@ ADDRESS = "write http://host:port/path or unix:/path.sock:/path"
             "must not set connection, not 'connection:x'; leave it out; the check sends one GET",
         ),
         (
+            "method",
+            "exec",
+            "must be auto, usr2 or spawn, not 'exec'; "
+            "auto re-executes the master where that can do",
+        ),
+        (
             "quiesce",
             "true",
             "must be auto, yes or no, not 'true'; "
@@ -199,7 +206,7 @@ def test_an_unknown_option_is_told_all_that_there_are(key: str) -> None:
     (line,) = lines({key: "1"})
     assert line.startswith(f"[{SECTION}] {key}: ")
     if not key.startswith("programs."):
-        known = "server, boot_timeout, soak, quiesce, check, check_host, check_headers, "
+        known = "server, method, boot_timeout, soak, quiesce, check, check_host, check_headers, "
         known += "check_status, drain_timeout, pidfile"
         known += "" if "." in key else ", max_handovers"
         assert line.endswith(f"unknown option; the options are {known}")

@@ -88,7 +88,7 @@ class Preflight:
                 raise
             self._refuse_a_stranger_in("")
             return "spawn", str(why).partition("; ")[0]  # without what to do, for this does it
-        return "usr2", ""
+        return "usr2", f"not renewed: {record.why}" if record.why else ""
 
     def can_re_exec(self) -> bool:
         """True if nothing that can be seen speaks against a re-exec, of whatever release."""

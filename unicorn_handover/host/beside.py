@@ -77,14 +77,21 @@ class Beside:
     @contained(("usr2", ""))
     def plan(self) -> tuple[str, str]:
         """How a handover that begins now comes to its new master, and what speaks for that."""
-        return ("auto", self.starter.difference()) if self.starter else ("usr2", "")
+        method = self._options().method
+        why = self.starter.difference() if self.starter else ""
+        if method == "spawn":
+            return method, why or "method = spawn"
+        return (method, why) if self.starter else ("usr2", "")
 
     def reported(self, record: Record) -> None:
         """Start the new master that the driver waits for, once."""
         running = self._handovers.running
-        if record.phase is not Phase.STARTING or not self.starter:
+        if record.phase is not Phase.STARTING:
             return
         if running is None or running.key != record.key or running.new:
+            return
+        if self.starter is None:
+            self._handovers.fail("this host starts no second master; set method = auto")
             return
         try:
             self._start(running, self.starter)

@@ -194,7 +194,8 @@ def started_by_host(record: Record) -> MasterId | None:
 
 def describe(record: Record) -> str:
     """One log line for a record's phase."""
-    way = f" ({record.way})" if record.phase is Phase.STARTING else ""
+    is_first = record.phase in (Phase.STARTING, Phase.RE_EXECUTING)
+    way = f" ({record.way})" if is_first and record.why else ""
     new = f" -> {record.new.pid}" if record.new else ""
     ready = f", {record.ready} of {record.total} workers ready" if record.total else ""
     reason = f": {printable(record.reason, 400)}" if record.reason else ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from ..errors import ConfigError, printable
 from ..servers import SERVERS
 from .asking import headers_in, statuses_in, unquoted
+from .record import METHODS
 
 LONGEST = 86400.0  # one day, in seconds: more is a typing error
 LONGEST_SOCKET = 107  # bytes of a unix socket's path, unix(7)
@@ -26,6 +27,7 @@ class Options:
     """How one program is handed over. Times are in seconds."""
 
     server: str = "auto"
+    method: str = "auto"
     boot_timeout: float = 120.0
     soak: float = 0.0
     quiesce: str = "auto"
@@ -190,6 +192,14 @@ class _Seconds:
         return seconds
 
 
+def _method(value: str) -> str:
+    if value not in METHODS:
+        raise ValueError(
+            f"must be {either(METHODS)}", "auto re-executes the master where that can do"
+        )
+    return value
+
+
 def _quiesce(value: str) -> str:
     if value not in ("auto", "yes", "no"):
         raise ValueError(
@@ -248,6 +258,7 @@ def _path(value: str) -> str:
 
 _READERS: dict[str, Callable[[str], object]] = {
     "server": _server,
+    "method": _method,
     "boot_timeout": _Seconds(1),
     "soak": _Seconds(0),
     "quiesce": _quiesce,

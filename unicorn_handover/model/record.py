@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from ..errors import printable
 from .phases import Phase
 
-METHODS = ("usr2", "spawn", "auto")
-"""The master re-executes itself; the host starts the new one; the second if the first cannot do."""
+METHODS = ("auto", "usr2", "spawn")
+"""The master re-executes itself (usr2), the host starts the new one (spawn), or what can do."""
 
 
 class MasterId(NamedTuple):
