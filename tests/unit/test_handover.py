@@ -212,6 +212,23 @@ def test_a_re_exec_that_failed_and_was_seen_as_a_zombie_first() -> None:
     assert record.ended - record.signalled < 1 and history.signals == ["USR2 old"]
 
 
+def test_a_re_exec_that_failed_in_the_clock_tick_of_usr2() -> None:
+    """Its start time, in ticks of 10 ms, is that of USR2: it was not there before."""
+    history = History()
+
+    def forks_and_fails(number: Signals) -> None:
+        child = history.system.add(
+            ppid=history.old.pid, forked=True, words=["ruby"], catches=set(MASTER_CATCHES)
+        )
+        assert child.start == history.system.ticks(history.reports[-1].signalled)
+        history.system.later(1.5, lambda: history.system.end(child))
+
+    history.old.obey = forks_and_fails
+    record = history.run()
+    assert record.phase is Phase.FAILED and "could not re-execute itself" in record.reason
+    assert record.ended - record.signalled < 3 and history.signals == ["USR2 old"]
+
+
 def test_a_worker_that_ends_is_not_a_re_exec_that_failed() -> None:
     """A worker that the old master has reaped says nothing about the new master."""
     history = History()

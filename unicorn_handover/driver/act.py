@@ -34,8 +34,13 @@ def _re_exec(situation: Situation) -> None:
     # A driver that takes over must not send USR2 to a master that already has a successor.
     situation.new = situation.find_new()
     if situation.new is None:
-        since = situation.record.signalled
-        situation.re_exec = ReExec(situation.system, situation.old, situation.server, since)
+        situation.re_exec = ReExec(
+            situation.system,
+            situation.old,
+            situation.server,
+            situation.record.signalled,
+            situation.resumed,
+        )
 
 
 def _soak(situation: Situation) -> None:

@@ -108,10 +108,12 @@ class Handover:
             if self.record.found:
                 survey(self._situation)
             self._situation.mark_logs()
+            self._situation.resumed = True
             act(self._situation)
 
     def _enter(self, phase: Phase, reason: str = "") -> None:
         now = self._situation.system.clock()
+        self._situation.resumed = False
         if phase in FIRST_STEPS:
             self._situation.mark_logs()
         fails = bool(reason and self.record.signalled and not self.record.reason)

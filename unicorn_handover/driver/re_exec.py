@@ -14,17 +14,22 @@ class ReExec:
     """USR2 sent to a master without a successor, and the children that it forks from then on.
 
     `since` is when USR2 was sent first, or is now to be, in seconds of the system's clock: a child
-    that was there before is a worker or a helper, and tells nothing.
+    that was there before is a worker or a helper, and tells nothing. `resumed` says that a driver
+    before this one may have sent it: then of the children that are as old as that, within a clock
+    tick, each may be the re-exec. Otherwise all that are there now were there before.
 
     A child that fails to exec ends after about 5 ms (measured), so it may come and go between two
     looks. It leaves its page faults in those of its parent.
     """
 
-    def __init__(self, system: System, old: Process, server: Server, since: float) -> None:
+    def __init__(
+        self, system: System, old: Process, server: Server, since: float, resumed: bool
+    ) -> None:
         self._system = system
         self._old = old
         self._server = server
         self._since = system.ticks(since)
+        self._before = frozenset() if resumed else frozenset(system.children(old.pid))
         self._about_to_exec: set[int] = set()  # all that were seen so, and became nothing else
         self._lost = False  # one of them has ended, or one that nobody saw
         self._children: tuple[set[int], set[int]] = set(), set()  # of the last two looks
@@ -108,7 +113,7 @@ class ReExec:
         stat, masks = self._system.stat(pid), self._system.signal_masks(pid)
         if not (stat and stat.forked_only and masks and not stat.ended):
             return False
-        if stat.start <= self._since:  # a re-exec of the same tick, 10 ms, comes to be soon
+        if stat.start < self._since or pid in self._before:
             return False
         was_as_the_master = pid in self._about_to_exec
         return masks.catches(RE_EXEC) or (

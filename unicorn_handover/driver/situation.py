@@ -51,6 +51,7 @@ class Situation:
         self.command: Event | None = None  # the operator's ROLLBACK or PROMOTE
         self.check: Check | None = None
         self.restoration: Restoration | None = None
+        self.resumed = False  # True in the phase in which another driver left the handover
         self.re_exec: ReExec | None = None  # until the old master has shown what came of USR2
         self.names = SharedNames(system)
         self.usual_life = math.inf  # see `NewWorkers`
