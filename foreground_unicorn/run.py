@@ -59,9 +59,10 @@ def run(chosen: Namespace) -> int:
         raise Refused(unfit)
     lock = _locked(f"{chosen.control}.lock")
     survivors = Survivors(lock, system)
-    for survivor in survivors.living():
+    left = " and ".join(f"pid {master.pid}" for master in survivors.living())
+    if left:
         raise Refused(
-            f"pid {survivor.pid}, which an earlier runner has left, still serves; end it before "
+            f"an earlier runner was killed and has left {left}, which serves on; end that before "
             "another is started"
         )
     try:

@@ -39,8 +39,8 @@ class ForegroundSide(HostSide):
     def remember(self) -> None:
         """Note the masters that would outlive this process if it were killed."""
         running = self.program.handovers.running
-        masters = {self.program.master, running.new if running else None}
-        self._survivors.note(master for master in masters if master)
+        masters = [self.program.master, running.new if running else None]
+        self._survivors.note(dict.fromkeys(master for master in masters if master))
 
     @contained()
     def changed(self, record: Record, entered: bool) -> None:

@@ -78,6 +78,16 @@ def test_a_starting_master(host: FakeHost, fake: Fake, master: Master, stop: Sto
     assert sent(host, fake) == ["TERM", "TERM", "KILL"]
 
 
+def test_what_is_no_server(host: FakeHost, fake: Fake, master: Master, stop: Stop) -> None:
+    """It is given the same times, and TERM."""
+    fake.words, fake.catches = ["a-wrapper"], set()
+    stop.step(master)
+    host.wait(19.9)
+    assert sent(host, fake) == ["TERM"]
+    host.wait(0.2 + FORCING)
+    assert sent(host, fake) == ["TERM", "TERM", "KILL"]
+
+
 def test_a_new_master_is_ended_too(host: FakeHost, fake: Fake, master: Master, stop: Stop) -> None:
     """Its handover is cancelled before, so that no driver goes on with it."""
     host.web.handovers.request()

@@ -52,14 +52,15 @@ class Stop:
 
         A master that accepts no signals yet has no requests to finish.
         """
-        server = self._program.server() if self._program.serves() else None
+        server = self._program.server()
         if self._steps > 2:
             return signal.SIGKILL, FORCING
-        if server is None:
+        if server and not self._program.serves():
             return signal.SIGTERM, AGAIN
         if self._steps == 1:
-            return server.graceful, self._program.options.drain_timeout
-        return server.quick, FORCING
+            graceful = server.graceful if server else signal.SIGTERM
+            return graceful, self._program.options.drain_timeout
+        return server.quick if server else signal.SIGTERM, FORCING
 
     def extend_to(self, master: Master, successor: Process) -> None:
         """End a successor that has taken the place of a master which was being ended."""

@@ -85,7 +85,7 @@ def test_a_killed_runner(runsv: RunsvHost, web: Program) -> None:
     assert master
     with Load(web.address) as load:
         kill(runsv.runner())
-        told = f"pid {master.pid}, which an earlier runner has left, still serves"
+        told = f"an earlier runner was killed and has left pid {master.pid}, which serves on"
         wait_until(lambda: runsv.host_log().count(told) > 1, "the next runners refuse to start")
     assert not load.failures
     assert {answer.number("master") for answer in load.answers} == {master.pid}
