@@ -41,8 +41,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(params=hosts.HOSTS)
 def host_class(request: pytest.FixtureRequest) -> type[Host]:
-    """Every kind of host in turn."""
-    kind: type[Host] = hosts.HOSTS[request.param]
+    """Every kind of host in turn that is the daemon of many programs, or those of the parameter."""
+    kind: type[Host] = hosts.ALL[request.param]
     return kind
 
 

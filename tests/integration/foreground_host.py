@@ -26,7 +26,7 @@ COMMAND = f"{BIN}/unicorn-handover"
 class ForegroundHost(Host):
     """One runner, the test's own child; its program is the only one.
 
-    `run_options` are more words for `run`; `more_environ` is more of its environment.
+    A program that the host is to restart is respawned.
     """
 
     name = "foreground"
@@ -40,7 +40,6 @@ class ForegroundHost(Host):
     ) -> None:
         super().__init__(folder, programs, options or {}, unmanaged)
         (self.program,) = programs
-        self.run_options: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -56,7 +55,8 @@ class ForegroundHost(Host):
             for key, value in self.options.items()
             for word in (f"--{key.replace('_', '-')}", value)
         ]
-        words = ["--control", self.control, "--name", self.program.name, *given, *self.run_options]
+        respawn = ["--respawn"] if self.program.restarted else []
+        words = ["--control", self.control, "--name", self.program.name, *given, *respawn]
         return [COMMAND, "run", *words, "--", *shlex.split(self.program.command_line)]
 
     def spawn(self, words: Sequence[str]) -> None:

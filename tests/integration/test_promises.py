@@ -14,11 +14,13 @@ import pytest
 from ..waiting import Watch, wait_until
 from .conftest import MakeHost
 from .host import Host, Outcome
+from .hosts import ALL
 from .load import Load
 from .processes import end, look
 from .programs import Program
 from .scenes import holding_exec, reach
 
+pytestmark = pytest.mark.parametrize("host_class", ALL, indirect=True)
 VICTIMS = ["old", "new", "driver", "both"]
 
 # Says each signal that it gets.

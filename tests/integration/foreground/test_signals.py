@@ -113,7 +113,7 @@ def test_its_exit_status_is_the_masters(host: ForegroundHost, web: Program) -> N
 
 def test_respawn(host: ForegroundHost, web: Program) -> None:
     """A master that ends is replaced by the same runner, each time after a longer pause."""
-    host.run_options = ["--respawn"]
+    web.restarted = True
     host.start()
     runner, old = host.pid(), host.master("web")
     kill(look(old))
