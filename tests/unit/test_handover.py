@@ -218,7 +218,7 @@ def test_a_re_exec_that_failed_in_the_clock_tick_of_usr2() -> None:
 
     def forks_and_fails(number: Signals) -> None:
         child = history.system.add(
-            ppid=history.old.pid, forked=True, words=["ruby"], catches=set(MASTER_CATCHES)
+            ppid=history.old.pid, forked=True, words=["ruby"], catches=MASTER_CATCHES | {SIGQUIT}
         )
         assert child.start == history.system.ticks(history.reports[-1].signalled)
         history.system.later(1.5, lambda: history.system.end(child))
