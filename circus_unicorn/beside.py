@@ -21,6 +21,9 @@ from unicorn_handover.servers import words_of
 RENEWED = ("cmd", "args", "working_dir", "shell", "uid", "gid", "env", "rlimits", "executable")
 
 
+KEYS = {*RENEWED, "copy_env", "copy_path", "virtualenv", "virtualenv_py_ver"}  # that make them
+
+
 def settings_of(watcher: Watcher) -> dict[str, Any]:
     """What a process of the watcher is started by now."""
     return {name: copy.copy(getattr(watcher, name)) for name in RENEWED}
@@ -33,12 +36,24 @@ class BesideProcess:
         self._watcher = watcher
         self._process: Process | None = None
         self._settings: dict[str, Any] = {}
+        self._section: dict[str, Any] | None = None  # the one before `configure`, until it is over
 
     def difference(self) -> str:
         """Which settings are others by now than those that the running master was started by."""
         running, now = self._running(), settings_of(self._watcher)
         changed = [name for name in RENEWED if running and running[name] != now[name]]
         return f"[watcher:{self._watcher.name}] {', '.join(changed)} changed" if changed else ""
+
+    def configure(self, section: dict[str, Any]) -> None:
+        """Take the settings of a newly read section, which differs in some of KEYS alone.
+
+        Circus finds it unchanged from now on; if the handover fails it is changed again.
+        """
+        plain = {key: value for key, value in section.items() if not key.endswith("_stream")}
+        new = Watcher.load_from_config(plain)
+        for name in RENEWED:
+            setattr(self._watcher, name, getattr(new, name))
+        self._section, self._watcher._cfg = self._watcher._cfg, {**section, "env": new._cfg["env"]}
 
     def command(self) -> Command:
         """How Circus would start the watcher's process now."""
@@ -115,11 +130,20 @@ class BesideProcess:
         return (process, self._settings) if process else None
 
     def over(self, record: Record) -> None:
-        """Set what did not come into force back, so that a crash does not start it."""
-        running = self._running()
-        if record.succeeded or record.method != "spawn" or not (record.why and running):
-            return
-        changed = [name for name in RENEWED if running[name] != settings_of(self._watcher)[name]]
+        """See to it that what did not come into force is not started by a crash either."""
+        was_new = self._section is not None or (record.method == "spawn" and record.why)
+        if record.succeeded:
+            self._section = None
+        elif was_new:
+            self.set_back()
+
+    def set_back(self) -> None:
+        """Take the settings, and the section, of the master that runs."""
+        section, self._section = self._section, None
+        if section is not None:
+            self._watcher._cfg = section
+        running, now = self._running(), settings_of(self._watcher)
+        changed = [name for name in RENEWED if running and running[name] != now[name]]
         for name in changed:
             setattr(self._watcher, name, running[name])
         if changed:

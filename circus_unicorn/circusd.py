@@ -86,6 +86,11 @@ class Circusd:
         """Call when what Circus is doing now is done."""
         self.arbiter.loop.add_callback(call, *arguments)
 
+    def is_to_restart_by(self, config: dict[str, Any]) -> bool:
+        """True if `reloadconfig` would restart circusd itself with this configuration."""
+        arbiter = self.arbiter
+        return bool(arbiter.get_arbiter_config(config) != arbiter._cfg)
+
     def read_config(self) -> dict[str, Any]:
         """Read the configuration file anew. May raise anything, SystemExit as well."""
         config: dict[str, Any] = get_config(self.config_file)
@@ -102,6 +107,13 @@ def is_configured_by(watcher: Watcher, config: dict[str, Any]) -> bool:
     old = getattr(watcher, "_cfg", None)  # one that was added at run time has none
     new = {**config, "env": parse_env_dict(config["env"])}
     return old is not None and _comparable(new) == _comparable(old)
+
+
+def changed_keys(watcher: Watcher, config: dict[str, Any]) -> set[str]:
+    """The keys of its section in which a newly read configuration differs from a watcher's."""
+    new = _comparable({**config, "env": parse_env_dict(config["env"])})
+    old = _comparable(getattr(watcher, "_cfg", {}))
+    return {key for key in {*old, *new} if old.get(key) != new.get(key)}
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from tornado.gen import Return
 
 from unicorn_handover.errors import printable
 
+from .beside import KEYS
+from .circusd import changed_keys
 from .coroutines import Steps, coroutine
 from .host import CircusSide
 from .watcher import ManagedWatcher
@@ -81,14 +83,43 @@ class AddCommand(StockCommand):
 
 
 class ReloadConfigCommand(StockCommand):
-    """`reloadconfig`: what it brings is managed when it is answered."""
+    """`reloadconfig`: changed watchers are handed over, and what it brings is managed."""
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
-        """Let Circus read the file, then look; what is wrong in it is told anew."""
+        """Hand over what can be, let Circus do the rest, then look; mistakes are told anew."""
+        waiting = bool(props.get("waiting"))
+        with self._side.restarts.collect(False) as begun:
+            for watcher, section in self._changed():
+                watcher.beside.configure(section)
+                watcher.hand_over()
+                if watcher.program.handovers.running is None:  # refused
+                    watcher.beside.set_back()
         response = self._stock.execute(arbiter, props)
         if isinstance(response, Future):
             response.add_done_callback(lambda _: self._side.look_anew())
-        return response
+        if not begun:
+            return response
+        props["waiting"] = True  # the controller is to send the answer when it is there
+        return self._side.restarts.answer(begun, response, waiting)
+
+    def _changed(self) -> list[tuple[ManagedWatcher, dict[str, Any]]]:
+        """The running managed watchers of which only what starts them has changed."""
+        circusd = self._side.circusd
+        try:
+            config = circusd.read_config()
+            sections = {c["name"]: c for c in config["watchers"]}
+            if circusd.is_to_restart_by(config):
+                return []
+            watchers = [w for w in self._side.watchers.values() if w.name in sections]
+            return [(w, sections[w.name]) for w in watchers if _is_for_us(w, sections[w.name])]
+        except (Exception, SystemExit):  # of a file that may be anything: Circus has its words
+            return []
+
+
+def _is_for_us(watcher: ManagedWatcher, section: dict[str, Any]) -> bool:
+    changed = changed_keys(watcher, section)
+    fits = bool(changed) and changed <= KEYS and watcher.program.options.method != "usr2"
+    return fits and watcher.can_be_handed_over and not watcher.program.handovers.running
 
 
 class WorkersCommand(StockCommand):

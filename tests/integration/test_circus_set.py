@@ -1,4 +1,4 @@
-"""`circusctl set` and then `restart`: a master that is started anew, by what was set."""
+"""`circusctl set` and `restart`, and `reloadconfig`: a master is started by what has changed."""
 
 from __future__ import annotations
 
@@ -101,3 +101,50 @@ def test_a_stop_in_the_middle_ends_both(host: CircusHost) -> None:
             web.open_gate()
         assert not restarting.result().ok
     host.wait_for_nobody("web")
+
+
+def change(host: CircusHost, **keys: str) -> None:
+    """Change the watcher's section."""
+    host.programs["web"].host_options.update(keys)
+    host.write_conf()
+
+
+def test_a_changed_section_is_handed_over(host: CircusHost) -> None:
+    """By `reloadconfig`, without a failure; a second one finds nothing to do."""
+    host.launch()
+    web = host.programs["web"]
+    wait_until(lambda: host.at_rest("web"), "it is at rest")
+    first = host.master("web")
+    with Load(web.address) as load:
+        web.write("v2")
+        change(host, working_dir=str(host.folder), cmd=_elsewhere(web))
+        assert host.ctl("reloadconfig", "--waiting").ok
+        second = host.wait_for_rest("web")
+        assert host.ctl("reloadconfig", "--waiting").ok
+    assert load.failures == [] and load.releases() == {"v1", "v2"}
+    assert second != first and host.wait_for_rest("web") == second
+    here = os.readlink(f"/proc/{second}/cwd")
+    assert here == str(host.folder) or "--chdir" in Path(f"/proc/{second}/cmdline").read_text()
+    assert [ended["method"] for ended in host.ended("web")] == ["spawn"]
+
+
+def test_a_section_that_cannot_boot_changes_nothing(host: CircusHost) -> None:
+    """The caller is told why; the next `reloadconfig` tries again."""
+    host.launch()
+    web = host.programs["web"]
+    wait_until(lambda: host.at_rest("web"), "it is at rest")
+    first = host.master("web")
+    with Load(web.address) as load:
+        web.write("v2", "raises")
+        change(host, working_dir=str(host.folder), cmd=_elsewhere(web))
+        outcomes = [host.ctl("reloadconfig", "--waiting") for _ in range(2)]
+    assert load.failures == [] and host.wait_for_rest("web") == first
+    assert all(not o.ok and "release v2 is broken" in o.text for o in outcomes)
+    web.write("v3")
+    assert host.ctl("reloadconfig", "--waiting").ok
+    assert host.wait_for_rest("web") != first and web.answers("v3")
+
+
+def _elsewhere(web: Program) -> str:
+    """The command, for another directory than the program's own."""
+    return web.command_line.replace(" app:", f" --chdir {web.folder} app:")
