@@ -107,22 +107,25 @@ class Handover:
         else:
             if self.record.found:
                 survey(self._situation)
-            self._situation.mark_logs()
+            self._mark_logs()
             self._situation.resumed = True
             act(self._situation)
+
+    def _mark_logs(self) -> None:
+        self._situation.logs.mark(self._situation.old, self._situation.new)
 
     def _enter(self, phase: Phase, reason: str = "") -> None:
         now = self._situation.system.clock()
         self._situation.resumed = False
         if phase in FIRST_STEPS:
-            self._situation.mark_logs()
+            self._mark_logs()
         fails = bool(reason and self.record.signalled and not self.record.reason)
         self._situation.report(  # before acting: see `record`
             phase=phase,
             since=now,
             signalled=now if phase in FIRST_STEPS else self.record.signalled,
             reason=self.record.reason or reason,
-            output=self._situation.logged() if fails else self.record.output,
+            output=self._situation.logs.cause(self.record) if fails else self.record.output,
             ended=now if phase.final else 0.0,
         )
         act(self._situation)

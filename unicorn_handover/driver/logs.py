@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..errors import printable
+from ..family import members
+from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.excerpt import TAIL, Tail, excerpt, most_telling
+from ..model.record import Record
 
 STANDARD_ERROR = 2  # the descriptor
 
@@ -22,15 +25,21 @@ class LogFiles:
         self._system = system
         self._marks: dict[str, int] = {}
 
-    def mark(self, pid: int) -> None:
-        """Read a master's files from their present ends on."""
-        for path, size in self._system.written_files(pid).items():
-            self._marks.setdefault(path, size)
+    def mark(self, *masters: Process | None) -> None:
+        """Read the masters' files from their present ends on."""
+        for master in filter(None, masters):
+            for path, size in self._system.written_files(master.pid).items():
+                self._marks.setdefault(path, size)
 
-    def look(self, pid: int) -> None:
+    def look(self, new: Process) -> None:
         """Read what only the new master has open as well. Its lines may be there already."""
-        for path, size in self._system.written_files(pid).items():
+        for path, size in self._system.written_files(new.pid).items():
             self._marks.setdefault(path, max(0, size - TAIL))
+
+    def cause(self, record: Record) -> tuple[str, ...]:
+        """What the files tell of a handover's failure, or where it is told."""
+        found = self.excerpt(members.writers_but(self._system, record))
+        return found or tuple(filter(None, [elsewhere(self._system, record.old.pid)]))
 
     def excerpt(self, old: Collection[int]) -> tuple[str, ...]:
         """What others than the processes `old` wrote: the excerpt that tells most."""

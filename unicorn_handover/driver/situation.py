@@ -14,7 +14,7 @@ from ..model.options import Options
 from ..model.phases import LOOK_PAUSE, Event, Phase
 from ..model.record import MasterId, Record
 from ..servers import SERVERS, Launch, Server
-from .logs import LogFiles, elsewhere
+from .logs import LogFiles
 from .new_workers import NewWorkers
 from .quiesce import why_both_serve
 from .re_exec import ReExec
@@ -56,7 +56,7 @@ class Situation:
         self.names = SharedNames(system)
         self.usual_life = math.inf  # see `NewWorkers`
         self._workers: NewWorkers | None = None
-        self._logs = LogFiles(system)
+        self.logs = LogFiles(system)
 
     def report(self, **changes: object) -> None:
         """Change the record, and give it to the host."""
@@ -137,30 +137,15 @@ class Situation:
 
     def count_workers(self) -> None:
         """Look at the new master's workers, and show how many are ready."""
-        if self.workers:
+        if self.workers and self.new:
             self.workers.look()
-            self._look_at_logs()
+            self.logs.look(self.new)
             self.show(self.workers.ready, self.workers.total)
 
     @property
     def all_ready(self) -> bool:
         """True if every worker of the new master is ready."""
         return self.workers is not None and self.workers.all_ready(self.record.strength)
-
-    def mark_logs(self) -> None:
-        """Take what the masters write to files of their own from now on for this handover's."""
-        for master in (self.old, self.new):
-            if master:
-                self._logs.mark(master.pid)
-
-    def _look_at_logs(self) -> None:
-        if self.new:
-            self._logs.look(self.new.pid)
-
-    def logged(self) -> tuple[str, ...]:
-        """What those files tell of a failure, or where it is told."""
-        found = self._logs.excerpt(members.writers_but(self.system, self.record))
-        return found or tuple(filter(None, [elsewhere(self.system, self.record.old.pid)]))
 
     def note_preloading(self) -> None:
         """Note what the next handover will ask about the new master, while it can be seen."""
