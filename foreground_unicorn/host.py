@@ -6,8 +6,12 @@ import contextlib
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from logging import INFO, WARNING
 
+from unicorn_handover.errors import Refused
+from unicorn_handover.host.copies import Command
+from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.host.loop import Call
 from unicorn_handover.host.master import Master
 from unicorn_handover.host.stop import Stop
@@ -34,11 +38,13 @@ class Runner:
         self._side = side
         self._program = side.program
         self._program.supervised = self
+        self._program.beside.starter = self
         self._respawn = respawn
         self._backoff = Backoff()
         self._master: Master | None = None
         self._started = 0.0
         self._cancel_start: Call = lambda: None
+        self._beside = 0  # the pid of a new master that is to take the place of the running one
         self._last = 0  # the wait status of the last master
         self._is_over = False
 
@@ -55,7 +61,8 @@ class Runner:
 
     def _start(self) -> None:
         self._program.spawning()
-        pid = spawn(self.launch.command)
+        command = self.command()
+        pid = spawn(command.words, None, command.environ, command.directory)
         self._started = self._side.system.clock()
         self._master = self._program.hold(pid, self.adopt_if_dead, group=pid)
         self._log(INFO, f"started with pid {pid}")
@@ -99,6 +106,9 @@ class Runner:
                     return
                 if self._master and pid == self._master.pid:
                     self._ended(self._master, status)
+                elif pid == self._beside:
+                    self._beside = 0
+                    self._program.beside.ended()
 
     def _ended(self, master: Master, status: int) -> None:
         pid = master.pid
@@ -119,13 +129,52 @@ class Runner:
 
     def _adopt(self, master: Master, successor: Process, status: int) -> None:
         old = master.pid
-        master.replace(successor)
+        master.replace(successor, group=self._take_over(successor.pid))
         what = f"adopted: '{self._program.name}' with pid {master.pid}"
         self._side.log(INFO, f"{what}, successor of pid {old} ({_how(status)})")
         self._side.remember()
         self._program.adopted(master)
         if self.stop.has_begun:
             self.stop.extend_to(master, successor)
+
+    def _take_over(self, pid: int) -> int:
+        """Return the process group of a successor, if it has one of its own, or 0."""
+        if pid != self._beside:
+            return 0
+        self._beside = 0
+        self.launch = replace(self.launch, started_in=self._real_directory())
+        return pid
+
+    def difference(self) -> str:
+        """Nothing: what a runner was given as its command stays so."""
+        return ""
+
+    def command(self) -> Command:
+        """How the program would be started now."""
+        directory = self.launch.directory
+        environ = {**os.environ, "PWD": directory}
+        return Command(self.launch.command, directory, environ, self._program.options.pidfile)
+
+    def start_beside(self, inheritance: Inheritance) -> int:
+        """Start a new master on sockets that are there already. Raises Refused."""
+        self._program.spawning()
+        command = self.command()
+        sockets = {
+            number: each.socket.fileno() for number, each in enumerate(inheritance.sockets, 3)
+        }
+        environ = {**command.environ, **inheritance.variables(list(sockets))}
+        try:
+            self._beside = spawn(command.words, sockets, environ, command.directory)
+        except CannotRun as why:
+            raise Refused(str(why)) from None
+        return self._beside
+
+    def reap_beside(self) -> None:
+        """Reap the dead, among them a new master that has not taken the place of the old one."""
+        self.adopt_if_dead()
+
+    def _real_directory(self) -> str:
+        return self._side.system.real_path(self.launch.directory)
 
     def _start_later(self, why: str) -> None:
         pause = self._backoff.after(self._side.system.clock() - self._started)

@@ -62,9 +62,9 @@ class ForegroundSide(HostSide):
             self.loop.after(TICK, self._tick)
 
     def known_pids(self) -> Collection[int]:
-        """The master's pid and the driver's."""
+        """The pids of the master, of one that is started beside it, and of the driver."""
         master = self.program.master
-        return {master.pid if master else 0, self.driver.pid}
+        return {master.pid if master else 0, self.program.beside.pid, self.driver.pid}
 
     def log(self, level: int, text: str) -> None:
         """Write a line to standard error."""

@@ -30,6 +30,7 @@ class ForegroundHost(Host):
     """
 
     name = "foreground"
+    spawns = True
 
     def __init__(
         self,

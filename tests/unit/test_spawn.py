@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,31 @@ def test_a_group_of_its_own() -> None:
     script = "echo $$; cut -d' ' -f5 /proc/$$/stat; cat"
     pid, group = output(["sh", "-c", f"({script}) >&3"]).split()
     assert pid == group
+
+
+def test_descriptors_in_each_other_s_way(tmp_path: Path) -> None:
+    """Each arrives where it is wanted, though another one has that number here."""
+    files = [os.open(tmp_path / name, os.O_RDWR | os.O_CREAT) for name in ("a", "b")]
+    a, b = files
+    script = f"import os; os.write({b}, b'a'); os.write({a}, b'b')"
+    os.waitpid(spawn([sys.executable, "-c", script], {b: a, a: b}), 0)
+    for descriptor in files:
+        os.close(descriptor)
+    assert (tmp_path / "a").read_text() == "a"
+    assert (tmp_path / "b").read_text() == "b"
+
+
+def test_directory_and_environment(tmp_path: Path) -> None:
+    """The child has its own; this process stays where it is."""
+    here = os.getcwd()
+    script = "pwd -P >out; echo $GREETING >>out"
+    pid = spawn(["/bin/sh", "-c", script], None, {"GREETING": "hello"}, str(tmp_path))
+    os.waitpid(pid, 0)
+    assert (tmp_path / "out").read_text().split() == [str(tmp_path.resolve()), "hello"]
+    assert os.getcwd() == here
+    with pytest.raises(CannotRun, match="cannot run sh: .*/no: No such file"):
+        spawn(["sh"], directory=str(tmp_path / "no"))
+    assert os.getcwd() == here
 
 
 def test_no_signal_is_blocked_or_ignored(blocked: None) -> None:

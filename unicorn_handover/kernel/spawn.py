@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ..errors import HandoverError, printable
 
@@ -17,33 +20,60 @@ class CannotRun(HandoverError):
 
     def __init__(self, words: Sequence[str], error: OSError) -> None:
         self.status = 127 if isinstance(error, FileNotFoundError) else 126
-        super().__init__(f"cannot run {printable(words[0])}: {error.strerror}")
+        where = f"{printable(error.filename)}: " if error.filename not in (None, words[0]) else ""
+        super().__init__(f"cannot run {printable(words[0])}: {where}{error.strerror}")
 
 
-def spawn(words: Sequence[str], descriptors: Mapping[int, int] | None = None) -> int:
+def spawn(
+    words: Sequence[str],
+    descriptors: Mapping[int, int] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    directory: str = ".",
+) -> int:
     """Start a command and return its pid. Raises CannotRun.
 
     It leads a process group of its own: a terminal's Ctrl-C is for this process alone, which sends
     what it means. Its input is empty, for a background group that reads from a terminal is sent
     TTIN, which adds a worker. `descriptors` are those that it gets, by their numbers there.
     """
-    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-    ]
-    for there, here in (descriptors or {}).items():
-        actions.append((os.POSIX_SPAWN_DUP2, here, there))
+    with contextlib.ExitStack() as stack:
+        try:
+            actions = _actions(stack, descriptors or {})
+            stack.enter_context(_in(directory))
+            return os.posix_spawnp(
+                words[0],
+                list(words),
+                environ,
+                file_actions=actions,
+                setpgroup=0,
+                setsigmask=(),
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # which Python ignores
+            )
+        except OSError as error:
+            raise CannotRun(words, error) from None
+
+
+def _actions(stack: contextlib.ExitStack, descriptors: Mapping[int, int]) -> list[tuple[Any, ...]]:
+    """What the child does before the exec; what that needs is held by the stack."""
+    actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+    above = max(descriptors, default=0) + 1  # out of each other's way first
+    for there, here in descriptors.items():
+        spare = fcntl.fcntl(here, fcntl.F_DUPFD_CLOEXEC, above)
+        stack.callback(os.close, spare)
+        actions.append((os.POSIX_SPAWN_DUP2, spare, there))
+    return actions
+
+
+@contextlib.contextmanager
+def _in(directory: str) -> Iterator[None]:
+    """Be in a directory: posix_spawn knows no other way to start a child there."""
+    here = os.open(".", os.O_PATH | os.O_CLOEXEC)
     try:
-        return os.posix_spawnp(
-            words[0],
-            list(words),
-            os.environ,
-            file_actions=actions,
-            setpgroup=0,
-            setsigmask=(),
-            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # which Python ignores
-        )
-    except OSError as error:
-        raise CannotRun(words, error) from None
+        os.chdir(directory)
+        yield
+    finally:
+        os.fchdir(here)
+        os.close(here)
 
 
 class Backoff:

@@ -1,0 +1,79 @@
+"""Handovers whose new master the runner starts itself."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+
+from ...waiting import wait_until
+from ..foreground_host import ForegroundHost
+from ..load import Load
+from ..processes import kill, look
+from ..programs import UNICORN, Program
+from .conftest import both
+
+
+@both
+def test_handovers(host: ForegroundHost, web: Program) -> None:
+    """Three in a row lose no request; the last master is supervised as the first was."""
+    host.options["method"] = "spawn"
+    host.start()
+    masters = {host.master("web")}
+    with Load(web.address) as load:
+        for release in ("v2", "v3", "v4"):
+            web.write(release)
+            outcome = host.restart()
+            assert outcome.ok, outcome.text
+            assert web.answers(release)
+            masters.add(host.wait_for_rest("web"))
+    assert not load.failures
+    assert len(masters) == 4
+    assert web.pid_in_file() in masters
+    kill(look(host.master("web")))
+    assert host.exit_status() == -signal.SIGKILL
+
+
+@both
+def test_a_broken_release(host: ForegroundHost, web: Program) -> None:
+    """It is backed out, and a stop ends all there is."""
+    host.options["method"] = "spawn"
+    host.start()
+    old = host.master("web")
+    with Load(web.address) as load:
+        web.write("v2", "raises")
+        outcome = host.restart()
+        assert not outcome.ok
+        assert "release v2 is broken" in outcome.text
+        assert host.wait_for_rest("web") == old
+        web.write("v3", "gated")
+        assert host.restart(wait=False).ok
+        wait_until(lambda: web.began_to_load("v3"), "the release is read")
+    assert not load.failures
+    host.signal_runner(signal.SIGTERM)
+    web.open_gate()
+    assert host.exit_status() == 0
+    host.wait_for_nobody("web")
+
+
+def test_what_a_re_exec_needs_is_gone(host: ForegroundHost, web: Program) -> None:
+    """The runner starts the command that it was given, wherever that leads by now."""
+    link = host.folder / "current"
+    for release in ("1", "2"):
+        (host.folder / release).mkdir()
+        (host.folder / release / "unicorn").symlink_to(UNICORN)
+    link.symlink_to("1")
+    web.command = web.command_line.replace(UNICORN, f"{link}/unicorn")
+    host.start()
+    web.write("v2")
+    link.unlink()
+    with Load(web.address) as load:
+        refused = host.restart()
+        link.symlink_to("2")
+        shutil.rmtree(host.folder / "1")
+        renewed = host.restart()
+        host.wait_for_rest("web")
+    assert not load.failures
+    assert not refused.ok
+    assert "No such file or directory" in refused.text
+    assert renewed.ok
+    assert web.answers("v2")
