@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import zmq
 from circus.client import CircusClient
 from circus.exc import CallError
 
 from ..waiting import LIMIT, wait_until
+from .circus_events import Event, collected
 from .host import Host, Outcome
 from .processes import Found, alive, look
 from .programs import BIN, Program
@@ -42,13 +40,6 @@ use = circus_unicorn.UnicornPlugin
 graceful_timeout = 2
 {{options}}
 """
-
-
-class Event(NamedTuple):
-    """What circusd published."""
-
-    topic: str
-    message: dict[str, Any]
 
 
 class CircusHost(Host):
@@ -207,31 +198,9 @@ class CircusHost(Host):
     def host_log(self) -> str:
         return (self.folder / "circusd.log").read_text()
 
-    @contextlib.contextmanager
-    def events(self, topic: str) -> Iterator[list[Event]]:
+    def events(self, topic: str) -> contextlib.AbstractContextManager[list[Event]]:
         """Collect the events whose topic begins with this, while the `with` block runs."""
-        found: list[Event] = []
-        with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
-            for prefix in (topic, PROBE):
-                subscriber.setsockopt(zmq.SUBSCRIBE, prefix.encode())
-            subscriber.connect(f"ipc://{self.folder}/pubsub")
-            wait_until(lambda: self._probe() and subscriber.poll(50), "circusd knows of us")
-            ended = threading.Event()
-
-            def collect() -> None:
-                while not ended.is_set():
-                    while subscriber.poll(50):
-                        name, text = subscriber.recv_multipart()
-                        if name != PROBE.encode():
-                            found.append(Event(name.decode(), json.loads(text)))
-
-            collector = threading.Thread(target=collect)
-            collector.start()
-            try:
-                yield found
-            finally:
-                ended.set()
-                collector.join()
+        return collected(f"ipc://{self.folder}/pubsub", topic, PROBE, self._probe)
 
     def _probe(self) -> bool:
         """Have circusd publish PROBE: one that takes a connection may not send to it yet."""

@@ -12,7 +12,8 @@ from unicorn_handover.model.phases import Phase
 from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.servers import Launch
 
-from .fake_system import Fake, FakeSystem
+from .fake_process import Fake
+from .fake_system import FakeSystem
 
 HOST_PID = 1  # whose children the fake kernel's own are
 

@@ -16,6 +16,7 @@ from .test_rooms import PACKAGES, ROOT
 
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 LONGEST = 310  # lines of a file
+LONGEST_TEST = 300  # lines of a file of the tests
 LARGEST = 20  # methods of a class
 LARGER = {"System": 40}  # the kernel, which tests replace whole
 
@@ -47,6 +48,15 @@ def test_a_file_is_one_idea(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= LONGEST
     assert not re.search(r"^ +# --", text, re.MULTILINE)
+
+
+def test_a_file_of_the_tests_is_one_subject() -> None:
+    """One that becomes long is cut by what it guards; what both parts need goes beside them."""
+    sizes = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in (ROOT / "tests").rglob("*.py")
+    }
+    assert {name: lines for name, lines in sizes.items() if lines > LONGEST_TEST} == {}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -1,0 +1,13 @@
+"""A circusd with one managed program."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..circus_host import CircusHost
+
+
+@pytest.fixture
+def host(circusd: CircusHost) -> CircusHost:
+    """A circusd that has one managed program; not started."""
+    return circusd

@@ -1,0 +1,105 @@
+"""The driver: many handovers at once, and orders that change."""
+
+from __future__ import annotations
+
+from unicorn_handover.driver.scheduler import Driver
+from unicorn_handover.model.phases import Phase
+
+from .site import Site
+
+
+def test_programs_do_not_wait_for_each_other() -> None:
+    """One that hangs does not hold up another one."""
+    site = Site("web", "api")
+    site.unicorns["web"].boots = None
+    site.order("web", "api")
+    site.run(5)
+    assert site.phases() == {"web": Phase.BOOTING, "api": Phase.DONE}
+
+
+def test_a_limit() -> None:
+    """With max_handovers the others are queued, told so once, and begin when there is room."""
+    site = Site("a", "b", "c", limit=1)
+    site.order("a", "b", "c")
+    assert site.phases() == {"a": Phase.RE_EXECUTING, "b": Phase.QUEUED, "c": Phase.QUEUED}
+    site.order("a", "b", "c")
+    site.run(10)
+    assert set(site.phases().values()) == {Phase.DONE}
+    assert site.reports.count(("b", "queued")) == 1
+    ends = [name for name, phase in site.reports if phase == "done"]
+    begins = [name for name, phase in site.reports if phase == "checking"]
+    assert ends == begins == ["a", "b", "c"]
+
+
+def test_what_was_under_way_needs_no_room() -> None:
+    """A driver that takes over goes on with all that had begun, whatever the limit is."""
+    site = Site("a", "b", limit=0)
+    for unicorn in site.unicorns.values():
+        unicorn.boots = None
+    site.order("a", "b")
+    site.run(1)
+    site.driver.close()
+    assert site.system.open_handles == 0
+    site.driver = Driver(site.system, site._report)  # type: ignore[arg-type]
+    site.limit = 1
+    site.order("a", "b")
+    assert len(list(site.driver._running)) == 2
+
+
+def test_what_is_ordered_no_more_is_dropped_without_a_signal() -> None:
+    """A cancelled handover leaves its masters to the host."""
+    site = Site("web")
+    site.unicorns["web"].boots = None
+    site.order("web")
+    site.run(1)
+    sent = list(site.system.signals)
+    site.order()
+    site.run(200)
+    assert site.system.signals == sent and site.system.open_handles == 0
+
+
+def test_an_ended_one_is_not_begun_again() -> None:
+    """An order that the host sent before it had read the end is not a new one."""
+    site = Site("web")
+    order = site.records["web"]
+    site.order("web")
+    site.run(5)
+    assert site.phases() == {"web": Phase.DONE}
+    site.records["web"] = order
+    site.order("web")
+    site.run(5)
+    assert [phase for _, phase in site.reports].count("checking") == 1
+
+
+def test_a_wish_reaches_the_handover() -> None:
+    """Also one that came with the first order."""
+    for early in (True, False):
+        site = Site("web")
+        site.unicorns["web"].boots = None
+        site.order("web", wish="rollback" if early else "")
+        site.run(1)
+        site.order("web", wish="rollback")
+        site.run(3)
+        assert site.phases() == {"web": Phase.FAILED}
+        assert "rolled back" in site.records["web"].reason
+
+
+def test_an_unexpected_error_fails_that_handover_alone() -> None:
+    """What should not happen is told as the reason, and the other programs go on."""
+    site = Site("web", "api")
+    site.unicorns["web"].boots = None
+    site.order("web", "api")
+    site.run(0.2)
+    broken = site.unicorns["web"].masters[1].pid
+    masks = site.system.signal_masks
+    children = site.system.children
+
+    def fail(pid: int) -> list[int]:
+        if pid == broken:
+            raise ZeroDivisionError("odd")
+        return children(pid)
+
+    site.system.children = fail  # type: ignore[method-assign]
+    site.run(5)
+    assert masks and site.phases() == {"web": Phase.FAILED, "api": Phase.DONE}
+    assert site.records["web"].reason == "the driver gave up: ZeroDivisionError: odd"

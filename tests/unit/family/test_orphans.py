@@ -1,0 +1,88 @@
+"""What a dead master leaves behind: held until it is gone, and ended if it lives for too long."""
+
+from __future__ import annotations
+
+import pytest
+
+from unicorn_handover.family import members
+from unicorn_handover.family.orphans import Orphans
+
+from ..fake_process import Fake
+from ..fake_system import FakeSystem
+
+GROUP = 50
+
+
+class Site:
+    """A host whose managed master died just now."""
+
+    def __init__(self) -> None:
+        self.system = FakeSystem()
+        self.log: list[str] = []
+        self.orphans = Orphans(self.system, self.log.append)  # type: ignore[arg-type]
+
+    def child(self, words: str, forked: bool, group: int = GROUP) -> Fake:
+        """A process that has become the host's."""
+        return self.system.add(ppid=1, forked=forked, words=[words], pgrp=group)
+
+    def collect(self, patience: float = 10.0) -> list[int]:
+        """Hold what is there, as a host does when it finds no successor."""
+        left = self.orphans.left_in(GROUP, list(self.system.processes))
+        self.orphans.keep(left, patience)
+        return [process.pid for process in left]
+
+
+@pytest.fixture
+def site() -> Site:
+    """A new one."""
+    return Site()
+
+
+def test_workers_and_what_is_in_the_middle_of_an_exec_are_held(site: Site) -> None:
+    """A new master is one or the other until it can be proven; a helper that exec'd is neither."""
+    worker = site.child("unicorn worker[0]", forked=True)
+    new = site.child("", forked=False)
+    site.child("sleep 45", forked=False)
+    site.child("unicorn worker[0]", forked=True, group=60)
+    assert site.collect() == [worker.pid, new.pid]
+    assert site.collect() == []  # they are held already
+    site.orphans.release()
+    assert site.system.open_handles == 0
+
+
+def test_one_that_execs_is_ended(site: Site) -> None:
+    """It would be a second family. The workers may finish their requests, but not for ever."""
+    worker = site.child("unicorn worker[0]", forked=True)
+    new = site.child("unicorn master", forked=True)
+    site.collect(patience=10.0)
+    assert site.orphans.mind() and worker.alive and new.alive
+    new.forked = False
+    assert site.orphans.mind() and worker.alive and not new.alive
+    site.system.advance_to(site.system.now + 11)
+    assert not site.orphans.mind() and not worker.alive
+    assert len(site.log) == 2 and site.system.open_handles == 0
+
+
+def test_one_that_cannot_be_killed_is_told_of_once(site: Site) -> None:
+    """A process that waits in the kernel lives on; who waits for it may give up."""
+    worker = site.child("unicorn worker[0]", forked=True)
+    site.system.unkillable.add(worker.pid)
+    site.collect()
+    assert not site.orphans.hopeless
+    site.orphans.kill()
+    assert site.orphans.mind() and site.orphans.hopeless
+    site.orphans.kill()
+    assert site.log == [f"killing pid {worker.pid}, left behind by a dead master"]
+
+
+@pytest.mark.parametrize("group", [0, 1])
+def test_a_group_that_no_host_has_made_is_nobody_s(group: int) -> None:
+    """0 is any group outside of this pid namespace, and 1 may be that of the host itself."""
+    system = FakeSystem()
+    stranger = system.add(ppid=1, forked=True, words=["x"], pgrp=group)
+    proof = {"environ": {"UNICORN_FD": "7"}, "sockets": {7}}
+    master = system.add(ppid=1, forked=False, words=["unicorn"], pgrp=group, **proof)
+    orphans = Orphans(system, print)  # type: ignore[arg-type]
+    assert orphans.left_in(group, [stranger.pid]) == []
+    assert members.successor_among(system, [master.pid], 4711, group, None) is None  # type: ignore[arg-type]
+    assert system.open_handles == 0

@@ -1,0 +1,38 @@
+"""A host side without a host, in the middle of a handover."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from unicorn_handover.host.channel import HostEnd
+
+from ..fake_host import FakeHost
+
+
+@pytest.fixture
+def host() -> FakeHost:
+    """One with both masters running, and a driver that says nothing by itself."""
+    host = FakeHost()
+    for program in (host.web, host.api):
+        host.start(program)
+    host.presence.came()
+    return host
+
+
+@pytest.fixture
+def driver(host: FakeHost) -> Iterator[socket.socket]:
+    """The far end of a channel on which the driver is there."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    far.settimeout(10)
+
+    def went(end: HostEnd) -> None:
+        host.driver_went()
+
+    end = HostEnd(near, host.loop, lambda end, said: host.take(said["record"]), went, host.log)
+    host.driver_came(end)
+    with far:
+        yield far
+    end.close()

@@ -1,0 +1,90 @@
+"""What crosses the channel between a host and its driver."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from unicorn_handover.model.phases import Phase
+
+from ..fake_host import FakeHost
+
+
+def ordered(driver: socket.socket) -> list[tuple[str, int, str]]:
+    """The newest orders: the program, the number and the operator's command of each."""
+    message = json.loads(driver.recv(1 << 20))
+    return [
+        (order["record"]["program"], order["record"]["number"], order["wish"])
+        for order in message["orders"]
+    ]
+
+
+def test_the_driver_is_told_of_every_change_once(host: FakeHost, driver: socket.socket) -> None:
+    """The whole list, when a handover begins, is steered or ends; not at a mere report."""
+    assert ordered(driver) == []
+    host.request(host.web)
+    assert ordered(driver) == [("web", 1, "")]
+    host.drive(Phase.BOOTING)
+    host.request(host.api)
+    assert ordered(driver) == [("web", 1, ""), ("api", 1, "")]
+    host.steer(host.web, "rollback")
+    assert ordered(driver) == [("web", 1, "rollback"), ("api", 1, "")]
+    host.drive(Phase.FAILED)
+    assert ordered(driver) == [("api", 1, "")]
+
+
+def test_a_caller_behind_an_unread_record_gets_the_next_one(
+    host: FakeHost, driver: socket.socket
+) -> None:
+    """The record may say that USR2 was sent already; once it is read, and says no, they join."""
+    host.request(host.web)
+    record = host.web.handovers.running
+    assert record
+    driver.send(json.dumps({"record": record.but(phase=Phase.CHECKING).to_json()}).encode())
+    assert host.request(host.web) == 2
+    host.loop.turn()  # type: ignore[attr-defined]
+    assert host.web.handovers.running and host.web.handovers.running.phase is Phase.CHECKING
+
+
+def test_what_cannot_be_used_is_logged_and_the_next_is_heard(
+    host: FakeHost, driver: socket.socket
+) -> None:
+    """Also the last words of a driver that was killed before it had read its own orders."""
+    host.request(host.web)
+    record = host.web.handovers.running
+    assert record
+    for said in (
+        "nonsense",
+        "[]",
+        json.dumps({"record": record.but(phase=Phase.BOOTING).to_json()}),
+    ):
+        driver.send(said.encode())
+    driver.close()
+    host.loop.turn()  # type: ignore[attr-defined]
+    assert host.web.handovers.running and host.web.handovers.running.phase is Phase.BOOTING
+    assert len([line for line in host.lines if "cannot use what the driver said" in line]) == 2
+    assert not host.presence.is_there and len(host.loop.watched) == 2  # type: ignore[attr-defined]
+    host.request(host.api)  # nobody is told, and nothing raises
+
+
+def test_a_driver_that_reads_nothing_gets_the_newest_orders(
+    host: FakeHost, driver: socket.socket
+) -> None:
+    """The host does not wait for it: what the socket does not take is replaced by what is newer."""
+    loop = host.loop
+    for _ in range(10_000):
+        host.request(host.web)
+        host.drive(Phase.FAILED, reason="x" * 100)
+        if loop.writers:  # type: ignore[attr-defined]
+            break
+    host.request(host.api)
+    driver.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            driver.recv(1 << 20)
+    (writer,) = loop.writers.values()  # type: ignore[attr-defined]
+    loop.writers.clear()  # type: ignore[attr-defined]
+    writer()
+    assert ("api", 1, "") in ordered(driver)
