@@ -40,12 +40,20 @@ class Tail:
             lines = self._data.split(b"\n")
             last = lines.pop()  # half a line, maybe
             kept = [line for line in lines if not _is_access(line.decode("utf-8", "replace"))]
-            self._data = bytearray(b"\n".join([*kept, last])[-TAIL:])
+            self._data = _last_lines(b"\n".join([*kept, last]))
 
     @property
     def text(self) -> str:
         """What is kept."""
         return self._data.decode("utf-8", "replace")
+
+
+def _last_lines(data: bytes) -> bytearray:
+    """The last whole lines of at most TAIL bytes; of one line that is longer, its end."""
+    if len(data) <= TAIL:
+        return bytearray(data)
+    begun, newline, whole = data[-TAIL - 1 :].partition(b"\n")
+    return bytearray(whole if newline else begun)
 
 
 def excerpt(text: str, old: Collection[int]) -> tuple[str, ...]:

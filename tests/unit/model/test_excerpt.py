@@ -198,3 +198,11 @@ def test_a_host_listens_only_while_a_handover_runs() -> None:
     output.end()
     output.add("stdout", b"after\n")
     assert output.excerpts(OLD) == []
+
+
+def test_a_tail_begins_with_a_whole_line() -> None:
+    """The rest of a line that was cut would be shown as if it were one."""
+    tail, line = Tail(), b"worker=0 exploded: Status 3\n"
+    for _ in range(3 * TAIL // len(line)):
+        tail.add(line)
+    assert set(tail.text.splitlines()) == {"worker=0 exploded: Status 3"}
