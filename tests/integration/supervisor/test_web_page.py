@@ -1,7 +1,10 @@
-"""Supervisor's own web page in a real browser: its Restart buttons are handovers."""
+"""Supervisor's own web page: its Restart buttons are handovers, by its links and in a browser."""
 
 from __future__ import annotations
 
+import html
+import re
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +31,7 @@ SWITCHES = [
     "--disable-sync",
 ]
 HTTP = "[inet_http_server]\nport = 127.0.0.1:{port}\n{credentials}"
+ROW_OF_WEB = "//tr[td//a[normalize-space()='web']]"
 CREDENTIALS = "username = operator\npassword = secret"
 
 
@@ -45,27 +49,32 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
 
 
 class Page:
-    """supervisord's status page."""
+    """supervisord's status page, whose buttons are links."""
 
-    def __init__(self, browser: webdriver.Chrome, port: int, credentials: str = "") -> None:
-        self._browser = browser
-        self.url = f"http://{credentials}127.0.0.1:{port}/"
-        browser.get(self.url)
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/"
 
     def press(self, name: str, button: str = "Restart") -> str:
-        """Press a program's button and return the message that the page shows then."""
-        row = f"//tr[td//a[normalize-space()='{name}']]"
-        return self._press(f"{row}//a[@name='{button}']")
+        """Follow a program's button and return the message that the page shows then."""
+        return self._follow(f"processname={name}&action={button.lower()}")
 
     def press_restart_all(self) -> str:
-        """Press the button above the table."""
-        return self._press("//a[contains(@href, 'restartall')]")
+        """Follow the button above the table."""
+        return self._follow("action=restartall")
 
-    def _press(self, xpath: str) -> str:
-        self._browser.get(self.url)
-        self._browser.find_element(By.XPATH, xpath).click()
-        WebDriverWait(self._browser, LIMIT).until(lambda b: "message=" in b.current_url)
-        return str(self._browser.find_element(By.CLASS_NAME, "status_msg").text)
+    def _follow(self, action: str) -> str:
+        links = map(html.unescape, re.findall(r'href="([^"]*)"', _get(self.url)))
+        link = next(link for link in links if link.endswith(action))
+        answer = _get(urllib.parse.urljoin(self.url, link))
+        shown = re.search(r'class="status_msg"[^>]*>(.*?)</div>', answer, re.DOTALL)
+        assert shown, answer
+        return html.unescape(shown[1])
+
+
+def _get(url: str) -> str:
+    """What is shown there, or where it sends a browser to."""
+    with urllib.request.urlopen(url, timeout=LIMIT) as answer:
+        return str(answer.read().decode())
 
 
 @pytest.fixture
@@ -82,11 +91,11 @@ def _port(host: SupervisorHost) -> int:
     return int(host.more.partition("port = 127.0.0.1:")[2].split()[0])
 
 
-def test_restart_button_hands_over(browser: webdriver.Chrome, host: SupervisorHost) -> None:
+def test_restart_button_hands_over(host: SupervisorHost) -> None:
     """Every press of Restart on a managed program is a handover, loses no request, and says so."""
     host.start()
     web = host.programs["web"]
-    page = Page(browser, _port(host))
+    page = Page(_port(host))
     with Load(web.address) as load:
         for release in ("v2", "v3"):
             first = host.master("web")
@@ -98,23 +107,23 @@ def test_restart_button_hands_over(browser: webdriver.Chrome, host: SupervisorHo
     assert load.failures == []
 
 
-def test_restart_button_says_why_it_failed(browser: webdriver.Chrome, host: SupervisorHost) -> None:
+def test_restart_button_says_why_it_failed(host: SupervisorHost) -> None:
     """Restart on a broken release costs nothing, and the page shows the reason."""
     host.start()
     web, first = host.programs["web"], host.master("web")
     web.write("v2", "config")
-    page = Page(browser, _port(host))
+    page = Page(_port(host))
     with Load(web.address) as load:
         message = page.press("web")
     assert "ERROR: Process web was not restarted: the new master" in message
     assert host.wait_for_rest("web") == first and load.failures == []
 
 
-def test_restart_button_of_other_programs(browser: webdriver.Chrome, host: SupervisorHost) -> None:
+def test_restart_button_of_other_programs(host: SupervisorHost) -> None:
     """Restart on a program that is not managed is Supervisor's own, as are Stop and Start."""
     host.start()
     first = host.master("other")
-    page = Page(browser, _port(host))
+    page = Page(_port(host))
     assert "Process other restarted" in page.press("other")
     assert host.master("other") != first
     assert "Process web stopped" in page.press("web", "Stop")
@@ -123,11 +132,11 @@ def test_restart_button_of_other_programs(browser: webdriver.Chrome, host: Super
     assert host.wait_for_rest("web")
 
 
-def test_restart_all_button(browser: webdriver.Chrome, host: SupervisorHost) -> None:
+def test_restart_all_button(host: SupervisorHost) -> None:
     """Restart All hands the managed programs over and restarts the others."""
     host.start()
     web, first, other = host.programs["web"], host.master("web"), host.master("other")
-    page = Page(browser, _port(host))
+    page = Page(_port(host))
     with Load(web.address) as load:
         message = page.press_restart_all()
         second = host.wait_for_rest("web")
@@ -135,14 +144,12 @@ def test_restart_all_button(browser: webdriver.Chrome, host: SupervisorHost) -> 
     assert host.master("other") != other and load.failures == []
 
 
-def test_restart_all_button_starts_a_stopped_driver(
-    browser: webdriver.Chrome, host: SupervisorHost
-) -> None:
+def test_restart_all_button_starts_a_stopped_driver(host: SupervisorHost) -> None:
     """Restart All starts what is stopped, so also the driver, which the handovers need."""
     host.start()
     first = host.master("web")
     host.stop_driver()
-    message = Page(browser, _port(host)).press_restart_all()
+    message = Page(_port(host)).press_restart_all()
     second = host.wait_for_rest("web")
     assert f"Process web handed over from pid {first} to {second}" in message
     assert host.driver_is_there()
@@ -167,12 +174,15 @@ def test_what_supervisor_takes_for_no_restart(host: SupervisorHost) -> None:
 
 
 def test_restart_button_needs_the_password(browser: webdriver.Chrome, host: SupervisorHost) -> None:
-    """Where the page asks for a password, so does its Restart button."""
+    """A click in a real browser is a handover, and asks for the password if the page does."""
     port = free_port()
     host.more = HTTP.format(port=port, credentials=CREDENTIALS)
     host.start()
     first = host.master("web")
     browser.get(f"http://127.0.0.1:{port}/index.html?processname=web&action=restart")
     assert host.phase("web") == "idle" and host.master("web") == first and not host.ended("web")
-    page = Page(browser, port, "operator:secret@")
-    assert f"Process web handed over from pid {first}" in page.press("web")
+    browser.get(f"http://operator:secret@127.0.0.1:{port}/")
+    browser.find_element(By.XPATH, f"{ROW_OF_WEB}//a[@name='Restart']").click()
+    WebDriverWait(browser, LIMIT).until(lambda b: "message=" in b.current_url)
+    message = browser.find_element(By.CLASS_NAME, "status_msg").text
+    assert f"Process web handed over from pid {first}" in message
