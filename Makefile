@@ -29,6 +29,7 @@ types: .venv/ready
 pytest: .venv/ready
 	@scripts/setup unicorn
 	@scripts/setup runit
+	@scripts/setup nginx
 	@scripts/setup gunicorns
 	@scripts/setup browser
 	@scripts/setup debian --try

@@ -126,11 +126,14 @@ class WorkersCommand(StockCommand):
     """`incr` or `decr`: Circus itself leaves a singleton as it is, but its master has workers."""
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
-        """Let a managed watcher add or drop workers."""
+        """Let a managed watcher add or drop workers. Raises MessageError if its server does not."""
         self._side.look()
         watcher = self._side.watchers.get(str(props.get("name")).lower())
         if watcher is None or not self._side.circusd.has(watcher):
             return self._stock.execute(arbiter, props)
+        refusal = watcher.why_no_number()
+        if refusal:
+            raise MessageError(refusal)
         number = int(props.get("nb", 1))
         return self._answer(watcher.incr(number if self._stock.name == "incr" else -number))
 

@@ -219,6 +219,10 @@ class ManagedWatcher(AdoptingWatcher):
         for worker in workers:
             worker.close()
 
+    def why_no_number(self) -> str:
+        """What keeps the number of workers from being changed, or ""."""
+        return self._workers.refusal()
+
     def incr(self, nb: int = 1) -> Any:
         """Add workers to the master; the answer is how many there are."""
         return self._workers.change(int(nb))

@@ -61,6 +61,16 @@ class Workers:
             yield self._boot()
             yield self._bring_to(number)
 
+    def refusal(self) -> str:
+        """Why no number of workers can be asked for, or ""."""
+        server = self._server()
+        if server is None or server.counts_workers:
+            return ""
+        return (
+            f"[watcher:{self._program.name}]: {server.name} has as many workers as its own "
+            "configuration says; change it there, and send it HUP"
+        )
+
     def forget(self) -> None:
         """Count the workers next time: the master was sent a signal that changes their number."""
         self._asked = None
@@ -104,6 +114,8 @@ class Workers:
         before was taken.
         """
         server, number = self._server(), self._number()
+        if server and not server.counts_workers:
+            raise Return(number)
         target = max(target, server.fewest_workers if server else 0)
         while number != target:
             process, master = self._process, self._master

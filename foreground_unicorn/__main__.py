@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="unicorn-handover",
-        description="Runs a unicorn or gunicorn in the foreground; HUP, USR2 and `restart` hand it "
-        "over to a new master without losing a request.",
+        description="Runs a unicorn, gunicorn or nginx in the foreground; HUP, USR2 and `restart` "
+        "hand it over to a new master without losing a request.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

@@ -93,7 +93,11 @@ class Runner:
 
     def _pass_on(self, signum: signal.Signals) -> None:
         if self._master and self._master.process and self._program.serves():
-            self._master.process.signal(signum)
+            masks = self._side.system.signal_masks(self._master.pid)
+            if masks and masks.catches(signum):
+                self._master.process.signal(signum)
+            else:
+                self._log(WARNING, f"{signum.name} is not passed on: its server has no use for it")
         else:  # without its handler most of these kill or stop it
             self._log(WARNING, f"{signum.name} is not passed on while it starts")
 

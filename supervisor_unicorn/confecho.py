@@ -8,6 +8,9 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+from unicorn_handover.model.options import either
+from unicorn_handover.servers import SERVERS
+
 COMMAND = "supervisor_unicorn"
 
 CONF = """\
@@ -15,7 +18,7 @@ CONF = """\
 [rpcinterface:unicorn]
 supervisor.rpcinterface_factory = supervisor_unicorn:make_rpcinterface
 programs = {programs}
-;server = auto        ; unicorn or gunicorn; auto reads the running master
+;server = auto        ; {servers}; auto reads the running master
 ;boot_timeout = 120   ; seconds from USR2 until all new workers are ready, else it is backed out
 ;soak = 0             ; seconds the old master is kept as the way back, its workers stopped
 ;check =              ; http://host:port/path or unix:/path.sock:/path, must answer 2xx or 3xx
@@ -40,7 +43,12 @@ def conf(programs: Sequence[str]) -> str:
 
     They go into the main file: supervisorctl does not read what `[include]` names.
     """
-    return CONF.format(programs=" ".join(programs), first=programs[0], command=_command())
+    return CONF.format(
+        programs=" ".join(programs),
+        first=programs[0],
+        command=_command(),
+        servers=either(SERVERS),
+    )
 
 
 def _command() -> str:

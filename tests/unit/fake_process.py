@@ -33,6 +33,7 @@ class Fake:
     inodes: set[int] = field(default_factory=set)  # of its sockets
     close_on_exec: set[int] = field(default_factory=set)  # of these
     catches: set[Signals] = field(default_factory=set)
+    blocks: set[Signals] = field(default_factory=set)
     heartbeats: dict[int, tuple[float, int]] = field(default_factory=dict)  # time, mode by inode
     pages: dict[int, bool | None] = field(default_factory=dict)  # shared with its forks; used?
     memory: dict[int, tuple[int, ...]] = field(default_factory=dict)  # of such a page
@@ -75,7 +76,8 @@ class FakeHandle:
             if self.pid not in self._system.unkillable:
                 self._system.end(self._fake)
         elif number == SIGSTOP:
-            self._system.stopped.add(self.pid)
+            if self._system.stops_at_once:
+                self._system.stopped.add(self.pid)
         elif number == SIGCONT:
             self._system.stopped.discard(self.pid)
         else:
@@ -123,3 +125,17 @@ class FakeNames:
 
     def release(self, unlink: bool = True) -> None:
         self.kept, self.left = set(), not unlink
+
+
+class FakeRun:
+    """What `System.run_as` returns: a command that ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.status = 0
+        self.output = ""
+        self.told: tuple[int, list[str], str] | None = None
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from signal import (
     Signals,
 )
@@ -14,7 +14,7 @@ from typing import Any
 from unicorn_handover.kernel.pipes import PipeEnds
 from unicorn_handover.kernel.procfs import PF_FORKNOEXEC, SignalMasks, Stat
 
-from .fake_process import Fake, FakeFile, FakeHandle, FakeNames
+from .fake_process import Fake, FakeFile, FakeHandle, FakeNames, FakeRun
 
 TICKS = 100  # a second
 
@@ -36,6 +36,8 @@ class FakeSystem:
         self.unkillable: set[int] = set()
         self.listening: dict[int, list[Any]] = {}  # listeners, by the pid of their owner
         self.names: FakeNames | None = None
+        self.run: FakeRun | None = None  # what every command is
+        self.stops_at_once = True
         self.unlinked: set[str] = set()
         self.denied = ""  # why nobody's listeners can be copied
         self.stopped: set[int] = set()
@@ -119,7 +121,10 @@ class FakeSystem:
         fake = self.processes.get(pid)
         if fake is None:
             return None
-        return SignalMasks(0, 0, sum(1 << (number - 1) for number in fake.catches))
+        caught, blocked = (
+            sum(1 << (number - 1) for number in numbers) for numbers in (fake.catches, fake.blocks)
+        )
+        return SignalMasks(0, 0, caught, blocked)
 
     def command_line(self, pid: int) -> list[str]:
         fake = self.processes.get(pid)
@@ -192,6 +197,12 @@ class FakeSystem:
 
     def listening_sockets(self, pid: int, outlive_exec: bool = False) -> frozenset[int]:
         return self.sockets(pid, outlive_exec) & self.listening_inodes
+
+    def run_as(self, pid: int, words: Sequence[str], directory: str) -> FakeRun:
+        if not self.run:
+            raise FileNotFoundError(words[0])
+        self.run.told = (pid, list(words), directory)
+        return self.run
 
     def keep_names(self, paths: Collection[str]) -> FakeNames:
         self.names = FakeNames(self, set(paths))

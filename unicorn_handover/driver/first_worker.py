@@ -48,7 +48,8 @@ class FirstWorker:
     def close(self) -> None:
         """Let the master go on. May be called twice."""
         stat = self._system.stat(self._master.pid)
-        if stat and stat.state == "T":  # maybe by a driver before this one
+        # It stops a moment after it was told to; maybe a driver before this one has told it.
+        if self._workers or (stat and stat.state == "T"):
             self._master.signal(SIGCONT)
         self._end()
 

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 
 from ..errors import Refused
 from ..family import members
+from ..kernel.process import Process
 from ..model.phases import Event, Phase, matters
+from ..servers import Server
 from . import preflight
 from .situation import Situation
 from .taking_over import has_taken_over
+from .trial import Trial
 
 
 def next_event(situation: Situation) -> Event | None:
@@ -89,6 +92,8 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         pidfile = situation.options.pidfile
         looks = preflight.Preflight(system, old, server, situation.launch, pidfile)
         method, why = looks.method(situation.record)
+        if method == "spawn" and not _is_tried(situation, old, server):
+            return
         workers = members.workers(system, old, server)
     except (Refused, PermissionError) as refusal:
         situation.refusal = str(refusal)
@@ -103,6 +108,15 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         preloaded=situation.record.preloaded or server.preloads(system, old.pid),
     )
     yield Event.TO_SPAWN if method == "spawn" else Event.PASSED
+
+
+def _is_tried(situation: Situation, old: Process, server: Server) -> bool:
+    """True once the server itself finds nothing wrong. Raises Refused if it does."""
+    if situation.trial is None:
+        patience = situation.options.boot_timeout / 2  # the phase has that twice
+        launch, system = situation.launch, situation.system
+        situation.trial = Trial(system, old, server, launch, patience)
+    return situation.trial.passed()
 
 
 def _search(situation: Situation) -> Iterator[Event]:

@@ -8,9 +8,10 @@ from ..errors import CannotReExec, Refused, printable
 from ..family import members
 from ..kernel.process import Process
 from ..kernel.system import System
-from ..model.options import Options
+from ..model.options import Options, either
 from ..model.record import Record
 from ..servers import (
+    SERVERS,
     Configured,
     Launch,
     Need,
@@ -29,7 +30,7 @@ def identify(system: System, master: Process, options: Options) -> Server:
         _refuse_what_stands_in_front(system, master)
     if server is None:
         raise Refused(
-            f"pid {master.pid} ({_shown(system, master.pid)}) is neither unicorn nor gunicorn; "
+            f"pid {master.pid} ({_shown(system, master.pid)}) is no {either(SERVERS)}; "
             "start the server itself, with `exec` if a shell script does it, or set the `server` "
             "option"
         )
@@ -162,6 +163,11 @@ class Preflight:
             )
 
     def _refuse_a_failing_re_exec(self) -> None:
+        if not self.server.re_executes:
+            raise CannotReExec(
+                f"{self.server.name} does not re-execute itself under a host; send it HUP to read "
+                "its configuration anew, or stop and start the program"
+            )
         directory = self._configured.directory
         if directory and not self.system.is_directory(directory):
             raise CannotReExec(

@@ -20,6 +20,7 @@ from .quiesce import why_both_serve
 from .re_exec import ReExec
 from .restore import Restoration
 from .shared_names import SharedNames
+from .trial import Trial
 
 if TYPE_CHECKING:
     from .check import Check
@@ -52,6 +53,7 @@ class Situation:
         self.check: Check | None = None
         self.restoration: Restoration | None = None
         self.resumed = False  # True in the phase in which another driver left the handover
+        self.trial: Trial | None = None
         self.re_exec: ReExec | None = None  # until the old master has shown what came of USR2
         self.names = SharedNames(system)
         self.usual_life = math.inf  # see `NewWorkers`
@@ -163,7 +165,7 @@ class Situation:
     def close(self, cancelled: bool = False) -> None:
         """Give every descriptor back. What runs goes on running."""
         self.names.release(over=cancelled or self.record.phase.final)
-        for held in (self.old, self.new, self._workers):
+        for held in (self.old, self.new, self._workers, self.trial):
             if held:
                 held.close()
         self.end_check()

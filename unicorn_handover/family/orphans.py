@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 
 from ..kernel.process import Process
 from ..kernel.system import System
+from ..servers import orphan_ends_by
 from . import members
 
 
@@ -45,8 +46,13 @@ class Orphans:
         """Look after what `left_in` held; after `patience` seconds `mind` ends them.
 
         Those of a master before this one stay held: the program may have been started and have
-        crashed again while one of them was still about to exec.
+        crashed again while one of them was still about to exec. Those that would not end by
+        themselves are told to, after their requests.
         """
+        for orphan in left:
+            signum = orphan_ends_by(self._system, orphan.pid)
+            if signum:
+                orphan.signal(signum)
         self._held.update(dict.fromkeys(left, self._system.clock() + patience))
 
     def mind(self) -> bool:

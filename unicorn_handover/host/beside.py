@@ -147,9 +147,9 @@ class Beside:
         self._unwatch()
         process, self._process = self._process, None
         inheritance, self._inheritance = self._inheritance, None
-        self.pid = 0
         if inheritance:
-            inheritance.forget()
+            inheritance.forget(self.pid)
+        self.pid = 0
         return process
 
     @contained()

@@ -47,11 +47,13 @@ class Inheritance(Copies):
         for file in self._pid_files:
             file.put_back(self._owner)
 
-    def forget(self) -> None:
-        """The old master has ended."""
+    def forget(self, new: int) -> None:
+        """The old master has ended, and the master `new` is in its place."""
         self.close()
         for file in self._pid_files:
             file.forget(self._owner)
+            if self.server.unlinks_pid_file:
+                file.write_if_gone(new)
 
     def _is_provisional(self, paths: list[str]) -> bool:
         suffix = self.server.provisional

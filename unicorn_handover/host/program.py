@@ -14,6 +14,7 @@ from ..model.orders import Order
 from ..model.phases import Phase
 from ..model.record import MasterId, Record
 from ..servers import Launch, Server, server_of
+from .background import went_away
 from .base import Host
 from .beside import Beside
 from .guard import contained
@@ -139,6 +140,9 @@ class Program:
             self.handovers.new_master_of(master.pid),
         )
         if successor is None:
+            told = went_away(self.system, self._launch() or Launch())
+            if told:
+                self._host.log(WARNING, f"{self.label}: {told}")
             left += master.sharers.take(strangers)
             self.orphans.keep(left, self.options.drain_timeout)
             return None

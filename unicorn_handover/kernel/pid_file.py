@@ -7,6 +7,7 @@ import os
 import stat
 
 from ..errors import Refused, printable
+from .procfs import eyes_of_owner
 
 LONGEST = 32  # bytes of a pid file: more is something else
 ASIDE = ".oldbin"  # as unicorn's own re-exec has it; `before_fork` hooks look for that
@@ -52,6 +53,14 @@ class PidFile:
         if self._is_aside(old):
             with contextlib.suppress(OSError):
                 os.unlink(self.path + ASIDE)
+
+    def write_if_gone(self, pid: int) -> None:
+        """Write it for a living master whose own was unlinked by another one, as its user would."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with contextlib.suppress(OSError), eyes_of_owner(pid):
+            descriptor = os.open(self.path, flags, 0o644)
+            os.write(descriptor, f"{pid}\n".encode())
+            os.close(descriptor)
 
     def _is_aside(self, old: int) -> bool:
         return pid_in(self.path + ASIDE) == old

@@ -50,11 +50,12 @@ class Stat:
 
 @dataclass(frozen=True)
 class SignalMasks:
-    """Pending, ignored and caught signals of a process, as /proc/PID/status has them."""
+    """Signals of a process, as /proc/PID/status has them."""
 
     pending: int
     ignored: int
     caught: int
+    blocked: int = 0
 
     def catches(self, number: signal.Signals) -> bool:
         """True if the process has a handler for this signal."""
@@ -89,7 +90,7 @@ def look_into(pid: int, look: Callable[[], T], denied: bool = False) -> T | None
     In a container root often lacks CAP_SYS_PTRACE and cannot inspect other users' processes,
     but may act as their owner. With `denied`, raises PermissionError if even that does not help.
     """
-    for eyes in (contextlib.nullcontext, _eyes_of_owner):
+    for eyes in (contextlib.nullcontext, eyes_of_owner):
         try:
             with eyes(pid):
                 return look()
@@ -107,7 +108,7 @@ def look_into(pid: int, look: Callable[[], T], denied: bool = False) -> T | None
 
 
 @contextlib.contextmanager
-def _eyes_of_owner(pid: int) -> Iterator[None]:
+def eyes_of_owner(pid: int) -> Iterator[None]:
     """Access files as the owner of a process does, in this thread alone (setfsuid(2))."""
     libc = ctypes.CDLL(None)
     owner = os.stat(f"/proc/{pid}")

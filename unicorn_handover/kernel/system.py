@@ -8,7 +8,7 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import psutil
 
@@ -31,9 +31,11 @@ from .procfs import (
     read_maps,
     read_stat,
 )
+from .run import Run, ids_of
 from .socket_name import SocketNames
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+MASKS = (b"ShdPnd", b"SigIgn", b"SigCgt", b"SigBlk")  # of /proc/PID/status, as `SignalMasks`
 
 
 class System:
@@ -105,11 +107,9 @@ class System:
         masks = {}
         for line in read_bytes(f"/proc/{pid}/status").splitlines():
             key, _, value = line.partition(b":")
-            if key in (b"ShdPnd", b"SigIgn", b"SigCgt"):
+            if key in MASKS:
                 masks[key] = int(value, 16)
-        if len(masks) < 3:
-            return None
-        return SignalMasks(masks[b"ShdPnd"], masks[b"SigIgn"], masks[b"SigCgt"])
+        return SignalMasks(*(masks[key] for key in MASKS)) if len(masks) == len(MASKS) else None
 
     def command_line(self, pid: int) -> list[str]:
         """The words of the command line as it is now; servers write their title over it."""
@@ -223,6 +223,10 @@ class System:
         Raises PermissionError, with what to do, if this process may not have them.
         """
         return listeners(owner)
+
+    def run_as(self, pid: int, words: Sequence[str], directory: str) -> Run:
+        """Run a command for a short while as a process's user. Raises OSError."""
+        return Run(words, directory, ids_of(pid))
 
     def keep_names(self, paths: Collection[str]) -> SocketNames:
         """Keep the names of unix sockets from now on."""

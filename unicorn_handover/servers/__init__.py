@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from signal import Signals
 
 from ..kernel.system import System
 from .base import (
@@ -11,14 +12,14 @@ from .base import (
     RE_EXEC,
     Proof,
     Server,
-    handlers_installed,
 )
 from .configured import Configured, Need, NeedKind
 from .gunicorn import Gunicorn
 from .launch import Launch, words_of
+from .nginx import Nginx
 from .unicorn import Unicorn
 
-SERVERS: dict[str, Server] = {server.name: server for server in (Unicorn(), Gunicorn())}
+SERVERS: dict[str, Server] = {server.name: server for server in (Unicorn(), Gunicorn(), Nginx())}
 
 __all__ = [
     "ADD_WORKER",
@@ -34,6 +35,7 @@ __all__ = [
     "handlers_installed",
     "is_any_successor",
     "is_forked",
+    "orphan_ends_by",
     "recognise",
     "server_of",
     "words_of",
@@ -47,7 +49,19 @@ def server_of(system: System, master: int, option: str) -> Server | None:
 
 def recognise(words: Sequence[str]) -> Server | None:
     """Return the server whose master has this command line, or None."""
-    return next((server for server in SERVERS.values() if server.is_master(words)), None)
+    # nginx first: it is known by the first word, and among the others may be a unicorn's name.
+    return next((server for server in (*SERVERS.values(),)[::-1] if server.is_master(words)), None)
+
+
+def handlers_installed(system: System, pid: int) -> bool:
+    """True if a process has the signal handlers of some server's master."""
+    return any(server.has_handlers(system, pid) for server in SERVERS.values())
+
+
+def orphan_ends_by(system: System, pid: int) -> Signals | None:
+    """The signal that a dead master's worker needs to end after its requests, or None."""
+    found = (server.orphan_ends_by(system, pid) for server in SERVERS.values())
+    return next((signum for signum in found if signum), None)
 
 
 def is_any_successor(system: System, pid: int, old: int) -> bool:

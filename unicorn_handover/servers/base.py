@@ -12,6 +12,7 @@ from ..kernel.system import System
 from .configured import Configured, Need
 from .launch import Launch
 from .lines import Lines
+from .start import Start
 
 RE_EXEC = SIGUSR2  # fork, exec the same command, keep serving
 ADD_WORKER = SIGTTIN
@@ -35,16 +36,20 @@ class Server(abc.ABC):
 
     name: str
     lines: Lines  # how it writes, and its applications
+    start = Start()  # what tells of a start before there is one
     graceful: Signals  # ends a master after its requests
     quick: Signals  # ends it now, cutting requests
+    re_executes = True  # under a host that is its parent
     ignores_re_exec = False  # for a moment, so that it must be sent again
     quiesce: Signals | None = None  # ends the workers gracefully and keeps the master
+    counts_workers = True  # ADD_WORKER and DROP_WORKER change their number
     fewest_workers = 0  # how many it keeps, whatever is dropped
     provisional = ""  # what its pid file's name ends in until the master before it is gone
     pid_file_suffixes: tuple[str, ...]  # of the pid files that must name no stranger at a re-exec
     promotes_itself = 0.0  # seconds until a new master has surely seen that the old one is gone
     listeners_outlive_exec = False  # all of them, and no other socket of a master
     unlinks_sockets = False  # a unix socket's name, at its end, unless a re-exec has begun
+    unlinks_pid_file = False  # at its end, whatever the file holds
 
     @abc.abstractmethod
     def is_master(self, words: Sequence[str]) -> bool:
@@ -123,9 +128,20 @@ class Server(abc.ABC):
         """
         return system.stat(pid) is not None
 
+    def orphan_ends_by(self, system: System, pid: int) -> Signals | None:
+        """The signal that a worker needs to end, after its requests, when its master is dead.
+
+        None for a process that is no worker of this server's, or ends by itself.
+        """
+        return None
+
+    def has_handlers(self, system: System, pid: int) -> bool:
+        """True if a master has set its signal handlers: none that it handles is lost from then."""
+        return handlers_installed(system, pid)
+
     def accepts_signals(self, system: System, pid: int) -> bool:
         """True once a master has come to where it acts on signals."""
-        return handlers_installed(system, pid)
+        return self.has_handlers(system, pid)
 
     def all_forked(self, system: System, pid: int) -> bool | None:
         """True once a master has started all its workers; None where it does not show."""
@@ -153,25 +169,6 @@ class Server(abc.ABC):
                 found.append(pid)
         return found
 
-    def is_renamed_successor(self, system: System, pid: int, old: int) -> bool:
-        """True if an exec'd process, whose environment a title has overwritten, is a new master.
-
-        It has a master's handlers and listens: while the master `old` lives, on a socket of its.
-        The caller knows by another proof that both are of one program.
-        """
-        if not handlers_installed(system, pid):
-            return False
-        listening, theirs = system.listening_sockets(pid), system.sockets(old)
-        return bool(listening & theirs if theirs else listening)
-
-    def runs(self, system: System, pid: int) -> bool:
-        """True if a process has the server's command line or, renamed, a master's handlers.
-
-        A helper that a re-executed unicorn started has both the variable and the sockets: unicorn
-        does not make inherited listeners close-on-exec again (measured).
-        """
-        return self.is_master(system.command_line(pid)) or handlers_installed(system, pid)
-
 
 def is_exec_master(system: System, server: Server, pid: int) -> bool:
     """True for an exec'd process that is no worker."""
@@ -179,6 +176,27 @@ def is_exec_master(system: System, server: Server, pid: int) -> bool:
     if stat is None or stat.ended or stat.forked_only:
         return False
     return not server.is_exec_worker(system, pid)
+
+
+def is_renamed_successor(system: System, pid: int, old: int) -> bool:
+    """True if an exec'd process, whose environment a title has overwritten, is a new master.
+
+    It has a master's handlers and listens: while the master `old` lives, on a socket of its. The
+    caller knows by another proof that both are of one program.
+    """
+    if not handlers_installed(system, pid):
+        return False
+    listening, theirs = system.listening_sockets(pid), system.sockets(old)
+    return bool(listening & theirs if theirs else listening)
+
+
+def runs(system: System, server: Server, pid: int) -> bool:
+    """True if a process has the server's command line or, renamed, a master's handlers.
+
+    A helper that a re-executed unicorn started has both the variable and the sockets: unicorn does
+    not make inherited listeners close-on-exec again (measured).
+    """
+    return server.is_master(system.command_line(pid)) or handlers_installed(system, pid)
 
 
 def handlers_installed(system: System, master: int) -> bool:

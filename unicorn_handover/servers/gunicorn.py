@@ -12,7 +12,16 @@ from signal import SIGQUIT, SIGTERM
 
 from ..kernel.listeners import Listener
 from ..kernel.system import System
-from .base import Proof, Server, is_exec_master, literals, title, values
+from .base import (
+    Proof,
+    Server,
+    is_exec_master,
+    is_renamed_successor,
+    literals,
+    runs,
+    title,
+    values,
+)
 from .configured import Configured, Need
 from .gunicorn_start import configured, re_exec_needs
 from .gunicorn_workers import heartbeat_of, heartbeats, workers_among
@@ -75,11 +84,11 @@ class Gunicorn(Server):
         environ = system.environ(pid)
         if not environ:  # written over
             named = title(system, pid).startswith("gunicorn: master")
-            return named or self.is_renamed_successor(system, pid, old)
+            return named or is_renamed_successor(system, pid, old)
         if environ.get("GUNICORN_PID") != str(old):
             return False
         listens = "GUNICORN_FD" in environ or environ.get("LISTEN_PID") == str(pid)
-        return listens and self.runs(system, pid)
+        return listens and runs(system, self, pid)
 
     def own_listeners(
         self, system: System, master: int, found: Sequence[Listener]

@@ -10,7 +10,16 @@ from signal import SIGQUIT, SIGTERM, SIGWINCH
 from ..errors import Refused, printable
 from ..kernel.listeners import Listener
 from ..kernel.system import System
-from .base import Server, handlers_installed, is_exec_master, literals, title, values
+from .base import (
+    Server,
+    handlers_installed,
+    is_exec_master,
+    is_renamed_successor,
+    literals,
+    runs,
+    title,
+    values,
+)
 from .configured import Configured, Need
 from .launch import Launch
 from .lines import REQUEST, Lines
@@ -62,8 +71,10 @@ class Unicorn(Server):
         environ = system.environ(pid)
         if not environ:  # written over
             named = re.match(r"\S+ master", title(system, pid)) is not None
-            return named or self.is_renamed_successor(system, pid, old)
-        return _holds_sockets(system, pid, environ.get("UNICORN_FD", "")) and self.runs(system, pid)
+            return named or is_renamed_successor(system, pid, old)
+        return _holds_sockets(system, pid, environ.get("UNICORN_FD", "")) and runs(
+            system, self, pid
+        )
 
     def own_listeners(
         self, system: System, master: int, found: Sequence[Listener]

@@ -13,7 +13,7 @@ from .history import History
 
 REFUSALS: dict[str, tuple[Callable[[History], object], str]] = {
     "no handler": (lambda h: h.old.catches.clear(), "was still starting"),
-    "not a server": (lambda h: setattr(h.old, "words", ["/bin/sh", "-c", "x"]), "is neither"),
+    "not a server": (lambda h: setattr(h.old, "words", ["/bin/sh", "-c", "x"]), "is no unicorn"),
     "no directory": (
         lambda h: (setattr(h.old, "cwd", "/nosuch"), setattr(h.old, "words", ["unicorn master"])),
         "the working directory",

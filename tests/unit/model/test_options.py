@@ -94,13 +94,13 @@ ADDRESS = "write http://host:port/path or unix:/path.sock:/path"
         ),
         (
             "server",
-            "nginx",
-            "must be auto, unicorn or gunicorn, not 'nginx'; auto reads the running master",
+            "apache",
+            "must be auto, unicorn, gunicorn or nginx, not 'apache'; auto reads the running master",
         ),
         (
             "server",
             "puma",
-            "must be auto, unicorn or gunicorn, not 'puma'; auto reads the running master",
+            "must be auto, unicorn, gunicorn or nginx, not 'puma'; auto reads the running master",
         ),
         (
             "check_host",

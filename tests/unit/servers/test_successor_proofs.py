@@ -6,7 +6,7 @@ from signal import SIGTTOU
 
 import pytest
 
-from unicorn_handover.servers import SERVERS, Server
+from unicorn_handover.servers import Server
 
 from ..fake_system import FakeSystem
 from ..masters import GUNICORN, UNICORN, add
@@ -106,7 +106,7 @@ class TestGunicornSuccessor:
             assert GUNICORN.is_successor(system, new.pid, 50) is proven
 
 
-@pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
+@pytest.mark.parametrize("server", [UNICORN, GUNICORN], ids=["unicorn", "gunicorn"])
 @pytest.mark.parametrize(
     ("fields", "proven"),
     [

@@ -1,0 +1,66 @@
+"""A server's own look at what it would be started with, before anything is started."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+
+from ..errors import Refused, printable
+from ..kernel.process import Process
+from ..kernel.system import System
+from ..servers import Launch, Server
+
+PATIENCE = 20.0  # seconds: nginx looks the names of upstream servers up
+
+
+class Trial:
+    """One run of a server's trial, as the user of its running master. Nothing waits for it here.
+
+    Where it cannot be run, it is left out: the new master finds out by itself then.
+    """
+
+    def __init__(
+        self, system: System, master: Process, server: Server, launch: Launch, patience: float
+    ) -> None:
+        self._system = system
+        self._server = server
+        self._words = server.start.trial(launch)
+        self._until = system.clock() + min(PATIENCE, patience)
+        self._run = None
+        if self._words:
+            directory = launch.directory or system.working_directory(master.pid)
+            with contextlib.suppress(OSError):
+                self._run = system.run_as(master.pid, self._words, directory)
+
+    def passed(self) -> bool:
+        """True once it has ended well. Raises Refused, with the server's own words, if it has not.
+
+        Raises that also if it has not ended in time.
+        """
+        if self._run is None:
+            return True
+        if not self._run.ended:
+            self._refuse_if_late()
+            return False
+        fault = self._server.start.fault(self._run.output, self._run.status)
+        self.close()
+        if fault:
+            raise Refused(f"{self._shown} says: {printable(fault)}; correct that")
+        return True
+
+    def close(self) -> None:
+        """End it, if it still runs. May be called twice."""
+        run, self._run = self._run, None
+        if run:
+            run.close()
+
+    @property
+    def _shown(self) -> str:
+        return printable(shlex.join(self._words))
+
+    def _refuse_if_late(self) -> None:
+        if self._system.clock() >= self._until:
+            self.close()
+            raise Refused(
+                f"{self._shown} does not end; see what it waits for, such as the look-up of a name"
+            )

@@ -1,0 +1,25 @@
+"""What can be told of a program's start before there is one."""
+
+from __future__ import annotations
+
+from ..kernel.system import System
+from .launch import Launch
+
+
+class Start:
+    """Of a server that does not tell anything."""
+
+    def trial(self, launch: Launch) -> tuple[str, ...]:
+        """The words of a command that tells whether a program could be started, none if none does.
+
+        It is run as the program's user, beside the running master, and changes nothing.
+        """
+        return ()
+
+    def fault(self, output: str, status: int) -> str:
+        """What such a trial has found to be wrong, "" if nothing."""
+        return ""
+
+    def goes_away(self, system: System, launch: Launch) -> bool:
+        """True if a program, started so, would leave its host and go into the background."""
+        return False
