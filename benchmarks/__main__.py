@@ -17,7 +17,7 @@ from examples.demo.hosts import HOSTS, Failed, Host
 from examples.demo.servers import SERVERS, App, installed
 from unicorn_handover.kernel.system import System
 
-from . import idle, restarts, runit
+from . import held, idle, restarts, runit
 from .restarts import Outcome
 
 
@@ -37,6 +37,7 @@ def main() -> int:
             if chosen.host in (name, "all"):
                 report_restarts(host, server, chosen.boot)
                 report_idle(host, server, chosen.idle)
+                report_held(host, server, chosen.idle / 3)
         if chosen.host in ("runit", "all") and runit.is_possible():
             runit.report(chosen.boot)
     except Failed as failure:
@@ -104,6 +105,24 @@ def report_idle(host: type[Host], server: type[App], seconds: float) -> None:
     cells = (f"{empty.plugin_mb:.1f} MB (empty)", f"{with_it.plugin_mb:.1f} MB", ratio)
     print(row.format("driver, memory", *cells))
     sys.stdout.flush()
+
+
+def report_held(host: type[Host], server: type[App], seconds: float) -> None:
+    """Measure and print what many programs cost whose sockets are held."""
+    if not held.installed():
+        print("\nwithout perl there are no stand-ins for many programs")
+        return
+    print(f"\n{host.name} idle for {seconds:g} s, without and with the plugin, side by side\n")
+    row = "{:<28}{:>16}{:>16}{:>10}{:>12}{:>12}{:>10}"
+    headings = ("processor without", "with", "ratio", "MB without", "with", "ratio")
+    print(row.format("programs held", *headings))
+    for programs in held.SIZES:
+        without, with_it = held.measure(host, server, programs, seconds)
+        cells = (f"{without.host_ms:.0f} ms/min", f"{with_it.host_ms:.0f} ms/min")
+        ratios = (with_it.host_ms / max(without.host_ms, 0.001), with_it.host_mb / without.host_mb)
+        memory = (f"{without.host_mb:.1f}", f"{with_it.host_mb:.1f}")
+        print(row.format(programs, *cells, f"x {ratios[0]:.2f}", *memory, f"x {ratios[1]:.2f}"))
+        sys.stdout.flush()
 
 
 def end_leftovers() -> None:

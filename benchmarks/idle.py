@@ -60,10 +60,10 @@ def measure(host_kind: type[Host], app_kind: type[App], seconds: float) -> Costs
             host = host_kind(Path(name), app, managed=managed, sections=sections)
             hosts.append(stack.enter_context(host))
         time.sleep(SETTLING)
-        before = [_spent(host) for host in hosts]
+        before = [spent(host) for host in hosts]
         time.sleep(seconds)
-        after = [_spent(host) for host in hosts]
-        return Costs(*(_cost(h, b, a, seconds) for h, b, a in zip(hosts, before, after)))
+        after = [spent(host) for host in hosts]
+        return Costs(*(cost(h, b, a, seconds) for h, b, a in zip(hosts, before, after)))
 
 
 def _processes(host: Host) -> tuple[list[psutil.Process], list[psutil.Process]]:
@@ -74,7 +74,8 @@ def _processes(host: Host) -> tuple[list[psutil.Process], list[psutil.Process]]:
     return [itself], [child for child in itself.children() if child.pid != master]
 
 
-def _spent(host: Host) -> tuple[float, float]:
+def spent(host: Host) -> tuple[float, float]:
+    """Milliseconds of processor time so far, of the host and of the plugin's own process."""
     itself, plugin = _processes(host)
     return sum(map(_milliseconds, itself)), sum(map(_milliseconds, plugin))
 
@@ -88,9 +89,10 @@ def _milliseconds(process: psutil.Process) -> float:
     return total
 
 
-def _cost(
+def cost(
     host: Host, before: tuple[float, float], after: tuple[float, float], seconds: float
 ) -> Cost:
+    """What `spent` gave before and after so many seconds, as a cost."""
     itself, plugin = _processes(host)
     scale = 60 / seconds
     return Cost(

@@ -13,6 +13,7 @@ from circus.process import UNEXISTING
 from circus.stream.redirector import Redirector
 from circus.watcher import Watcher
 
+from unicorn_handover.host.copies import Command
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.program import Program
 from unicorn_handover.kernel.system import System
@@ -79,6 +80,11 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
             started_in=process.started_in if process else "",
         )
 
+    def command_in_force(self) -> Command:
+        """How Circus would start this watcher's process after a crash."""
+        pidfile = self.program.options.pidfile
+        return Command(self.launch.command, self.working_dir, self.env or {}, pidfile)
+
     def stop_setting(self) -> tuple[str, int]:
         """The setting of the stop signal and its number."""
         return f"[watcher:{self.name}] stop_signal", self.stop_signal
@@ -101,6 +107,8 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
         if self.is_managed and not self._succeed(process):
             told_to_quit = self.program.handovers.was_told_to_quit(process.pid)
             lived = time.time() - process.started
+            if not self.respawn and not self.is_stopping():
+                self.program.held.let_go()
             self.loop.add_callback(self._without_master, process, told_to_quit, lived)
 
     @contained(False)

@@ -17,6 +17,8 @@ from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.model.record import Record
 from unicorn_handover.servers import words_of
 
+from .given import GivenProcess
+
 # What a process is started by, and a re-exec keeps: attributes of Circus's watchers.
 RENEWED = ("cmd", "args", "working_dir", "shell", "uid", "gid", "env", "rlimits", "executable")
 
@@ -68,18 +70,11 @@ class BesideProcess:
         """Start a process by the settings as they are now. Circus does not know of it yet."""
         if not self._watcher.call_hook("before_spawn"):
             raise Refused(f"[watcher:{self._watcher.name}] hooks.before_spawn forbids it")
-        sockets = [each.socket for each in inheritance.sockets]
-        variables = inheritance.variables([socket.fileno() for socket in sockets])
         try:
-            for socket in sockets:  # they keep their numbers, as Circus's own sockets do
-                socket.set_inheritable(True)
-            process = self._started(variables)
+            process = self._started(inheritance)
         except (OSError, ValueError) as error:
             why = printable(str(error))
             raise Refused(f"[watcher:{self._watcher.name}] cmd: {why}") from error
-        finally:
-            for socket in sockets:
-                socket.set_inheritable(False)
         self._process, self._settings = process, settings_of(self._watcher)
         for pipe in (process.stdout, process.stderr):
             if pipe is not None:
@@ -89,9 +84,9 @@ class BesideProcess:
             self._watcher.stream_redirector.add_redirections(process)
         return int(process.pid)
 
-    def _started(self, variables: dict[str, str]) -> Process:
+    def _started(self, inheritance: Inheritance) -> Process:
         watcher = self._watcher
-        return Process(
+        return GivenProcess(
             watcher.name,
             watcher._nextwid,
             replace_gnu_args(watcher.cmd, env=watcher.env),
@@ -100,10 +95,10 @@ class BesideProcess:
             shell=watcher.shell,
             uid=watcher.uid,
             gid=watcher.gid,
-            env={**(watcher.env or {}), **variables},
+            env=watcher.env,
             rlimits=watcher.rlimits,
             executable=watcher.executable,
-            use_fds=True,
+            given=inheritance,
             watcher=watcher,
             pipe_stdout=watcher.stdout_stream is not None,
             pipe_stderr=watcher.stderr_stream is not None,

@@ -1,7 +1,7 @@
 """What circusd is doing right now. No other file names its private attributes.
 
 Circus 0.18 and 0.19 have these: `Arbiter._exclusive_running_command`, set by `synchronized` around
-a command, `Arbiter._restarting`, `Watcher._cfg` and `Watcher._options`.
+a command, `Arbiter._restarting` and `_stopping`, `Watcher._cfg` and `Watcher._options`.
 """
 
 from __future__ import annotations
@@ -58,6 +58,11 @@ class Circusd:
     def restarts_itself(self) -> bool:
         """True if there will be another arbiter after this one."""
         return bool(self.arbiter._restarting)
+
+    @property
+    def is_ending(self) -> bool:
+        """True while all is stopped, be it for another arbiter."""
+        return bool(self.arbiter._stopping or self.arbiter._restarting)
 
     @property
     def check_delay(self) -> float:

@@ -14,6 +14,7 @@ from unicorn_handover.host.master import Master
 from unicorn_handover.kernel.process import Process as HeldProcess
 
 from .beside import settings_of
+from .given import GivenProcess
 
 
 class AdoptedWorker(psutil.Process):
@@ -40,7 +41,7 @@ class AdoptedWorker(psutil.Process):
         return self.returncode
 
 
-class ManagedProcess(Process):  # type: ignore[misc]
+class ManagedProcess(GivenProcess):
     """A process that becomes its successor when its master dies.
 
     It stays the same object with the same wid, pipes and streams; only the pid changes. Whatever
@@ -54,7 +55,8 @@ class ManagedProcess(Process):  # type: ignore[misc]
 
     def spawn(self) -> None:
         """Start the first master of a family."""
-        Process.spawn(self)
+        self.given = self.watcher.program.held.give()
+        super().spawn()
         self.hold()
 
     def hold(self) -> None:

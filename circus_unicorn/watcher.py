@@ -128,6 +128,7 @@ class ManagedWatcher(AdoptingWatcher):
             yield self._restarts.dismiss_callers(self.circusd)
             return
         self.program.handovers.cancel("the watcher was stopped")
+        self.program.held.stopping(for_good=self.circusd.is_ending)
         yield self.end(close_output_streams)
 
     @coroutine
@@ -270,3 +271,4 @@ class ManagedWatcher(AdoptingWatcher):
         super().notify_event(topic, msg)
         if topic == "remove":
             self.program.handovers.cancel("the watcher was removed")
+            self.program.held.let_go()

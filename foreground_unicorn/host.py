@@ -10,7 +10,7 @@ from dataclasses import replace
 from logging import INFO, WARNING
 
 from unicorn_handover.errors import Refused
-from unicorn_handover.host.copies import Command
+from unicorn_handover.host.copies import Command, Copies
 from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.host.loop import Call
 from unicorn_handover.host.master import Master
@@ -23,6 +23,7 @@ from .side import ForegroundSide
 
 HANDOVER = (signal.SIGHUP, signal.SIGUSR2)
 STOP = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+FIRST_SOCKET = 3  # the descriptor that the first of given sockets has in the master
 PASSED_ON = (signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
 
 
@@ -61,8 +62,7 @@ class Runner:
 
     def _start(self) -> None:
         self._program.spawning()
-        command = self.command()
-        pid = spawn(command.words, None, command.environ, command.directory)
+        pid = _spawn(self.command(), self._program.held.give())
         self._started = self._side.system.clock()
         self._master = self._program.hold(pid, self.adopt_if_dead, group=pid)
         self._log(INFO, f"started with pid {pid}")
@@ -127,6 +127,7 @@ class Runner:
         self._side.remember()
         self._is_over = self.stop.has_begun or not again
         if self._is_over:
+            self._program.held.let_go()
             self._log(INFO, f"pid {pid} ended {_how(status)}")
         else:
             self._start_later(f"pid {pid} ended {_how(status)}")
@@ -146,7 +147,9 @@ class Runner:
         if pid != self._beside:
             return 0
         self._beside = 0
-        self.launch = replace(self.launch, started_in=self._real_directory())
+        self.launch = replace(
+            self.launch, started_in=self._side.system.real_path(self.launch.directory)
+        )
         return pid
 
     def difference(self) -> str:
@@ -159,16 +162,13 @@ class Runner:
         environ = {**os.environ, "PWD": directory}
         return Command(self.launch.command, directory, environ, self._program.options.pidfile)
 
+    command_in_force = command
+
     def start_beside(self, inheritance: Inheritance) -> int:
         """Start a new master on sockets that are there already. Raises Refused."""
         self._program.spawning()
-        command = self.command()
-        sockets = {
-            number: each.socket.fileno() for number, each in enumerate(inheritance.sockets, 3)
-        }
-        environ = {**command.environ, **inheritance.variables(list(sockets))}
         try:
-            self._beside = spawn(command.words, sockets, environ, command.directory)
+            self._beside = _spawn(self.command(), inheritance)
         except CannotRun as why:
             raise Refused(str(why)) from None
         return self._beside
@@ -176,9 +176,6 @@ class Runner:
     def reap_beside(self) -> None:
         """Reap the dead, among them a new master that has not taken the place of the old one."""
         self.adopt_if_dead()
-
-    def _real_directory(self) -> str:
-        return self._side.system.real_path(self.launch.directory)
 
     def _start_later(self, why: str) -> None:
         pause = self._backoff.after(self._side.system.clock() - self._started)
@@ -199,6 +196,13 @@ class Runner:
     def stop_setting(self) -> tuple[str, int]:
         """Return nothing: the program is ended by its server's own signals."""
         return "", 0
+
+
+def _spawn(command: Command, given: Copies | None) -> int:
+    """Run a command, on sockets that are there already if any are given."""
+    sockets = dict(enumerate(given.numbers if given else [], FIRST_SOCKET))
+    variables = given.variables(list(sockets)) if given else {}
+    return spawn(command.words, sockets, {**command.environ, **variables}, command.directory)
 
 
 def _logical_directory() -> str:

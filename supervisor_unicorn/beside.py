@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +11,7 @@ from supervisor.process import ProcessGroupBase, Subprocess
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.inheritance import Inheritance
 
-FIRST_SOCKET = 3  # the descriptor that the first of the sockets has in the new master
+from .child import prepare_child_fds
 
 
 class BesideSubprocess(Subprocess):  # type: ignore[misc]
@@ -53,23 +51,8 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
         return True
 
     def _prepare_child_fds(self) -> None:
-        """Do as Supervisor does, and put the sockets where the new master is told that they are.
-
-        This runs in the child, before its environment is made of this process's.
-        """
-        options, pipes = self.config.options, self.pipes
-        options.dup2(pipes["child_stdin"], 0)
-        options.dup2(pipes["child_stdout"], 1)
-        options.dup2(pipes["child_stdout" if self.config.redirect_stderr else "child_stderr"], 2)
-        sockets = self._inheritance.sockets
-        end = FIRST_SOCKET + len(sockets)
-        # Out of each other's way first; what is above `minfds` is closed by the exec.
-        spare = [fcntl.fcntl(each.socket, fcntl.F_DUPFD_CLOEXEC, end) for each in sockets]
-        for number, descriptor in enumerate(spare, FIRST_SOCKET):
-            os.dup2(descriptor, number)
-        for descriptor in range(end, options.minfds):
-            options.close_fd(descriptor)
-        os.environ.update(self._inheritance.variables(range(FIRST_SOCKET, end)))
+        """In the child: give it the sockets."""
+        prepare_child_fds(self, self._inheritance)
 
     def finish(self, pid: int, sts: int) -> None:
         """It was reaped before it could take the old master's place."""

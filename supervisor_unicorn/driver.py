@@ -7,7 +7,6 @@ import socket
 from logging import WARNING
 from typing import Any
 
-from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.options import ProcessConfig, make_namespec
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates
@@ -18,6 +17,7 @@ from unicorn_handover.host.side import HostSide
 from unicorn_handover.model.orders import CHANNEL_FD
 
 from .loop import PollLoop
+from .states import starts_again
 from .unmanaged import second_driver
 
 COMING = (ProcessStates.STARTING, ProcessStates.RUNNING, ProcessStates.BACKOFF)
@@ -103,12 +103,7 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
     @property
     def will_come(self) -> bool:
         """True if it is there, or Supervisor is about to start it."""
-        config = self.config
-        again = config.autorestart is RestartUnconditionally or (
-            config.autorestart is RestartWhenExitUnexpected
-            and self.exitstatus not in config.exitcodes
-        )
-        return self.state in COMING or (self.state == ProcessStates.EXITED and again)
+        return self.state in COMING or starts_again(self)
 
 
 class Drivers:

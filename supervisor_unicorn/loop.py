@@ -9,23 +9,27 @@ from typing import Any
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.loop import Call
 
+Due = list[tuple["Watched", Call]]
+
 
 class Watched:
     """A descriptor among supervisord's own dispatchers, which are asked what they wait for.
 
-    due: the calls of this turn. They are made when supervisord has read all that can be read: a
-    call may reap a program, and so read the last of its pipes; supervisord, coming to such a pipe
-    and finding it empty, would take it for closed.
+    due: where the calls of this turn are noted. They are made when supervisord has read all that
+    can be read: a call may reap a program, and so read the last of its pipes; supervisord, coming
+    to such a pipe and finding it empty, would take it for closed.
     """
 
-    def __init__(self, call: Call) -> None:
-        self._reader = call
+    def __init__(self, descriptor: int, call: Call, due: Due) -> None:
+        self.descriptor = descriptor
         self.writer: Call | None = None
-        self.due: list[Call] = []
+        self.is_due = False
+        self._reader = call
+        self._due = due
 
     def readable(self) -> bool:
         """True unless it was seen to be readable, and that was not looked at yet."""
-        return self._reader not in self.due
+        return not self.is_due
 
     def writable(self) -> bool:
         """True while somebody waits to write."""
@@ -33,13 +37,14 @@ class Watched:
 
     def handle_read_event(self) -> None:
         """Note it."""
-        self.due.append(self._reader)
+        self.is_due = True
+        self._due.append((self, self._reader))
 
     def handle_write_event(self) -> None:
         """Note it, once."""
         writer, self.writer = self.writer, None
         if writer:
-            self.due.append(writer)
+            self._due.append((self, writer))
 
     def handle_error(self) -> None:
         """Supervisor calls this if one of the above raises; none does."""
@@ -60,11 +65,12 @@ class PollLoop:
         self._map: dict[int, Any] = options.get_socket_map()
         self._clock = clock
         self._watched: dict[int, Watched] = {}
+        self._due: Due = []
         self._timers: dict[object, tuple[float, Call]] = {}
 
     def watch(self, descriptor: int, call: Call) -> None:
         """Call at each turn in which the descriptor can be read, until `unwatch`."""
-        self._watched[descriptor] = self._map[descriptor] = Watched(call)
+        self._watched[descriptor] = self._map[descriptor] = Watched(descriptor, call, self._due)
 
     def unwatch(self, descriptor: int) -> None:
         """Watch a descriptor no more; to be called before it is closed."""
@@ -90,13 +96,14 @@ class PollLoop:
         return cancel
 
     def turn(self) -> None:
-        """Make the calls that are due."""
-        for descriptor, watched in list(self._watched.items()):
-            due, watched.due = watched.due, []
-            for call in due:
-                if self._watched.get(descriptor) is watched:
-                    self._make(call)
-        now = self._clock()
+        """Make the calls that are due. Each process does so: it costs nothing if none is."""
+        due = self._due[:]
+        self._due.clear()
+        for watched, call in due:
+            watched.is_due = False
+            if self._watched.get(watched.descriptor) is watched:
+                self._make(call)
+        now = self._clock() if self._timers else 0.0
         for key, (moment, call) in list(self._timers.items()):
             if moment <= now and key in self._timers:
                 del self._timers[key]

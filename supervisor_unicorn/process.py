@@ -14,7 +14,7 @@ from supervisor.options import ProcessConfig, decode_wait_status
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
 
-from unicorn_handover.host.copies import Command
+from unicorn_handover.host.copies import Command, Copies
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.host.logs import Output
@@ -24,8 +24,10 @@ from unicorn_handover.kernel.process import Process
 from unicorn_handover.servers import Launch, words_of
 
 from .beside import BesideSubprocess
+from .child import prepare_child_fds
 from .loop import PollLoop
 from .output import listen
+from .states import starts_again
 
 
 class ManagedSubprocess(Subprocess):  # type: ignore[misc]
@@ -49,6 +51,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self._beside: BesideSubprocess | None = None
         self.next_config: Any = None  # by which the new master of one handover is started,
         self.next_number = 0  # of the one that has this number
+        self._given: Copies | None = None
         program.supervised = program.beside.starter = self
         program.label = config.name
 
@@ -56,12 +59,20 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         """Start the first master of a family; its orphans will become supervisord's children."""
         self.program.spawning()
         self._started_in = self._directory_of(self.config)
+        self._given = self.program.held.give()
         pid: int | None = Subprocess.spawn(self)
         return pid
 
     def _directory_of(self, config: ProcessConfig) -> str:
         """The real path that a configuration's directory has now, "" if it names none."""
         return self.program.system.real_path(config.directory) if config.directory else ""
+
+    def _prepare_child_fds(self) -> None:
+        """In the child: give the new master the sockets that were held for it."""
+        if self._given:
+            prepare_child_fds(self, self._given)
+        else:
+            Subprocess._prepare_child_fds(self)
 
     def _spawn_as_parent(self, pid: int) -> int:
         Subprocess._spawn_as_parent(self, pid)
@@ -94,6 +105,8 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         told_to_quit = self.program.handovers.was_told_to_quit(pid)
         Subprocess.finish(self, pid, sts)
         self.program.lost()
+        if not (told_to_quit or self.state == ProcessStates.STOPPED or starts_again(self)):
+            self.program.held.let_go()
         # It was the handover that told this master to quit, and then the new one died: it was asked
         # for a running program, and an exit status of 0 would keep Supervisor from starting one.
         mood = self.config.options.mood
@@ -125,8 +138,14 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         return "" if self.next_config is None else f"[program:{self.config.name}] was changed"
 
     def command(self) -> Command:
-        """How supervisord would start this program now."""
-        config = self.next_config or self.config
+        """How supervisord would start the new master of a handover now."""
+        return self._command_of(self.next_config or self.config)
+
+    def command_in_force(self) -> Command:
+        """How it would start this program after a crash."""
+        return self._command_of(self.config)
+
+    def _command_of(self, config: Any) -> Command:
         environ = {**os.environ, **(config.environment or {})}
         directory = config.directory or os.getcwd()
         pidfile = self.program.options.pidfile
@@ -185,8 +204,17 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         if number >= self.next_number or self.program.handovers.queued_next != self.next_number:
             self.next_config = None
 
+    def give_up(self) -> None:
+        """Start it no more: it is FATAL."""
+        self.program.held.let_go()
+        Subprocess.give_up(self)
+
     def kill(self, sig: int) -> str | None:
         """Stop or kill the whole family, also in the middle of a handover."""
+        ending = self.config.options.mood < SupervisorStates.RUNNING
+        # The driver lets go first, so that it starts no new master behind the signal.
+        self.program.handovers.cancel("the program was stopped")
+        self.program.held.stopping(for_good=ending)
         master = self._master
         if not self.pid or self.state == ProcessStates.BACKOFF or master is None:
             return self._stock_kill(sig)
@@ -195,8 +223,6 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         # Held before the signal: afterwards nothing proves them.
         others = self.program.other_masters(master, ending=True)
         workers = self.program.workers(master) if sig == signal.SIGKILL else ()
-        # The driver lets go first, so that it starts no new master behind the signal.
-        self.program.handovers.cancel("the program was stopped")
         error = self._stock_kill(sig)
         if error is None:
             if as_group and master.group != self.pid:

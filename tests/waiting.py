@@ -76,6 +76,11 @@ class Later(Generic[T]):
         except Exception as error:
             self._error = error
 
+    @property
+    def is_done(self) -> bool:
+        """True once it has ended."""
+        return not self._thread.is_alive()
+
     def result(self, seconds: float = LIMIT) -> T:
         """Wait for its end, and return or raise what it did."""
         self._thread.join(seconds)

@@ -118,6 +118,7 @@ class Site:
                 if os.waitpid(-1, os.WNOHANG) == (0, 0):
                     time.sleep(0.01)
         events.clear()
+        self.options.get_socket_map().clear()  # of what is watched; the next test's loop has it too
         self.options.logger.close()
 
 

@@ -52,8 +52,7 @@ def ask(address: Address, path: str = "/", patience: float = 30.0) -> Answer:
 
 
 def _exchange(address: Address, path: str, patience: float) -> bytes:
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    with socket.socket(family) as connection:
+    with socket.socket(_family(address)) as connection:
         connection.settimeout(patience)
         connection.connect(address)
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
@@ -63,6 +62,12 @@ def _exchange(address: Address, path: str, patience: float) -> bytes:
             if not piece:
                 return b"".join(pieces)
             pieces.append(piece)
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    if isinstance(address, str):
+        return socket.AF_UNIX
+    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
 
 
 def _judge(data: bytes, seconds: float) -> Answer:

@@ -162,6 +162,7 @@ class Program:
     server: str = "unicorn"
     preload: bool = False
     unix: bool = False
+    ip: str = "127.0.0.1"
     workers: int = 2
     timeout: int = WORKER_TIMEOUT
     settings: str = ""
@@ -185,7 +186,11 @@ class Program:
     @property
     def address(self) -> Address:
         """Where it listens."""
-        return str(self.folder / "sock") if self.unix else ("127.0.0.1", self.port)
+        return str(self.folder / "sock") if self.unix else (self.ip, self.port)
+
+    @property
+    def _listens_on(self) -> str:
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
     @property
     def stopsignal(self) -> str:
@@ -239,7 +244,7 @@ class Program:
             path.touch()
 
     def _unicorn_settings(self) -> str:
-        listener = repr(self.address) if self.unix else f'"127.0.0.1:{self.port}"'
+        listener = repr(self.address if self.unix else self._listens_on)
         pid = f'pid "{self.pid_path}"\n' if self.pidfile else ""
         return (
             f"listen {listener}\nworker_processes {self.workers}\n{pid}timeout {self.timeout}\n"
@@ -247,7 +252,7 @@ class Program:
         )
 
     def _settings(self) -> str:
-        bind = f"unix:{self.address}" if self.unix else f"127.0.0.1:{self.port}"
+        bind = f"unix:{self.address}" if self.unix else self._listens_on
         pid = f"pidfile = {str(self.pid_path)!r}\n" if self.pidfile else ""
         return (
             f"bind = {bind!r}\nworkers = {self.workers}\npreload_app = {self.preload}\n{pid}"
@@ -256,9 +261,9 @@ class Program:
             f"import sys\nsys.dont_write_bytecode = True\n{self.settings}\n"
         )
 
-    def ask(self, path: str = "/") -> Answer:
-        """Make one request."""
-        return ask(self.address, path)
+    def ask(self, path: str = "/", patience: float = 30.0) -> Answer:
+        """Make one request, and wait so many seconds for each piece of its answer."""
+        return ask(self.address, path, patience)
 
     def request(self, path: str) -> Request:
         """Make one request that a worker is busy with from now on."""

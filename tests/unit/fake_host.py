@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from unicorn_handover.host.copies import Command
 from unicorn_handover.host.program import Program
 from unicorn_handover.host.side import HostSide
 from unicorn_handover.model.options import Options
@@ -123,10 +124,13 @@ class FakeHost(HostSide):
 class Section:
     """What the host's configuration says of a program."""
 
+    launch = Launch("program:web", "directory", ("unicorn", "-c", "/u.rb"), "/srv/web", "/srv/web")
+
+    def command_in_force(self) -> Command:
+        return Command(self.launch.command, self.launch.directory)
+
     def stop_setting(self) -> tuple[str, int]:
         return "[program:web] stopsignal", 15
-
-    launch = Launch("program:web", "directory", ("unicorn",), "/srv/web", "/srv/web")
 
     def adopt_if_dead(self) -> None:
         raise OSError("no")

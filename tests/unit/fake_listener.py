@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 
 @dataclass
@@ -17,6 +18,12 @@ class Made:
     reuse_port: bool = False
     name: str = "127.0.0.1:80"
     closed: bool = False
+    inode: int = 0
+    copy: int = 20  # the descriptor of the copy
+
+    @property
+    def socket(self) -> SimpleNamespace:
+        return SimpleNamespace(fileno=lambda: self.copy)
 
     def close(self) -> None:
         self.closed = True

@@ -39,6 +39,7 @@ class FakeSystem:
         self.run: FakeRun | None = None  # what every command is
         self.stops_at_once = True
         self.unlinked: set[str] = set()
+        self.file_ids: dict[str, tuple[int, int]] = {}  # by path
         self.denied = ""  # why nobody's listeners can be copied
         self.stopped: set[int] = set()
         self.stopped: set[int] = set()
@@ -203,6 +204,16 @@ class FakeSystem:
             raise FileNotFoundError(words[0])
         self.run.told = (pid, list(words), directory)
         return self.run
+
+    def inode_of(self, pid: int, descriptor: int) -> int:
+        found = [each for each in self.listening.get(pid, ()) if each.number == descriptor]
+        return found[0].inode if found else 0
+
+    def file_id(self, path: str) -> tuple[int, int] | None:
+        return self.file_ids.get(path)
+
+    def descriptor_limit(self) -> int:
+        return 1024
 
     def keep_names(self, paths: Collection[str]) -> FakeNames:
         self.names = FakeNames(self, set(paths))

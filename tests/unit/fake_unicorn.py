@@ -142,12 +142,16 @@ class Unicorn:
         self.system.end(master)
 
     def spawn(self) -> Fake:
-        """A master that the host starts, in a group of its own."""
-        new = self.system.add(ppid=1, forked=False, words=[])
-        new.pgrp = new.pid
-        self._become_master(new, {"UNICORN_FD": "7"})
+        """A master that the host starts."""
+        new = self.spawn_alone()
         self._boot(new)
         return new
+
+    def spawn_alone(self) -> Fake:
+        """The same, without a worker, in a group of its own."""
+        new = self.system.add(ppid=1, forked=False, words=[])
+        new.pgrp = new.pid
+        return self._become_master(new, {"UNICORN_FD": "7"})
 
     def _re_exec(self, old: Fake) -> None:
         child = self._children.get(old.pid)

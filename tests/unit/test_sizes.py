@@ -18,7 +18,7 @@ FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob(
 LONGEST = 310  # lines of a file
 LONGEST_TEST = 300  # lines of a file of the tests
 LARGEST = 20  # methods of a class
-LARGER = {"System": 41}  # the kernel, which tests replace whole
+LARGER = {"System": 44}  # the kernel, which tests replace whole
 
 
 def classes(package: str) -> Iterator[type]:

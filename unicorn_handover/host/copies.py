@@ -11,7 +11,7 @@ from ..family.served import close_all, copy_served
 from ..kernel.listeners import Listener
 from ..kernel.process import Process
 from ..kernel.system import System
-from ..servers import Server
+from ..servers import Addresses, Server
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,42 @@ class Copies:
         tcp = [each.name for each in self.sockets if not each.path]
         return [*tcp, *(f"unix:{path}" for path in self.paths)]
 
+    @property
+    def numbers(self) -> list[int]:
+        """The copies' own descriptors."""
+        return [each.socket.fileno() for each in self.sockets]
+
     def variables(self, numbers: Sequence[int]) -> dict[str, str]:
         """What tells the next master that it has the sockets as these descriptors."""
         return self.server.handed(numbers, self._owner)
 
     def new_addresses(self, command: Command) -> list[str]:
         """The addresses that a command names, if its master would serve on these in their place."""
-        words = command.words, command.directory, command.environ
-        named = self.server.addresses(self._system, *words)
+        named = self._addresses(command).fixed
         return named if named and set(named) != set(self.names) else []
+
+    def origin(self, command: Command) -> object:
+        """What the addresses come of: equal while the next master will listen as this one does.
+
+        That is what the command and its configuration say of them, and the files that are the unix
+        sockets' names.
+        """
+        return self._addresses(command).said, [self._system.file_id(path) for path in self.paths]
+
+    def _addresses(self, command: Command) -> Addresses:
+        words = command.words, command.directory, command.environ
+        return self.server.addresses(self._system, *words)
+
+    def belong_to(self, master: Process) -> bool:
+        """True if the master still has every one of these sockets."""
+        inodes = {each.inode: each.number for each in self.sockets}
+        return master.pid == self._owner and all(
+            self._system.inode_of(master.pid, number) == inode for inode, number in inodes.items()
+        )
+
+    def are_in(self, master: Process) -> bool:
+        """True if a process has any of these sockets, as whatever number."""
+        return not self._system.sockets(master.pid).isdisjoint(each.inode for each in self.sockets)
 
     def described(self) -> str:
         """Their addresses, for a log line."""

@@ -17,8 +17,10 @@ from ..servers import Launch, Server, server_of
 from .background import went_away
 from .base import Host
 from .beside import Beside
+from .copies import Command
 from .guard import contained
 from .handovers import Handovers
+from .held import HeldSockets
 from .logs import Output
 from .master import Master
 from .orphans import MindedOrphans
@@ -32,6 +34,9 @@ class Supervised(Protocol):
     def launch(self) -> Launch:
         """How the program would be started now."""
 
+    def command_in_force(self) -> Command:
+        """How the host would start the program after a crash."""
+
     def stop_setting(self) -> tuple[str, int]:
         """The setting of the stop signal, as "[section] key", and the signal's number."""
 
@@ -40,7 +45,7 @@ class Supervised(Protocol):
 
 
 class Program:
-    """A program's masters, its orphans, its output and its handovers.
+    """A program's masters, its orphans, its sockets, its output and its handovers.
 
     name: what the host's own commands know it by; `label` begins its log lines. refusal: the
     setting that keeps every restart from being a handover, or "". output: what it writes through
@@ -62,11 +67,12 @@ class Program:
         self.handovers = Handovers(
             name, host.system.clock, lambda: self.master, self._changed, lambda: self.beside.plan()
         )
+
+        def log(level: int, text: str) -> None:
+            host.log(level, f"{self.label}: {text}")
+
         self.orphans = MindedOrphans(
-            host.system,
-            host.loop,
-            lambda text: host.log(WARNING, f"{self.label}: {text}"),
-            self.failed,
+            host.system, host.loop, lambda text: log(WARNING, text), self.failed
         )
         self.stop_signal = StopSignal(
             self.server,
@@ -76,6 +82,9 @@ class Program:
         )
         self.system = host.system
         self.beside = Beside(host, self.handovers, self.orphans, lambda: self.options)
+        self.held = HeldSockets(
+            host, lambda: self.options, lambda: self.supervised.command_in_force(), log
+        )
         self._host = host
         self._tell_host = changed
         self._masters: list[Master] = []
@@ -120,12 +129,14 @@ class Program:
             group = stat.pgrp if stat else pid
         master = Master(self.system, self._host.loop, self.failed, pid, group, exited)
         self._masters = [other for other in self._masters if other.is_alive] + [master]
+        self.held.expect(master)
         return master
 
     @contained()
     def died(self, master: Master) -> Process | None:
         """Hold and return a dead master's successor, or None: what is left is orphaned then."""
         master.release()
+        self.held.died()
         strangers = self._host.strangers()
         left = self.orphans.left_in(master.group, strangers)
         beside = self.beside.take()
@@ -153,6 +164,7 @@ class Program:
     @contained()
     def adopted(self, master: Master) -> None:
         """Note that a master's successor has taken its place."""
+        self.held.expect(master)
         if master.id:
             self.handovers.adopted(master.id, self._host.presence.is_there)
 
@@ -247,4 +259,5 @@ class Program:
             master.close()
         self._masters = []
         self.beside.release()
+        self.held.let_go()
         self.orphans.release()

@@ -114,13 +114,14 @@ class HostSide(Host):
 
     @contained()
     def tick(self) -> None:
-        """Look at programs that started, and give up what has not begun if the driver is away.
+        """Look at all programs, and give up what has not begun if the driver is away.
 
         What has begun is kept: the next driver finishes it or backs it out. If its new master was
         adopted, no driver is needed for that.
         """
         for program in list(self.programs.values()):
             program.stop_signal.check()
+            program.held.check()
             running = program.handovers.running
             if running is None:
                 continue

@@ -40,6 +40,7 @@ class Stop:
         workers = self._program.workers(master) if self._steps > 1 else ()
         # The driver lets go first, so that it starts no new master behind the signal.
         self._program.handovers.cancel("the program was stopped")
+        self._program.held.let_go()
         master.signal([master.process] if master.process else [], self._signum)
         master.end(others, self._signum)
         master.signal(workers, self._signum)

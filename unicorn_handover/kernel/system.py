@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import resource
 import signal
 import stat
 import time
@@ -205,6 +206,23 @@ class System:
     def opened(self, pid: int, descriptor: int) -> str:
         """What an open descriptor of a process names: a path, or "pipe:[4711]"; "" if not known."""
         return look_into(pid, lambda: os.readlink(f"/proc/{pid}/fd/{descriptor}")) or ""
+
+    def inode_of(self, pid: int, descriptor: int) -> int:
+        """The inode of an open descriptor of a process; 0 if it is closed or not ours to see."""
+        found = look_into(pid, lambda: os.stat(f"/proc/{pid}/fd/{descriptor}"))
+        return found.st_ino if found else 0
+
+    def file_id(self, path: str) -> tuple[int, int] | None:
+        """What is the same in all names of one file; None if there is none that we may see."""
+        try:
+            found = os.stat(path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def descriptor_limit(self) -> int:
+        """One more than the highest descriptor that this process can get."""
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     def sockets(self, pid: int, outlive_exec: bool = False) -> frozenset[int]:
         """The inodes of a process's open sockets; none if it is gone or not ours to look into.

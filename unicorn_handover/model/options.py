@@ -37,6 +37,8 @@ class Options:
     check_status: str = "200-399"
     drain_timeout: float = 60.0
     pidfile: str = ""
+    hold: float = 30.0
+    hold_stop: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -268,4 +270,6 @@ _READERS: dict[str, Callable[[str], object]] = {
     "check_status": _read_by(statuses_in),
     "drain_timeout": _Seconds(1),
     "pidfile": _path,
+    "hold": _Seconds(0),
+    "hold_stop": _Seconds(0),
 }

@@ -10,6 +10,7 @@ from .base import (
     ADD_WORKER,
     DROP_WORKER,
     RE_EXEC,
+    Addresses,
     Proof,
     Server,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Launch",
     "Need",
     "NeedKind",
+    "Addresses",
     "Proof",
     "Server",
     "handlers_installed",

@@ -6,6 +6,7 @@ import abc
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from signal import SIGTTIN, SIGTTOU, SIGUSR2, Signals
+from typing import NamedTuple
 
 from ..kernel.listeners import Listener
 from ..kernel.system import System
@@ -17,6 +18,19 @@ from .start import Start
 RE_EXEC = SIGUSR2  # fork, exec the same command, keep serving
 ADD_WORKER = SIGTTIN
 DROP_WORKER = SIGTTOU
+
+
+class Addresses(NamedTuple):
+    """What a command and its configuration file say of addresses.
+
+    said: all of it, word for word, to be compared with what they said before: what it comes to, the
+    server alone knows. fixed: the addresses that are named plainly, spelled as `Listener.name`, of
+    a server that takes no new ones: a master that was given sockets serves on those alone. None if
+    that does not show.
+    """
+
+    said: list[str]
+    fixed: list[str]
 
 
 class Proof(abc.ABC):
@@ -84,15 +98,11 @@ class Server(abc.ABC):
         Only those that the command line and the configuration show plainly; the last one counts.
         """
 
+    @abc.abstractmethod
     def addresses(
         self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
-    ) -> list[str]:
-        """The addresses that a command names plainly, of a server that takes no new ones.
-
-        They are spelled as `Listener.name`. A master that was given sockets serves on those alone
-        then, whatever it is configured to. None if that does not show, or does not matter.
-        """
-        return []
+    ) -> Addresses:
+        """What a command, run in `directory`, says of its addresses."""
 
     @abc.abstractmethod
     def configured(self, system: System, pid: int, launch: Launch) -> Configured:

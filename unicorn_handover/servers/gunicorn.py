@@ -13,6 +13,7 @@ from signal import SIGQUIT, SIGTERM
 from ..kernel.listeners import Listener
 from ..kernel.system import System
 from .base import (
+    Addresses,
     Proof,
     Server,
     is_exec_master,
@@ -119,15 +120,18 @@ class Gunicorn(Server):
 
     def addresses(
         self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
-    ) -> list[str]:
-        """-b, else `bind = "..."`; none if one is a name, which a look-up would have to tell.
+    ) -> Addresses:
+        """-b, else `bind`, else PORT. None is fixed if one is a name, which a look-up would tell.
 
         Arbiter.start looks at no address if there is GUNICORN_FD.
         """
         given, settings, directory = self._told(system, words, directory, environ)
-        bound = values(given, "-b", "--bind") or literals(settings, r"bind[ \t]*=[ \t]*")[-1:]
+        told = values(given, "-b", "--bind")
+        bound = told or literals(settings, r"bind[ \t]*=[ \t]*")[-1:]
         names = [_listener_name(each.strip(), directory) for each in ",".join(bound).split(",")]
-        return names if all(names) else []
+        lines = re.findall(r"^[ \t]*bind\b.*", settings, re.MULTILINE)
+        said = [*told, *lines, environ.get("PORT", "")]
+        return Addresses(said, names if all(names) else [])
 
     def _told(
         self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]

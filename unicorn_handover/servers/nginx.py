@@ -8,7 +8,7 @@ from signal import SIGQUIT, SIGTERM, Signals
 
 from ..kernel.listeners import Listener
 from ..kernel.system import System
-from .base import Server, is_exec_master
+from .base import Addresses, Server, is_exec_master
 from .configured import Configured, Need
 from .launch import Launch
 from .lines import REQUEST, Lines
@@ -80,6 +80,12 @@ class Nginx(Server):
         """`pid` in the -g option and in the main part of the configuration file."""
         found = pid_file(system, words, directory)
         return [found] if found else []
+
+    def addresses(
+        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+    ) -> Addresses:
+        """Nothing that matters: of what it is given it keeps what its configuration names."""
+        return Addresses([], [])
 
     def configured(self, system: System, pid: int, launch: Launch) -> Configured:
         """Only the pid file matters to a master that never re-executes itself."""

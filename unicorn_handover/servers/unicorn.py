@@ -11,6 +11,7 @@ from ..errors import Refused, printable
 from ..kernel.listeners import Listener
 from ..kernel.system import System
 from .base import (
+    Addresses,
     Server,
     handlers_installed,
     is_exec_master,
@@ -108,6 +109,18 @@ class Unicorn(Server):
         written = literals(configuration(system, words, directory), r"pid\b[ \t(]*")
         found = [*values(words, "-P", "--pid"), *written]
         return [os.path.join(directory, path) for path in found if path]
+
+    def addresses(
+        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+    ) -> Addresses:
+        """-l, -o and -p, and the lines of the configuration file that begin with `listen`.
+
+        It binds those that it was not given (#bind_new_listeners!).
+        """
+        told = [*values(words, "-l", "--listen"), *values(words, "-o", "--host")]
+        told += values(words, "-p", "--port")
+        settings = configuration(system, words, directory)
+        return Addresses([*told, *re.findall(r"^[ \t]*listen\b.*", settings, re.MULTILINE)], [])
 
     def workers(self, system: System, master: int) -> dict[int, bool]:
         """Tell by the pipe and the title of each child, and by its tick: see `unicorn_workers`."""

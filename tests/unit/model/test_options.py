@@ -207,7 +207,7 @@ def test_an_unknown_option_is_told_all_that_there_are(key: str) -> None:
     assert line.startswith(f"[{SECTION}] {key}: ")
     if not key.startswith("programs."):
         known = "server, method, boot_timeout, soak, quiesce, check, check_host, check_headers, "
-        known += "check_status, drain_timeout, pidfile"
+        known += "check_status, drain_timeout, pidfile, hold, hold_stop"
         known += "" if "." in key else ", max_handovers"
         assert line.endswith(f"unknown option; the options are {known}")
 

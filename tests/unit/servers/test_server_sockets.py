@@ -168,9 +168,9 @@ def test_gunicorns_addresses(words: str, settings: str, names: list[str]) -> Non
     """As far as they are plain: a name, a default or a list is not guessed."""
     system = FakeSystem()
     system.files["/srv/gunicorn.conf.py"] = settings
-    assert GUNICORN.addresses(system, ["gunicorn", *words.split()], "/srv", {}) == names
+    assert GUNICORN.addresses(system, ["gunicorn", *words.split()], "/srv", {}).fixed == names
 
 
 def test_unicorn_takes_new_addresses() -> None:
     """Beside those that it was given, so none are compared."""
-    assert UNICORN.addresses(FakeSystem(), ["unicorn", "-l", "80"], "/srv", {}) == []
+    assert UNICORN.addresses(FakeSystem(), ["unicorn", "-l", "80"], "/srv", {}) == (["80"], [])

@@ -1,0 +1,50 @@
+"""A process of Circus's that is started on sockets which are there already."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+from circus.process import Process
+
+from unicorn_handover.host.copies import Copies
+
+
+class GivenProcess(Process):  # type: ignore[misc]
+    """Inherits copies of sockets, if there are any, under the numbers that they have here."""
+
+    env: Any
+    use_fds: Any
+    given: Copies | None = None
+
+    def __init__(self, *arguments: Any, given: Copies | None = None, **keywords: Any) -> None:
+        self.given = given
+        super().__init__(*arguments, **keywords)
+
+    def spawn(self) -> None:
+        """Start it as Circus does. Raises OSError and ValueError, as Circus does."""
+        if self.given is None:
+            super().spawn()
+            return
+        env, use_fds = self.env, self.use_fds
+        self.env = {**env, **self.given.variables(self.given.numbers)}
+        self.use_fds = True
+        try:
+            super().spawn()
+        finally:
+            self.env, self.use_fds = env, use_fds
+
+    def _null_streams(self, streams: Any) -> None:
+        """In the child: let it inherit the copies, and nothing else.
+
+        `use_fds` keeps Circus from closing all. Circus's own sockets are inheritable, and what a
+        gunicorn inherits is taken for its own.
+        """
+        if self.given:
+            for name in os.listdir("/proc/self/fd"):
+                number = int(name)
+                with contextlib.suppress(OSError):  # the one that has listed them
+                    if number > 2:
+                        os.set_inheritable(number, number in self.given.numbers)
+        super()._null_streams(streams)

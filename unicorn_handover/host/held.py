@@ -1,0 +1,228 @@
+"""A program's listening sockets, held by its host: while it has no master, connections wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from logging import INFO, WARNING
+
+from ..errors import Refused
+from ..family import members
+from ..kernel.process import Process
+from ..kernel.socket_name import SocketNames
+from ..model.options import Options
+from ..servers import Server, server_of
+from .base import Host
+from .copies import Command, Copies
+from .guard import contained
+from .master import Master
+from .timer import Timer
+
+FIRST_LOOK = 0.1  # seconds after the start of a master until the first look for a ready worker
+LONGEST_PAUSE = 1.0  # seconds between two looks
+MOST = 0.75  # of the host's descriptors
+
+
+class HeldSockets:
+    """Copies of one program's sockets, from its first ready worker until it is not to serve.
+
+    When its master dies they are what connections wait in, and what the next master is started on.
+    `options` gives the program's, as they are now; `command` how the host would start it after a
+    crash. `log` takes a level and a line.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        options: Callable[[], Options],
+        command: Callable[[], Command],
+        log: Callable[[int, str], None],
+    ) -> None:
+        self.failed = host.failed
+        self._system = host.system
+        self._loop = host.loop
+        self._options = options
+        self._command = command
+        self._log = log
+        self._master: Master | None = None
+        self._copies: Copies | None = None
+        self._origin: object = None  # what they came of, to be compared
+        self._names: SocketNames | None = None  # kept while a stop lasts
+        self._look = Timer(host.loop)  # the next look for a ready worker
+        self._end = Timer(host.loop)  # the end of the time that connections wait
+        self._stopped = False
+        self._lost_by = 0  # the pid that had none of them at the last look
+        self._told: str | None = (
+            None  # what is held, as the operator knows it; "" if nothing can be
+        )
+
+    @contained()
+    def expect(self, master: Master) -> None:
+        """Take the sockets of a master, started or adopted, once one of its workers is ready."""
+        self._master = master
+        self._look.stop()
+        if self._stopped or not (self._options().hold or self._options().hold_stop):
+            return
+        self._look_at(master, self._system.clock())
+
+    @contained()
+    def check(self) -> None:
+        """Take them anew if the living master has closed one since, as after a HUP.
+
+        A copy of a socket that nobody accepts on turns a refusal into a wait.
+        """
+        process = self._master.process if self._master and self._master.is_alive else None
+        if process is None or self._copies is None or self._copies.belong_to(process):
+            return
+        if self._system.listening_sockets(process.pid):  # else it is about to end
+            self._take(process, self._copies.server)
+
+    @contained()
+    def stopping(self, for_good: bool = False) -> None:
+        """The program is about to be told to end: let go, unless a start may follow.
+
+        `for_good` if the host ends as well.
+        """
+        self._look.stop()
+        if for_good or not self._options().hold_stop:
+            self.let_go()
+        elif not self._stopped:
+            self._end.stop()
+            self._keep_names()
+        self._stopped = True
+        if self._master is None or not self._master.is_alive:
+            self.died()
+
+    @contained()
+    def died(self) -> None:
+        """The master has died: from now on connections wait, for a time."""
+        self._look.stop()
+        self._release_names()
+        if not self._copies or self._end.runs:
+            return
+        seconds = self._options().hold_stop if self._stopped else self._options().hold
+        if seconds:
+            self._end.start(seconds, self._time_is_up)
+        else:
+            self.let_go()
+
+    @contained()
+    def give(self) -> Copies | None:
+        """The copies for a master that is about to be started, None if it is to bind its own."""
+        self._stopped = False
+        if self._copies and not self._are_fit(self._copies):
+            self._log(INFO, f"{self._copies.described()} is not what it will listen on")
+            self.let_go()
+        return self._copies
+
+    @contained(False)
+    def _are_fit(self, copies: Copies) -> bool:
+        """True if the next master will listen on these, as the one before it did."""
+        command = self._command()
+        return not copies.new_addresses(command) and copies.origin(command) == self._origin
+
+    @contained()
+    def let_go(self) -> None:
+        """Close the copies: what connects is refused, unless a master serves."""
+        self._look.stop()
+        self._end.stop()
+        self._release_names()
+        self._drop()
+
+    @contained()
+    def _look_at(self, master: Master, since: float) -> None:
+        """Take the sockets if a worker is ready, else look again, later and later."""
+        process = master.process
+        if process is None or not process.alive():
+            return
+        server = server_of(self._system, process.pid, self._options().server)
+        if server and self._is_serving(process, server):
+            self._take(process, server)
+            return
+        self._drop_what_was_lost(process)
+        waited = self._system.clock() - since
+        if waited < self._options().boot_timeout:
+            pause = min(max(waited / 4, FIRST_LOOK), LONGEST_PAUSE)
+            self._look.start(pause, lambda: self._look_at(master, since))
+
+    def _drop_what_was_lost(self, process: Process) -> None:
+        """Let go if the master that was started has not got them, for then it cannot bind its own.
+
+        A wrapper that closes all descriptors takes them away. So does an end, which is no living
+        process's any more at the next look.
+        """
+        if self._copies is None or self._copies.are_in(process):
+            return
+        if self._lost_by == process.pid:
+            self._log(WARNING, f"pid {process.pid} was started without the sockets it was given")
+            self._end.stop()
+            self._drop()
+        self._lost_by = process.pid
+
+    def _is_serving(self, master: Process, server: Server) -> bool:
+        if not server.accepts_signals(self._system, master.pid):
+            return False
+        return bool(members.workers(self._system, master, server).ready)
+
+    def _take(self, master: Process, server: Server) -> None:
+        """Copy the sockets of a master in the place of those of the one before it."""
+        self._end.stop()
+        before, self._copies = self._copies, None
+        try:
+            copies = self._copies = Copies(self._system, master, server)
+            self._refuse_crowd(copies)
+            self._origin = copies.origin(self._command())
+        except (Refused, OSError) as error:
+            self._drop()
+            self._tell(
+                WARNING, f"its sockets are not held, so a crash refuses connections: {error}"
+            )
+        else:
+            self._tell(INFO, f"{copies.described()} is held, so that a crash refuses nothing")
+        finally:
+            if before:
+                before.close()
+
+    def _refuse_crowd(self, copies: Copies) -> None:
+        """Leave descriptors to the host's own work."""
+        limit = self._system.descriptor_limit()
+        if max(copies.numbers) > limit * MOST:
+            raise Refused(f"few of the host's {limit} descriptors are left; raise its limit")
+
+    def _tell(self, level: int, text: str) -> None:
+        """Log that they are held, or that they cannot be, where that is news."""
+        news = "" if level == WARNING else text
+        if news != self._told:
+            self._told = news
+            self._log(level, text)
+
+    def _time_is_up(self) -> None:
+        if self._copies and not self._stopped:
+            self._log(
+                WARNING,
+                f"no worker was ready within hold = {self._options().hold:g} s, so "
+                f"{self._copies.described()} is not held any more",
+            )
+        self.let_go()
+
+    def _keep_names(self) -> None:
+        """Link unix sockets again whose names the server unlinks while it ends."""
+        if self._copies is None or not self._copies.server.unlinks_sockets:
+            return
+        names = self._names = self._system.keep_names(self._copies.paths)
+        for line in names.lost:
+            self._log(WARNING, line)
+        if names.fileno() >= 0:
+            self._loop.watch(names.fileno(), names.restore)
+
+    def _release_names(self) -> None:
+        names, self._names = self._names, None
+        if names:
+            if names.fileno() >= 0:
+                self._loop.unwatch(names.fileno())
+            names.restore()
+            names.release()
+
+    def _drop(self) -> None:
+        copies, self._copies = self._copies, None
+        if copies:
+            copies.close()
