@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ..waiting import wait_until
-from .conftest import MakeHost
+from .conftest import PAIRS, MakeHost
 from .host import Host
 from .load import Load
 from .programs import UNICORN, Program, free_port
@@ -121,6 +121,7 @@ def in_its_directory(web: Program) -> str:
     return web.command_line.replace(f"{web.folder}/config.ru", "config.ru")
 
 
+@PAIRS
 def test_a_deploy_that_deploys_nothing(make_host: MakeHost, folder: Path, server: str) -> None:
     """The section's directory is a link that has moved, and the server would stay where it was.
 
@@ -167,6 +168,7 @@ def stranger() -> Iterator[int]:
         process.kill()
 
 
+@PAIRS
 def test_a_pid_file_that_names_a_stranger(
     make_host: MakeHost, folder: Path, server: str, stranger: int
 ) -> None:

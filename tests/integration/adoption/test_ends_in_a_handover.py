@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ...waiting import Later, wait_until
+from .. import hosts
 from ..conftest import PAIRS, MakeHost
 from ..programs import Program
 from ..scenes import (
@@ -19,12 +20,14 @@ WAYS = ["stop", "shutdown"]
 
 
 @pytest.mark.parametrize(
-    ("server", "phase", "way"),
+    ("host_class", "server", "phase", "way"),
     [
-        *itertools.product(["unicorn"], ["re-executing", "booting", "draining"], WAYS),
-        *itertools.product(["gunicorn"], ["booting", "draining"], ["stop"]),
-        ("gunicorn", "draining", "shutdown"),
+        *itertools.product(hosts.HOSTS, ["unicorn"], ["re-executing", "booting", "draining"], WAYS),
+        ("circus", "gunicorn", "booting", "stop"),
+        ("supervisor", "gunicorn", "draining", "stop"),
+        ("circus", "gunicorn", "draining", "shutdown"),
     ],
+    indirect=["host_class"],
 )
 def test_an_end_in_the_middle_ends_both_masters(
     make_host: MakeHost, folder: Path, server: str, phase: str, way: str

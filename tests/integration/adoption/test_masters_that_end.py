@@ -67,7 +67,12 @@ def test_a_restart_while_the_first_master_starts(
     assert [end["phase"] for end in host.ended("web")] == ["done"]
 
 
-@pytest.mark.parametrize("preload", [False, True], ids=["lazy", "preload"])
+@pytest.mark.parametrize(
+    ("host_class", "preload"),
+    [("supervisor", False), ("circus", True)],
+    indirect=["host_class"],
+    ids=["supervisor-lazy", "circus-preload"],
+)
 def test_an_app_that_ends_the_old_master(make_host: MakeHost, folder: Path, preload: bool) -> None:
     """An app that QUITs `.oldbin` before it forks makes a handover that succeeds."""
     web = Program(folder, preload=preload, settings=QUIT_OLDBIN)

@@ -52,7 +52,11 @@ def test_unicorn_with_worker_exec(make_host: MakeHost, folder: Path) -> None:
     assert len(masters) == 3 and load.failures == []
 
 
-@pytest.mark.parametrize("worker_exec", ["false", "true"])
+@pytest.mark.parametrize(
+    ("host_class", "worker_exec"),
+    [("supervisor", "false"), ("circus", "true")],
+    indirect=["host_class"],
+)
 def test_unicorn_from_a_short_command_line(
     make_host: MakeHost, folder: Path, worker_exec: str
 ) -> None:
@@ -128,6 +132,7 @@ after_fork { |server, worker| $0 = "shop worker" + " " * 4000 }
 }
 
 
+@PAIRS
 def test_a_server_under_another_name(make_host: MakeHost, folder: Path, server: str) -> None:
     """Its title tells nothing, and hides the environment: it is found by what it does."""
     web = Program(folder, server=server, settings=OWN_TITLES[server])

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from ...waiting import wait_until
-from ..conftest import MakeHost
+from ..conftest import PAIRS, MakeHost
 from ..load import Load
 from ..processes import kill, look
 from ..programs import Program
@@ -16,6 +16,7 @@ from ..scenes import (
 )
 
 
+@PAIRS
 def test_usr2_by_hand_is_followed(make_host: MakeHost, folder: Path, server: str) -> None:
     """USR2, then the graceful signal, both by hand: the host goes over to the new master."""
     web = Program(folder, server=server)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ...waiting import Later, stays, wait_until
-from ..conftest import PAIRS, MakeHost
+from ..conftest import MakeHost
 from ..load import Load, Request
 from ..processes import kill, look
 from ..programs import Program
@@ -34,9 +34,17 @@ def _connections(program: Program) -> list[str]:
     return [row[9] for row in rows if row[1] == mine and row[3] == "01"]
 
 
-@PAIRS
-@pytest.mark.parametrize("traffic", [True, False], ids=["traffic", "quiet"])
-@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
+@pytest.mark.parametrize(
+    ("host_class", "server", "unix", "traffic"),
+    [
+        ("supervisor", "unicorn", False, True),
+        ("supervisor", "unicorn", True, False),
+        ("circus", "gunicorn", False, True),
+        ("circus", "gunicorn", True, True),
+        ("circus", "gunicorn", False, False),
+    ],
+    indirect=["host_class", "server"],
+)
 def test_sick_release_is_backed_out(
     make_host: MakeHost, folder: Path, server: str, unix: bool, traffic: bool
 ) -> None:

@@ -69,7 +69,11 @@ def test_rollback_while_booting(make_host: MakeHost, folder: Path, server: str) 
     assert host.wait_for_rest("web") == first and web.ask().release == "v1"
 
 
-@pytest.mark.parametrize("end", ["killed", "rolled back"])
+@pytest.mark.parametrize(
+    ("host_class", "end"),
+    [("supervisor", "killed"), ("circus", "rolled back")],
+    indirect=["host_class"],
+)
 def test_long_requests_do_not_hold_up_the_way_back(
     make_host: MakeHost, folder: Path, end: str
 ) -> None:

@@ -14,8 +14,12 @@ from ..scenes import reach
 from .shared import LONG, check_of
 
 
-@PAIRS
-@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
+@pytest.mark.parametrize(
+    ("host_class", "server", "unix"),
+    [("supervisor", "unicorn", False), ("circus", "gunicorn", True)],
+    indirect=["host_class", "server"],
+    ids=["supervisor-unicorn-tcp", "circus-gunicorn-unix"],
+)
 def test_soak_under_load(make_host: MakeHost, folder: Path, server: str, unix: bool) -> None:
     """A soak of 1 s with a check fails no request, and ends in the new release."""
     web = Program(folder, server=server, unix=unix)
