@@ -25,6 +25,7 @@ HANDOVER = (signal.SIGHUP, signal.SIGUSR2)
 STOP = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 FIRST_SOCKET = 3  # the descriptor that the first of given sockets has in the master
 PASSED_ON = (signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
+TOGETHER = 2.0  # seconds: a terminal sends INT to runner and foreman, and foreman then sends TERM
 
 
 class Runner:
@@ -47,6 +48,8 @@ class Runner:
         self._cancel_start: Call = lambda: None
         self._beside = 0  # the pid of a new master that is to take the place of the running one
         self._last = 0  # the wait status of the last master
+        self._asked = 0, 0.0  # to end: the signal, and until when another one is part of it
+        self._is_stopped = False  # the master that was told to end has ended
         self._is_over = False
 
     def run(self) -> int:
@@ -72,13 +75,17 @@ class Runner:
         if signum == signal.SIGCHLD:
             self.adopt_if_dead()
         elif signum in STOP:
-            self._end()
+            self._end(signum)
         elif signum in HANDOVER:
             self._hand_over()
         else:
             self._pass_on(signal.Signals(signum))
 
-    def _end(self) -> None:
+    def _end(self, signum: int) -> None:
+        now, (first, until) = self._side.system.clock(), self._asked
+        if signum != first and now < until:
+            return
+        self._asked = signum, now + TOGETHER
         if self._master:
             self.stop.step(self._master)
         self._is_over = self._master is None
@@ -116,11 +123,15 @@ class Runner:
 
     def _ended(self, master: Master, status: int) -> None:
         pid = master.pid
+        # What becomes of a new master, once the program's own was told to end, is nobody's concern.
+        if not self._is_stopped:
+            self._last = status
+        self._is_stopped = self.stop.has_begun
         successor = self._program.died(master)
         if successor:
             self._adopt(master, successor, status)
             return
-        self._master, self._last = None, status
+        self._master = None
         # Where a handover told it to quit, a caller has asked for a running program.
         again = self._respawn or self._program.handovers.was_told_to_quit(pid)
         self._program.lost()

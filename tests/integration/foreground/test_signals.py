@@ -42,6 +42,18 @@ def test_a_second_stop_is_quick(host: ForegroundHost, web: Program) -> None:
     host.wait_for_nobody("web")
 
 
+def test_a_terminal_and_its_process_manager(host: ForegroundHost, web: Program) -> None:
+    """Ctrl-C reaches the runner as INT and, sent by foreman, as TERM: that is one graceful stop."""
+    host.start()
+    request = held_request(web)
+    host.signal_runner(signal.SIGINT)
+    host.signal_runner(signal.SIGTERM)
+    wait_until(lambda: len(host.workers("web")) == 1, "the idle worker has ended")
+    web.open_gate()
+    assert request.answer().outcome == "ok"
+    assert host.exit_status() == 0
+
+
 def test_a_stop_ends_a_handover(host: ForegroundHost, web: Program) -> None:
     """Both masters are ended, the new one as soon as it has loaded the application."""
     web.preload = True
