@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 
@@ -117,3 +118,20 @@ def _roll_back_a_stopped_master(host: Host, name: str) -> None:
     with Later(lambda: host.rollback(name)) as rollback:
         wait_until(lambda: host.has_been(name, "removing"), f"{name} is or was removing")
     assert rollback.result().ok
+
+
+def deploy(web: Program, release: str, keep: bool = True) -> Path:
+    """Put a release into a directory of its own, and have `current` lead there."""
+    web.write(release)
+    home, link = web.folder / "releases" / release, web.folder / "current"
+    home.mkdir(parents=True)
+    for file in ("config.ru", "app.py", "unicorn.rb"):
+        if (web.folder / file).exists():
+            shutil.copy(web.folder / file, home)
+    before = link.resolve() if link.is_symlink() else None
+    if before:
+        link.unlink()
+    link.symlink_to(home)
+    if before and not keep:
+        shutil.rmtree(before)
+    return link

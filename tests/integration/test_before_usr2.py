@@ -17,7 +17,7 @@ from .conftest import PAIRS, MakeHost
 from .host import Host
 from .load import Load
 from .programs import UNICORN, Program, free_port
-from .scenes import hand_over, held_request
+from .scenes import deploy, hand_over, held_request
 
 AT_ONCE = 20  # seconds, far below boot_timeout
 
@@ -97,23 +97,6 @@ def test_something_stands_in_front_of_the_server(make_host: MakeHost, folder: Pa
     assert not outcome.ok and outcome.seconds < AT_ONCE
     assert f"and pid {front} (timeout 1d " in outcome.text and "`exec`" in outcome.text
     assert host.master("web") == front and web.answers("v1")
-
-
-def deploy(web: Program, release: str, keep: bool = True) -> Path:
-    """Put a release into a directory of its own, and have `current` lead there."""
-    web.write(release)
-    home, link = web.folder / "releases" / release, web.folder / "current"
-    home.mkdir(parents=True)
-    for file in ("config.ru", "app.py", "unicorn.rb"):
-        if (web.folder / file).exists():
-            shutil.copy(web.folder / file, home)
-    before = link.resolve() if link.is_symlink() else None
-    if before:
-        link.unlink()
-    link.symlink_to(home)
-    if before and not keep:
-        shutil.rmtree(before)
-    return link
 
 
 def in_its_directory(web: Program) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from .hosts import ALL
 from .load import Load
 from .processes import end, look
 from .programs import Program
-from .scenes import holding_exec, reach
+from .scenes import deploy, holding_exec, reach
 
 pytestmark = pytest.mark.parametrize("host_class", ALL, indirect=True)
 VICTIMS = ["old", "new", "driver", "both"]
@@ -200,3 +201,33 @@ def test_restart_returns_at_once(make_host: MakeHost, folder: Path, server: str)
     waiting.join(60)
     assert outcomes[0].ok and "web: started (pid" in outcomes[0].text
     assert host.wait_for_rest("web") != old and web.answers("v2")
+
+
+def test_a_restart_runs_what_is_deployed_now(
+    make_host: MakeHost, folder: Path, server: str
+) -> None:
+    """A release in a directory of its own, behind a link, serves after a restart, or it is told.
+
+    The old release is gone from the disk by then, and once the new one is as well.
+    """
+    web = Program(folder, server=server)
+    host = make_host(web)
+    link = deploy(web, "v1")
+    script = web.folder / "start.sh"
+    words = web.command_line.replace(f"{web.folder}/config.ru", "config.ru")
+    script.write_text(f"#!/bin/sh\ncd {link} && exec {words}\n")
+    script.chmod(0o755)
+    web.command = str(script)
+    host.start()
+    with Load(web.address) as load:
+        for release in ("v2", "v3"):
+            deploy(web, release, keep=False)
+            outcome = host.restart("web")
+            assert outcome.ok, outcome.text
+            assert web.answers(release)
+            last = host.wait_for_rest("web")
+        shutil.rmtree(link.resolve())
+        outcome = host.restart("web")
+        assert not outcome.ok and str(link) in outcome.text
+        assert host.wait_for_rest("web") == last
+    assert load.failures == []
