@@ -79,7 +79,7 @@ class Runner(Runit):
 
     @property
     def service(self) -> str:
-        return f"{BIN}/unicorn-handover run -- {self.app.command}"
+        return f"{BIN}/unicorn-handover run --respawn -- {self.app.command}"
 
 
 class Plain(Unicorn):

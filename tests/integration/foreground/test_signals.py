@@ -124,13 +124,16 @@ def test_its_exit_status_is_the_masters(host: ForegroundHost, web: Program) -> N
 
 
 def test_respawn(host: ForegroundHost, web: Program) -> None:
-    """A master that ends is replaced by the same runner, each time after a longer pause."""
+    """A crash refuses nothing; if they come quickly, each pause is longer than the last."""
     web.restarted = True
     host.start()
     runner, old = host.pid(), host.master("web")
-    kill(look(old))
-    wait_until(lambda: host.master("web") not in (0, old), "another master is started")
-    wait_until(lambda: host.at_rest("web"), "it is one family")
+    wait_until(lambda: "is held, so that a crash" in host.host_log(), "its sockets are held")
+    with Load(web.address) as load:
+        kill(look(old))
+        wait_until(lambda: host.master("web") not in (0, old), "another master is started")
+        wait_until(lambda: host.at_rest("web"), "it is one family")
+    assert not load.failures
     kill(look(host.master("web")))
     wait_until(lambda: "it is started again in 2 s" in host.host_log(), "it waits")
     host.signal_runner(signal.SIGHUP)
