@@ -32,23 +32,37 @@ class Driver:
         self._orders = Orders()
         self._troubled: set[Key] = set()  # in which an error of our own has happened once
         self._late_masters: dict[str, LateMaster] = {}  # by program
-        self._ended: set[Key] = set()  # reported, but the host has not read it yet
+        # Reported, but the host has not read it yet; each with its new master.
+        self._ended: dict[Key, MasterId | None] = {}
 
     def take(self, orders: Orders) -> None:
         """Follow a new list: begin what is new, drop without a signal what is on it no more."""
         self._orders = orders
         wanted = {o.record.key for o in orders.orders}
-        self._ended &= wanted
+        self._ended = {key: new for key, new in self._ended.items() if key in wanted}
         self._troubled &= wanted
         for key in [key for key in self._running if key not in wanted]:
             self._running.pop(key).close(cancelled=True)
         for order in orders.orders:
+            self._drop_replaced(order.record)
             running = self._running.get(order.record.key)
             if running:
                 running.named(order.record)
             if running and order.wish in WISHES:
                 running.command(WISHES[order.wish])
         self._begin_more()
+
+    def _drop_replaced(self, record: Record) -> None:
+        """Forget a handover whose new master is dead and for which the host starts another one.
+
+        It is begun again, as in another driver's place.
+        """
+        key, running = record.key, self._running.get(record.key)
+        known = running.record.new if running else self._ended.get(key)
+        if record.phase is Phase.STARTING and known and record.new != known:
+            self._ended.pop(key, None)
+            if running:
+                self._running.pop(key).close()
 
     def step(self) -> None:
         """Move every handover on as far as the facts of this moment allow."""
@@ -88,8 +102,8 @@ class Driver:
 
     def _end(self, key: Key) -> None:
         """Let go of a handover, but not of a new master that may come all the same."""
-        self._ended.add(key)
         handover = self._running.pop(key, None)
+        self._ended[key] = handover.record.new if handover else None
         if handover is None:
             return
         if handover.new_may_come:
@@ -117,7 +131,7 @@ class Driver:
 
     def _drop(self, record: Record) -> None:
         now, why = self._system.clock(), NEVER_BEGAN
-        self._ended.add(record.key)
+        self._ended[record.key] = None
         self._report(record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))
 
     def _has_room(self) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from logging import INFO
 from signal import SIGKILL
 from typing import Protocol
 
-from ..errors import NotYet, Refused, raised
+from ..errors import NotYet, Refused, printable, raised
 from ..family.successors import end_master
 from ..kernel.process import Process
 from ..model.options import Options
@@ -18,7 +19,9 @@ from .copies import Command
 from .guard import contained
 from .handovers import Handovers
 from .inheritance import Inheritance
+from .logs import Output
 from .orphans import MindedOrphans
+from .taken import TakenPidFiles
 
 PATIENCE = 3.0  # seconds; a gunicorn that was re-executed is settled after 1
 AGAIN = 0.1  # seconds until a new master is started that cannot be yet
@@ -57,6 +60,7 @@ class Beside:
         handovers: Handovers,
         orphans: MindedOrphans,
         options: Callable[[], Options],
+        output: Callable[[], Output],
     ) -> None:
         self.pid = 0
         self.starter: Starter | None = None
@@ -66,6 +70,8 @@ class Beside:
         self._handovers = handovers
         self._orphans = orphans
         self._options = options
+        self._output = output
+        self._taken = TakenPidFiles(host.system)
         self._process: Process | None = None
         self._inheritance: Inheritance | None = None
 
@@ -126,7 +132,8 @@ class Beside:
             raise Refused("the old master ended before a new one was started")
         try:
             patient = self._system.clock() < record.since + PATIENCE
-            return Inheritance(self._system, old, SERVERS[record.server], command, patient)
+            server, taken = SERVERS[record.server], self._taken.paths
+            return Inheritance(self._system, old, server, command, patient, taken)
         finally:
             old.close()
 
@@ -135,6 +142,12 @@ class Beside:
         self._unwatch()  # a pidfd stays readable
         if self.starter:
             self.starter.reap_beside()
+
+    @contained()
+    def look(self) -> None:
+        """Reap it now if it is dead: the driver may see that before the host does."""
+        if self._process and not self._process.alive():
+            self._exited()
 
     def _unwatch(self) -> None:
         if self._process:
@@ -164,7 +177,32 @@ class Beside:
         inheritance, self._inheritance = self._inheritance, None
         if inheritance:
             inheritance.give_back()
+        pid = self.pid
         self.release()
+        self._start_again(pid)
+
+    def _start_again(self, pid: int) -> None:
+        """Start another one if `pid` has refused to start on a pid file that nobody knew."""
+        record = self._handovers.running
+        if record is None or not self._is_wanted(record, pid):
+            return
+        path = self._taken.learn(SERVERS[record.server], record.old, self._output().text)
+        if not path:
+            return
+        self._host.log(
+            INFO,
+            f"{record.program}: the new master (pid {pid}) found its pid file taken, "
+            f"{printable(path)}; it is moved aside and another master is started; set pidfile",
+        )
+        self._output().begin()
+        self._handovers.name_new(None)
+        self._host.loop.after(0, lambda: self.reported(record.but(phase=Phase.STARTING)))
+
+    def _is_wanted(self, record: Record, pid: int) -> bool:
+        """True if `pid` was the new master, still to be proven, and no command is against it."""
+        proving = record.phase in (Phase.STARTING, Phase.BOOTING)
+        is_new = record.new is not None and record.new.pid == pid
+        return proving and is_new and self._handovers.command != "rollback"
 
     @contained()
     def over(self, record: Record) -> None:

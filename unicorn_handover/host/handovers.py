@@ -44,6 +44,7 @@ class Handovers:
         self._changed = changed
         self._plan = plan
         self._quitting: MasterId | None = None  # the master that a handover has told to quit
+        self._replaced: MasterId | None = None  # by another new master, in the running handover
         self._published: tuple[int, Phase] | None = None
 
     def find(self, number: int) -> Record | None:
@@ -78,6 +79,8 @@ class Handovers:
         """Take a record from the driver; an old or a foreign one changes nothing."""
         if self.running is None or self.running.key != record.key:
             return
+        if record.new and record.new == self._replaced:
+            return
         self.running = record = record.after(self.running)
         if record.phase.traits.quits == "old":
             self._quitting = record.old
@@ -88,11 +91,21 @@ class Handovers:
         else:
             self._note(record)
 
-    def name_new(self, new: MasterId, sockets: tuple[str, ...]) -> None:
-        """Note the new master that the host has started, and its unix sockets."""
-        if self.running:
-            self.running = self.running.but(new=new, sockets=sockets)
-            self._note(self.running)
+    def name_new(self, new: MasterId | None, sockets: tuple[str, ...] = ()) -> None:
+        """Note the new master that the host has started, and its unix sockets.
+
+        None: it is dead, and the host starts another one. What the driver still reports of the
+        dead one is old.
+        """
+        running = self.running
+        if running is None:
+            return
+        record = running.but(new=new, sockets=sockets)
+        if new is None:
+            self._replaced = running.new
+            record = record.but(phase=Phase.STARTING, since=self._clock(), ready=0, total=0)
+        self.running = record = record.after(running)
+        self._note(record)
 
     def fail(self, reason: str) -> None:
         """End the running one: the host cannot do its part of it."""

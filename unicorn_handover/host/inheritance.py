@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import NotYet, Refused, printable
 from ..kernel.pid_file import PidFile
 from ..kernel.process import Process
@@ -14,7 +16,8 @@ class Inheritance(Copies):
     """The old master's sockets, copied, and its pid file, out of the way of the new one's.
 
     Made before the new master is started: what speaks against it is Refused, and nothing is
-    changed. `close` when it has been started, then `forget` or `give_back`.
+    changed. `close` when it has been started, then `forget` or `give_back`. `taken`: pid files that
+    no configuration tells.
 
     Raises NotYet, if `patient`, while the old master is about to give its pid file its last name:
     it would do so in the place of the new one's, which would then refuse to serve.
@@ -27,12 +30,13 @@ class Inheritance(Copies):
         server: Server,
         command: Command,
         patient: bool = False,
+        taken: Sequence[str] = (),
     ) -> None:
         super().__init__(system, old, server)
         self._pid_files: list[PidFile] = []
         try:
             self._refuse_new_addresses(command)
-            paths = self._pid_paths(command)
+            paths = list(dict.fromkeys([*self._pid_paths(command), *taken]))
             if patient and self._is_provisional(paths):
                 raise NotYet(f"pid {old.pid} has not given its pid file its last name")
             for path in paths:

@@ -30,6 +30,11 @@ class Output:
         if tail:
             tail.add(data)
 
+    @property
+    def text(self) -> str:
+        """What is kept of all channels."""
+        return "\n".join(tail.text for tail in self._tails.values())
+
     def excerpts(self, old: Collection[int]) -> list[tuple[str, ...]]:
         """What others than the processes `old` wrote, as an excerpt of each channel."""
         return [excerpt(tail.text, old) for tail in self._tails.values()]

@@ -81,7 +81,9 @@ class Program:
             self.failed,
         )
         self.system = host.system
-        self.beside = Beside(host, self.handovers, self.orphans, lambda: self.options)
+        self.beside = Beside(
+            host, self.handovers, self.orphans, lambda: self.options, lambda: self.output
+        )
         self.held = HeldSockets(
             host, lambda: self.options, lambda: self.supervised.command_in_force(), log
         )
@@ -213,6 +215,7 @@ class Program:
         if record.phase.final or record.phase is Phase.CONFIRMING:
             # A dead master is replaced before anybody is told.
             self.adopt_if_dead()
+            self.beside.look()
         self.handovers.report(record.but(output=self._output_for(record)))
         self.beside.reported(record)
 

@@ -62,6 +62,9 @@ class Gunicorn(Server):
         ),
         library=re.compile(r"^<|/(site-packages|dist-packages|lib/python[\d.]*|bin)/"),
         innermost_first=False,
+        taken=re.compile(  # Pidfile.create
+            r"Already running on (?:PID )?(\d+) \(or pid file '(.+?)' is stale\)"
+        ),
     )
 
     def is_master(self, words: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from re import Pattern
 
@@ -25,6 +26,7 @@ class Lines:
     the source file's, where the line has one.
     library: a part of the path of a source file that is not the application's own.
     innermost_first: whether a back trace begins where the error was raised.
+    taken: the refusal to start on a pid file that names a living master: its pid, the path.
     """
 
     tag: str
@@ -33,3 +35,4 @@ class Lines:
     frame: Pattern[str]
     library: Pattern[str]
     innermost_first: bool
+    taken: Pattern[str] = re.compile(r"(?!)")  # of a server that starts all the same

@@ -57,6 +57,7 @@ class Unicorn(Server):
         frame=re.compile(r"\s*(from )?(?P<path>\S+):\d+:in [`'].*'"),
         library=re.compile(r"^<internal:|/(gems|rubygems|vendor_ruby|lib/ruby|bin)/"),
         innermost_first=True,
+        taken=re.compile(r"Already running on PID:(\d+) \(or pid=(.+?) is stale\)"),  # #pid=
     )
 
     def is_master(self, words: Sequence[str]) -> bool:

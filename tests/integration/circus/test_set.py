@@ -67,6 +67,25 @@ def test_what_was_set_is_in_force_after_a_restart(host: CircusHost) -> None:
     wait_until(lambda: line.replace(" ", "-") in host.log("web"), "its output is in the same log")
 
 
+def test_a_computed_pid_file_is_learned(folder: Path) -> None:
+    """From the first new master's refusal, by circusd as well."""
+    settings = f'pid File.join({str(folder)!r}, "computed.pid")\n'
+    host = CircusHost(folder, [Program(folder, pidfile=False, settings=settings)], {})
+    try:
+        host.launch()
+        wait_until(lambda: host.at_rest("web"), "it is at rest")
+        with Load(host.programs["web"].address) as load:
+            paint(host, "blue")
+            outcome = host.restart("web")
+        assert outcome.ok and load.failures == [], outcome.text
+        assert colour(host.wait_for_rest("web")) == "blue"
+        path = folder / "computed.pid"
+        assert path.read_text().strip() == str(host.master("web"))
+        assert f"found its pid file taken, {path};" in host.host_log()
+    finally:
+        host.shutdown()
+
+
 def test_what_cannot_boot_is_set_back(host: CircusHost) -> None:
     """The old master stays, and what a crash starts is what it was started by."""
     host.launch()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from unicorn_handover.driver.scheduler import Driver
 from unicorn_handover.model.phases import Phase
+from unicorn_handover.model.record import MasterId
 
 from .site import Site
 
@@ -69,6 +72,36 @@ def test_an_ended_one_is_not_begun_again() -> None:
     site.order("web")
     site.run(5)
     assert [phase for _, phase in site.reports].count("checking") == 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_new_master_that_the_host_replaces_is_forgotten(late: bool) -> None:
+    """Whether its end was seen before that (`late`) or not; the other one is driven to the end."""
+    site = Site("web")
+    unicorn, record = site.unicorns["web"], site.records["web"]
+    first = unicorn.spawn()
+    first_id = MasterId(first.pid, first.start)
+    starting = record.but(
+        phase=Phase.STARTING, server="unicorn", method="spawn", signalled=record.since, strength=2
+    )
+    site.records["web"] = starting.but(new=first_id)
+    site.order("web")
+    site.driver.step()
+    assert site.phases() == {"web": Phase.BOOTING}
+    site.system.end(first)
+    if late:
+        site.driver.step()
+        assert site.phases() == {"web": Phase.FAILED}
+    site.records["web"] = starting
+    site.order("web")
+    site.driver.step()
+    second = unicorn.spawn()
+    site.records["web"] = starting.but(new=MasterId(second.pid, second.start))
+    site.order("web")
+    site.run(5)
+    assert site.phases() == {"web": Phase.DONE} and site.records["web"].new[0] == second.pid
+    site.order()
+    assert site.system.open_handles == 0
 
 
 def test_a_wish_reaches_the_handover() -> None:

@@ -8,62 +8,13 @@ from signal import SIGQUIT, SIGTTOU
 import pytest
 
 from unicorn_handover.errors import Refused
-from unicorn_handover.host.inheritance import Command, Inheritance
 from unicorn_handover.model.options import Options
-from unicorn_handover.model.orders import Orders
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.servers import SERVERS
 
-from ..fake_host import HOST_PID, FakeHost, Section, id_of
+from ..fake_host import FakeHost, id_of
 from ..fake_listener import Made
-from ..fake_process import Fake
-
-
-class Starting(Section):
-    """Starts a fake master when it is asked to; the section has changed."""
-
-    def __init__(self, host: FakeHost, pidfile: Path) -> None:
-        self.started: list[Fake] = []
-        self.fault: Exception | None = None
-        self._host = host
-        self._pidfile = pidfile
-
-    def difference(self) -> str:
-        return "[program:web] was changed"
-
-    def command(self) -> Command:
-        return Command(["unicorn"], "/", {}, str(self._pidfile))
-
-    def start_beside(self, inheritance: Inheritance) -> int:
-        if self.fault:
-            raise self.fault
-        fake = self._host.kernel.add(ppid=HOST_PID, forked=False, words=["unicorn master"])
-        fake.pgrp = fake.pid
-        fake.catches = set(self._host.old.catches)  # type: ignore[attr-defined]
-        self._host.known.add(fake.pid)
-        self.started.append(fake)
-        return fake.pid
-
-    def reap_beside(self) -> None:
-        self._host.web.beside.ended()
-
-    def log_files(self) -> list[str]:
-        return []
-
-    def adopt_if_dead(self) -> None:
-        pass
-
-
-class Channel:
-    """What the driver is told."""
-
-    has_unread = False
-
-    def __init__(self) -> None:
-        self.said: list[Orders] = []
-
-    def say(self, message: dict[str, object]) -> None:
-        self.said.append(Orders.from_json(message))
+from .starting import Starting, begin, pid_files, starting_host
 
 
 @pytest.fixture
@@ -75,30 +26,7 @@ def web_socket() -> Made:
 @pytest.fixture
 def host(tmp_path: Path, web_socket: Made) -> FakeHost:
     """A host with a running program, whose section has changed, and a driver."""
-    host = FakeHost()
-    old = host.start(host.web)
-    old.catches = {*old.catches}
-    host.old = old  # type: ignore[attr-defined]
-    host.kernel.listening[old.pid] = [web_socket]
-    (tmp_path / "pid").write_text(f"{old.pid}\n")
-    host.web.supervised = host.web.beside.starter = Starting(host, tmp_path / "pid")
-    host.channel = Channel()  # type: ignore[attr-defined]
-    host.driver_came(host.channel)  # type: ignore[attr-defined]
-    return host
-
-
-def begin(host: FakeHost) -> Starting:
-    """Let the driver report that the host is to start the new master."""
-    host.request(host.web)
-    host.drive(Phase.STARTING, server="unicorn", method="spawn")
-    section = host.web.supervised
-    assert isinstance(section, Starting)
-    return section
-
-
-def pid_files(tmp_path: Path) -> dict[str, str]:
-    """What the pid files hold."""
-    return {path.name: path.read_text() for path in tmp_path.iterdir()}
+    return starting_host(tmp_path, web_socket)
 
 
 def test_a_changed_section_is_planned_for(host: FakeHost) -> None:
