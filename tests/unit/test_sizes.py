@@ -18,7 +18,6 @@ FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob(
 LONGEST = 310  # lines of a file
 LONGEST_TEST = 300  # lines of a file of the tests
 LARGEST = 20  # methods of a class
-LARGER = {"System": 44}  # the kernel, which tests replace whole
 
 
 def classes(package: str) -> Iterator[type]:
@@ -63,7 +62,7 @@ def test_a_file_of_the_tests_is_one_subject() -> None:
 def test_a_class_is_small(package: str) -> None:
     """What a class of the host's has to be told anew is not counted."""
     sizes = {each.__name__: len(own_methods(each)) for each in classes(package)}
-    assert {name: n for name, n in sizes.items() if n > LARGER.get(name, LARGEST)} == {}
+    assert {name: n for name, n in sizes.items() if n > LARGEST} == {}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

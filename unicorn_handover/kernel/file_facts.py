@@ -1,0 +1,74 @@
+"""What can be seen of files, and of the files that a process has open. A part of `System`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from .files import KeptFile, chunks_of, keep_file, written_files
+from .pid_file import pid_in
+from .procfs import look_into, open_files, read_bytes
+
+
+class FileFacts:
+    """What can be seen of files, and of the files that a process has open.
+
+    What is gone is None or empty, never an error.
+    """
+
+    def real_path(self, path: str) -> str:
+        """The path without links, as far as it is there."""
+        return os.path.realpath(path)
+
+    def is_directory(self, path: str) -> bool:
+        """True if a directory is there."""
+        return os.path.isdir(path)
+
+    def is_file(self, path: str) -> bool:
+        """True if a file is there."""
+        return os.path.isfile(path)
+
+    def may_execute(self, path: str) -> bool:
+        """True if this user may execute a file, or go into a directory."""
+        return os.access(path, os.X_OK)
+
+    def pid_in(self, path: str) -> int:
+        """The pid in a pid file, 0 if it holds none or is none."""
+        return pid_in(path)
+
+    def text_of(self, path: str) -> str:
+        """The text of a small file, "" if it cannot be read."""
+        return read_bytes(path).decode("utf-8", "replace")
+
+    def written_files(self, pid: int) -> dict[str, int]:
+        """The paths and sizes of the regular files that a process has open for writing.
+
+        Standard error first, then by descriptor.
+        """
+        return look_into(pid, lambda: written_files(pid)) or {}
+
+    def chunks_of(self, path: str, start: int) -> Iterator[bytes]:
+        """What a regular file holds from `start` on, in pieces; the last megabytes of it."""
+        return chunks_of(path, start)
+
+    def open_files(self, pid: int, name_part: str) -> list[os.stat_result]:
+        """The status of each open file, deleted or not, whose path holds `name_part`.
+
+        Raises PermissionError if this user may not look.
+        """
+        return look_into(pid, lambda: open_files(pid, name_part), denied=True) or []
+
+    def keep_file(self, pid: int, name_part: str, identity: tuple[int, int]) -> KeptFile | None:
+        """Hold an open file whose path has `name_part`, by device and inode; the caller closes it.
+
+        None if a process has no such file, is gone, or is not ours to look into.
+        """
+        return look_into(pid, lambda: keep_file(pid, name_part, identity))
+
+    def file_id(self, path: str) -> tuple[int, int] | None:
+        """What is the same in all names of one file; None if there is none that we may see."""
+        try:
+            found = os.stat(path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
