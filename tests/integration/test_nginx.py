@@ -129,3 +129,20 @@ def test_one_that_leaves_its_host_is_told_of(make_supervisor: MakeHost, folder: 
     wait_until(web.answers, "it serves in the background")
     kill(look(web.pid_in_file()) or pytest.fail("it runs"), SIGQUIT)
     host.wait_for_nobody("web")
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
+def test_a_crash_of_nginx_refuses_nothing(
+    make_supervisor: MakeHost, folder: Path, unix: bool
+) -> None:
+    """The next master takes the held socket, whose name is there, and the old workers are ended."""
+    program = Nginx(folder, unix=unix)
+    host = make_supervisor(program)
+    host.start()
+    wait_until(lambda: "is held" in host.host_log(), "the socket is held")
+    with Load(program.address) as load:
+        dead = host.master("web")
+        kill(look(dead))
+        wait_until(lambda: host.master("web") not in (0, dead), "another master is there")
+        wait_until(lambda: host.at_rest("web"), "its workers alone are left")
+    assert load.failures == []
