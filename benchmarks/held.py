@@ -38,7 +38,7 @@ sleep 3600 while 1;
 SECTIONS = {  # of one more program
     "Supervisor": "[program:{name}]\ncommand = {command}\nstdout_logfile = NONE\n"
     "stderr_logfile = NONE\nstopsignal = QUIT\n\n",
-    "Circus": "[watcher:{name}]\ncmd = {command}\nstop_signal = QUIT\n\n",
+    "Circus": "[watcher:{name}]\ncmd = {command}\ncopy_env = True\nstop_signal = QUIT\n\n",
 }
 
 

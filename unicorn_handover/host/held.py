@@ -19,6 +19,7 @@ from .timer import Timer
 
 FIRST_LOOK = 0.1  # seconds after the start of a master until the first look for a ready worker
 LONGEST_PAUSE = 1.0  # seconds between two looks
+BETWEEN_CHECKS = 4.0  # seconds at least between two looks whether a master still has them
 MOST = 0.75  # of the host's descriptors
 
 
@@ -49,6 +50,7 @@ class HeldSockets:
         self._names: SocketNames | None = None  # kept while a stop lasts
         self._look = Timer(host.loop)  # the next look for a ready worker
         self._end = Timer(host.loop)  # the end of the time that connections wait
+        self._checked = 0.0  # when the master was last seen to have them
         self._stopped = False
         self._lost_by = 0  # the pid that had none of them at the last look
         self._told: str | None = (
@@ -68,8 +70,13 @@ class HeldSockets:
     def check(self) -> None:
         """Take them anew if the living master has closed one since, as after a HUP.
 
-        A copy of a socket that nobody accepts on turns a refusal into a wait.
+        A copy of a socket that nobody accepts on turns a refusal into a wait. A host may ask for
+        this as often as it likes.
         """
+        now = self._system.clock()
+        if now < self._checked + BETWEEN_CHECKS:
+            return
+        self._checked = now
         process = self._master.process if self._master and self._master.is_alive else None
         if process is None or self._copies is None or self._copies.belong_to(process):
             return

@@ -217,11 +217,13 @@ def test_what_the_master_has_closed_is_not_held(site: Site) -> None:
     master = site.serve()
     site.web.held.check()
     assert site.holds
+    site.host.wait(5)
     new = Made(8, keep_alive=True, inode=5, name="127.0.0.1:81")
     site.kernel.listening[master.pid] = []
     master.inodes = set()
     site.web.held.check()
     assert site.holds  # a master that is about to end closes all
+    site.host.wait(5)
     site.kernel.listening[master.pid] = [new]
     master.inodes, site.kernel.listening_inodes = {5}, frozenset({5})
     site.web.held.check()
