@@ -1,4 +1,4 @@
-"""Restarts three ways and idle costs, in one run, as ratios. benchmarks/README.md: how to read it.
+"""Restarts four ways and idle costs, in one run, as ratios. benchmarks/README.md: how to read it.
 
 Nothing is asserted here: the promises are tested by what happens, not by how long it takes.
 """
@@ -17,7 +17,7 @@ from examples.demo.hosts import HOSTS, Failed, Host
 from examples.demo.servers import SERVERS, App, installed
 from unicorn_handover.kernel.system import System
 
-from . import held, idle, restarts, runit
+from . import copies, held, idle, restarts, runit
 from .restarts import Outcome
 
 
@@ -51,13 +51,13 @@ def main() -> int:
 
 
 def report_restarts(host: type[Host], server: type[App], boot: float) -> None:
-    """Measure and print the three ways of restarting."""
+    """Measure and print the ways of restarting, and what a spawn costs beside a USR2."""
     outcomes = {}
     for way in restarts.WAYS:
         outcomes[way] = restarts.measure(way, host, server, boot)
         end_leftovers()
     print(f"\n{host.name}, {server.server}, 4 workers, loads for {boot:g} s; 8 clients\n")
-    row = "{:<26}{:>9}{:>10}{:>13}{:>12}{:>10}   {}"
+    row = "{:<29}{:>9}{:>10}{:>13}{:>12}{:>10}   {}"
     headings = (
         "requests",
         "failed",
@@ -74,7 +74,16 @@ def report_restarts(host: type[Host], server: type[App], boot: float) -> None:
     ours = outcomes.pop("handover")
     for other in outcomes.values():
         print(row.format(f"{other.way} / handover", "", *ratios(other, ours), ""))
+    print(against(outcomes[restarts.SPAWN], ours))
+    print(copies.described(copies.measure(host, server)))
     sys.stdout.flush()
+
+
+def against(spawn: Outcome, usr2: Outcome) -> str:
+    """The way by spawn in multiples of the way by USR2, of the same application."""
+    ratio = spawn.seconds / usr2.seconds
+    times = f"{spawn.seconds:.2f} s : {usr2.seconds:.2f} s"
+    return f"handover by spawn : by USR2, command: {times}, x {ratio:.3f}"
 
 
 def ratios(other: Outcome, ours: Outcome) -> list[str]:

@@ -19,6 +19,7 @@ BY_HAND = Path(__file__).with_name("by_hand.sh")
 OLD, NEW = "1", "2"
 AROUND = 2.0  # seconds of requests before and after
 PAUSE = 0.01  # seconds between a client's requests; a refused client asks again as soon
+SPAWN = "handover by spawn"
 SETTLING = 60.0  # seconds until the new release must answer
 
 Way = Callable[[Host], int]
@@ -72,7 +73,12 @@ def handover(host: Host) -> int:
     return host.restart(lambda _: None)
 
 
-WAYS: dict[str, Way] = {"stock restart": stock, "USR2 by hand": by_hand, "handover": handover}
+WAYS: dict[str, Way] = {
+    "stock restart": stock,
+    "USR2 by hand": by_hand,
+    "handover": handover,
+    SPAWN: handover,
+}
 
 
 def measure(way: str, host_kind: type[Host], app_kind: type[App], boot: float) -> Outcome:
@@ -80,7 +86,8 @@ def measure(way: str, host_kind: type[Host], app_kind: type[App], boot: float) -
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         app = app_kind(Path(name))
         app.publish(OLD, boot)
-        host = host_kind(Path(name), app, managed=way == "handover")
+        options = "method = spawn" if way == SPAWN else ""
+        host = host_kind(Path(name), app, options, managed=WAYS[way] is handover)
         with host, Load(app.port, slow=0, pause=PAUSE) as load:
             time.sleep(AROUND)
             app.publish(NEW, boot)
