@@ -27,19 +27,27 @@ class Change:
     config: ProcessConfig
 
 
-def update(supervisord: Supervisor, side: SupervisorSide, name: str) -> dict[str, int] | None:
+class Stock(Exception):
+    """A group is for Supervisor to stop, remove and add again.
+
+    Its text is why, "" if no managed program of it runs, so that nothing could be handed over.
+    """
+
+
+def update(supervisord: Supervisor, side: SupervisorSide, name: str) -> dict[str, int]:
     """Begin the handovers of a group's changed programs; return their numbers by namespec.
 
-    None if the group is for Supervisor to stop, remove and add again: it has other programs by now,
-    or one that changed is not managed or does not run. Raises Refused if a handover cannot begin:
-    nothing has changed then. `reloadConfig` has read the configuration before.
+    Raises Stock if the group has other programs by now, or one that changed is not managed or does
+    not run; Refused if a handover cannot begin: nothing has changed then. `reloadConfig` has read
+    the configuration before.
     """
     group = supervisord.process_groups.get(name)
     configs = supervisord.options.process_group_configs
     new = next((config for config in configs if config.name == name), None)
-    changes = _changes(group, new)
-    if changes is None:
-        return None
+    try:
+        changes = _changes(group, new)
+    except Stock as why:
+        raise Stock(str(why) if _could_be_handed_over(group) else "") from None
     for change in changes:
         why_not = refusal(side, change.process, change.config) or _no_way(change.process)
         if why_not:
@@ -49,19 +57,27 @@ def update(supervisord: Supervisor, side: SupervisorSide, name: str) -> dict[str
     return {change.process.program.name: _begin(side, change) for change in changes}
 
 
-def _changes(group: Any, new: Any) -> list[Change] | None:
-    """The changes of a group that stays as it is, None if it does not."""
+def _could_be_handed_over(group: Any) -> bool:
+    processes = group.processes.values() if group else ()
+    return any(isinstance(each, ManagedSubprocess) and is_running(each) for each in processes)
+
+
+def _changes(group: Any, new: Any) -> list[Change]:
+    """The changes of a group that stays as it is. Raises Stock if it does not."""
     if type(new) is not ProcessGroupConfig or type(group) is not ProcessGroup:
-        return None
-    if {config.name for config in new.process_configs} != set(group.processes):
-        return None
+        raise Stock("it is a group of another kind")
+    others = {config.name for config in new.process_configs} ^ set(group.processes)
+    if others:
+        raise Stock(f"programs added or removed: {', '.join(sorted(others))}")
     changes = []
     for config in new.process_configs:
         process = group.processes[config.name]
         if process.config == config:
             continue
-        if not (isinstance(process, ManagedSubprocess) and is_running(process)):
-            return None
+        if not isinstance(process, ManagedSubprocess):
+            raise Stock(f"{config.name} was changed too and is not managed")
+        if not is_running(process):
+            raise Stock(f"{config.name} was changed too and does not run")
         changes.append(Change(process, config))
     return changes
 

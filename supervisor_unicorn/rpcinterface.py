@@ -17,7 +17,7 @@ from unicorn_handover.host.request import Request
 from unicorn_handover.kernel.system import System
 
 from . import web
-from .changes import update
+from .changes import Stock, update
 from .host import SupervisorSide
 from .process import ManagedSubprocess
 from .restart import NOT_BEFORE, is_running, outcome, request
@@ -105,15 +105,21 @@ class UnicornNamespaceRPCInterface:
 
         @param string group   The name of a group that reloadConfig() says has changed
         @return struct result  'handled': false if the group is to be stopped, removed and added
-                               again as ever; 'numbers': those of the handovers, by program
+                               again as ever; 'why': what speaks for that, '' if no managed
+                               program of it runs; 'numbers': of the handovers, by program
         """
         if self._supervisord.options.mood != SupervisorStates.RUNNING:
             raise RPCError(Faults.SHUTDOWN_STATE)
         try:
-            numbers = update(self._supervisord, self._side, group)
+            return {
+                "handled": True,
+                "why": "",
+                "numbers": update(self._supervisord, self._side, group),
+            }
+        except Stock as why:
+            return {"handled": False, "why": str(why), "numbers": {}}
         except Refused as why:
             raise RPCError(Faults.FAILED, str(why)) from None
-        return {"handled": numbers is not None, "numbers": numbers or {}}
 
     def status(self, name: str, seen: int = -1) -> dict[str, Any] | Callable[[], Any]:
         """Tell where the handover of a program is

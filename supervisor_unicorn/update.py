@@ -66,6 +66,8 @@ class Update:
             return
         if answer["handled"]:
             self._ours[group] = answer["numbers"]
+        elif answer["why"]:
+            self._ctl.output(f"{group}: stopped and added again, not handed over ({answer['why']})")
 
     def _finish(self, group: str, numbers: dict[str, int]) -> None:
         before, self._ctl.exitstatus = self._ctl.exitstatus, 0

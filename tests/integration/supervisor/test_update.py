@@ -166,6 +166,25 @@ def test_all_else_is_supervisors(make_supervisor: MakeHost, folder: Path) -> Non
     assert host.wait_for_rest("web") != first[0] and host.master("api") != first[1]
 
 
+def test_a_group_that_is_supervisors_is_told_why(make_supervisor: MakeHost, folder: Path) -> None:
+    """In one line, where a managed program of it ran; an update of others says nothing of it."""
+    web, api = Program(folder), Program(folder, name="api")
+    host = make_supervisor(web, api, unmanaged=["api"])
+    assert isinstance(host, SupervisorHost)
+    host.more = "[group:site]\nprograms = web,api\n"
+    host.launch()
+    wait_until(lambda: web.answers() and api.answers(), "both answer")
+    api.host_options["environment"] = 'COLOUR="blue"'
+    change(host, environment='COLOUR="blue"')
+    outcome = update(host)
+    told = "site: stopped and added again, not handed over"
+    assert outcome.ok and f"{told} (api was changed too and is not managed)\n" in outcome.text
+    wait_until(web.answers, "web answers again")
+    host.more = "[group:site]\nprograms = web\n[group:other]\nprograms = api\n"
+    host.write_conf()
+    assert f"{told} (programs added or removed: api)\n" in update(host).text
+
+
 def begin_update(host: SupervisorHost, *kinds: str) -> Later[Outcome]:
     """Begin an update whose new master loads until its gate is opened."""
     host.start()
