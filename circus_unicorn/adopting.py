@@ -159,7 +159,7 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
     def _without_master(self, process: ManagedProcess, told_to_quit: bool, lived: float) -> Steps:
         """Reap a dead master at once, and start one in its place.
 
-        One that lived for less than the time between two looks of Circus's is left to those looks:
+        One that lived for less than the time between two polls of Circus's is left to those looks:
         a crash at boot must not become a loop.
         """
         if not self.is_managed:

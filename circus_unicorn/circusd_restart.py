@@ -23,7 +23,7 @@ from .selection import names_plugin
 
 
 def survives(watcher: Watcher, circusd: Circusd) -> bool:
-    """True if circusd is about to start anew, and will have this same watcher again."""
+    """True if circusd is about to restart itself and its configuration keeps this watcher."""
     if not circusd.restarts_itself or not watcher.can_be_handed_over:
         return False
     # Sockets are Circus's own, and end with it.

@@ -1,7 +1,7 @@
-"""The host side inside circusd: its managed watchers, and what circusd tells of them.
+"""The host side inside circusd: its managed watchers, and their logs, events and status.
 
-It runs in circusd's own loop, so nothing here blocks or raises into it. What wakes nobody is looked
-for by timers that end.
+It runs in circusd's own loop, so nothing here blocks the loop or raises into it. Where the kernel
+offers no event, a bounded timer polls.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ class Restarts:
 
     @coroutine
     def dismiss_callers(self, circusd: Circusd) -> Steps:
-        """Answer all who wait, as circusd is about to start anew."""
+        """Answer all callers that wait, because circusd is about to restart itself."""
         for restart in self._all:
             restart.dismiss()
         # Circus closes its socket without waiting for what is on the way.

@@ -28,7 +28,7 @@ from .workers import Workers
 COUNTING = (ADD_WORKER, DROP_WORKER, signal.SIGHUP)
 ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGKILL)
 NEEDS_A_START = ("stdout_stream", "stderr_stream")  # where there was none
-STOP_PAUSE = 0.1  # seconds between looks at a process that is being ended, as Circus has them
+STOP_PAUSE = 0.1  # seconds between polls of a process that is being ended, as Circus has them
 
 
 class ManagedWatcher(AdoptingWatcher):
@@ -179,7 +179,7 @@ class ManagedWatcher(AdoptingWatcher):
             self._workers.forget()
         process = self.processes.get(pid)
         master = process.master if process and self._ends_all(signum) else None
-        # Held first: once the master is gone, they can be proven no more.
+        # Held first: once the master is gone, nothing proves that they were its own.
         others = self.program.other_masters(master, ending=True) if master else ()
         super().send_signal(pid, signum)
         for other in others:

@@ -20,7 +20,7 @@ from unicorn_handover.servers import ADD_WORKER, DROP_WORKER, Server, handlers_i
 from .coroutines import Steps, coroutine
 from .process import ManagedProcess
 
-PAUSE = 0.02  # seconds between looks: that a signal was taken wakes nobody
+PAUSE = 0.02  # seconds between polls: a delivered signal causes no wake-up
 PATIENCE = 5.0  # seconds for a master to take one signal
 
 
@@ -124,7 +124,7 @@ class Workers:
             step = 1 if target > number else -1
             before, sent = self.count(), ADD_WORKER if step > 0 else DROP_WORKER
             for each in process.all_masters():
-                if handlers_installed(self._system, each.pid):  # by others it is not survived
+                if handlers_installed(self._system, each.pid):  # without a handler the signal kills
                     each.signal(sent)
             number += step
             patience = self._program.options.drain_timeout

@@ -17,7 +17,7 @@ from unicorn_handover.model.record import Record
 
 from .loop import SelectorLoop
 
-TICK = 1.0  # seconds between looks at a driver that may not answer, while a handover runs
+TICK = 1.0  # seconds between polls of a driver that may not answer, while a handover runs
 
 
 class ForegroundSide(HostSide):

@@ -54,7 +54,7 @@ def conf(programs: Sequence[str]) -> str:
 def _command() -> str:
     """Return this command as the value of a `command` key, with its full path.
 
-    supervisord's PATH need not have it: under systemd it has no virtual environment's folder.
+    supervisord's PATH need not have it: under systemd it has no virtual environment's directory.
     """
     called = sys.argv[0]
     path = shutil.which(called) if os.path.basename(called) == COMMAND else None

@@ -73,6 +73,6 @@ class ConfFiles:
         patterns = [
             p for section in including[-1:] for p in values(section).get("files", "").split()
         ]
-        folder = os.path.dirname(self.path)
-        found = [f for p in patterns for f in sorted(glob.glob(os.path.join(folder, p)))]
+        directory = os.path.dirname(self.path)
+        found = [f for p in patterns for f in sorted(glob.glob(os.path.join(directory, p)))]
         return [path for path in dict.fromkeys(found) if path != self.path]  # each once

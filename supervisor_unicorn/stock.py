@@ -10,7 +10,7 @@ from supervisor.states import RUNNING_STATES, ProcessStates
 from supervisor.supervisorctl import Controller
 from supervisor.xmlrpc import Faults
 
-PAUSE = 0.1  # seconds between two looks at programs that stop or start
+PAUSE = 0.1  # seconds between two polls of programs that stop or start
 
 
 def process_infos(controller: Controller) -> dict[str, dict[str, Any]]:

@@ -32,7 +32,7 @@ class Unicorn:
 
     def __init__(self, system: FakeSystem, workers: int = 2) -> None:
         self.system = system
-        self.strength = workers
+        self.worker_count = workers
         self.boots: float | None = 0.5
         self.dies: float | None = None
         self.drains: float | None = 0.1
@@ -53,7 +53,7 @@ class Unicorn:
     def start(self) -> Fake:
         """The first master, with its workers ready."""
         master = self._become_master(self.system.add(ppid=1, forked=False, words=[]), {})
-        for _ in range(self.strength):
+        for _ in range(self.worker_count):
             self.fork_worker(master, 0)
         self.system.advance_to(self.system.now + 1)
         return master
@@ -74,7 +74,7 @@ class Unicorn:
         process.pages = {TICKS_PAGE: True}
         process.catches = set(MASTER_CATCHES)
         process.obey = lambda number: self._obey(process, number)
-        self.wanted[process.pid], self._respawns[process.pid] = self.strength, True
+        self.wanted[process.pid], self._respawns[process.pid] = self.worker_count, True
         self.masters.append(process)
         return process
 
@@ -108,7 +108,7 @@ class Unicorn:
         elif number == SIGTTOU:
             self.wanted[master.pid] = max(0, self.wanted[master.pid] - 1)
         elif number == SIGHUP:
-            self._respawns[master.pid], self.wanted[master.pid] = True, self.strength
+            self._respawns[master.pid], self.wanted[master.pid] = True, self.worker_count
             self._quit(master, 0)
         elif number.name == "SIGQUIT" and self.drains is not None:
             self.system.later(self.drains, lambda: self._end(master))
@@ -176,7 +176,7 @@ class Unicorn:
 
     def fork_workers(self, master: Fake) -> None:
         """Fork all workers of a new master."""
-        for _ in range(self.strength):
+        for _ in range(self.worker_count):
             if self.crashes:
                 self._crashing_worker(master)
             else:

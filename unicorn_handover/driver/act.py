@@ -16,7 +16,7 @@ from .shared_names import at_stake
 from .situation import Situation
 
 if TYPE_CHECKING:
-    from .attribution import Rivals
+    from .attribution import WorkerPids
 
 
 def act(situation: Situation) -> None:
@@ -50,7 +50,7 @@ def _soak(situation: Situation) -> None:
         from .check import Check  # here, for a driver without a check needs no HTTP client
         from .request import Request
 
-        situation.check = Check(Request(situation.options), partial(_rivals, situation))
+        situation.check = Check(Request(situation.options), partial(_pids_of_both, situation))
     _quiesce(situation)
 
 
@@ -67,10 +67,12 @@ def _quiesce(situation: Situation) -> None:
         old.signal(server.quiesce)
 
 
-def _rivals(situation: Situation) -> Rivals:
-    from .attribution import Rivals
+def _pids_of_both(situation: Situation) -> WorkerPids:
+    from .attribution import WorkerPids
 
-    return Rivals(_worker_pids(situation, situation.new), _worker_pids(situation, situation.old))
+    return WorkerPids(
+        _worker_pids(situation, situation.new), _worker_pids(situation, situation.old)
+    )
 
 
 def _worker_pids(situation: Situation, master: Process | None) -> frozenset[int]:
@@ -86,7 +88,7 @@ def _restore(situation: Situation) -> None:
     old, server, record = situation.old, situation.server, situation.record
     if old and server and server.quiesce and record.quiesced:
         situation.restoration = situation.restoration or Restoration(
-            situation.system, old, server, record.strength, record.quiesced
+            situation.system, old, server, record.worker_count, record.quiesced
         )
 
 
@@ -105,8 +107,8 @@ def _drain(situation: Situation) -> None:
     situation.restoration = None
     old, server = situation.old, situation.server
     if old and server:
-        told = server.configured(situation.system, old.pid, situation.launch)
-        situation.drain_limit = told.drain_limit
+        configured = server.configured(situation.system, old.pid, situation.launch)
+        situation.drain_limit = configured.drain_limit
     _quit(situation, old, situation.new)
 
 

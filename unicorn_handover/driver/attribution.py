@@ -14,13 +14,13 @@ from typing import NamedTuple
 from ..kernel.sockets import far_end, holder
 
 ATTRIBUTION = 1.0  # seconds to see which worker accepted a connection that somebody has
-SHORT_PAUSE, LONG_PAUSE = 0.005, 0.1  # seconds between looks: being accepted wakes nobody
+SHORT_PAUSE, LONG_PAUSE = 0.005, 0.1  # seconds between polls: an accept causes no wake-up
 IMPATIENCE = 0.5  # seconds in which nobody accepts, after which another connection is made
 KEPT = 64  # connections of one search at a time
 
 
-class Rivals(NamedTuple):
-    """Who may accept a connection to the address that is asked, by pid."""
+class WorkerPids(NamedTuple):
+    """The processes that may accept a connection to the checked address, by pid."""
 
     new: frozenset[int]
     old: frozenset[int]
@@ -29,18 +29,23 @@ class Rivals(NamedTuple):
 class Search:
     """Connects until a new worker has accepted, or no old one is left; nothing is sent yet.
 
-    What an old worker has accepted is kept until then: an idle server's connections go to the same
-    worker time and again, and a worker that serves one at a time is kept from the next one so.
+    Connections accepted by old workers are held open meanwhile: an idle server gives every
+    connection to the same worker, and a held one keeps a single-threaded worker from accepting the
+    next.
 
-    A connection that nobody has accepted waits, on a busy server for long. One that somebody else
-    has accepted, such as a proxy, is taken as it is, and so is one whose other end cannot be seen.
+    A connection waits until a worker accepts it, on a busy server for long. A connection that
+    another process has accepted, such as a proxy, is used as it is. So is one whose other end is
+    invisible.
     """
 
     def __init__(
-        self, connect: Callable[[], HTTPConnection], rivals: Callable[[], Rivals], deadline: float
+        self,
+        connect: Callable[[], HTTPConnection],
+        worker_pids: Callable[[], WorkerPids],
+        deadline: float,
     ) -> None:
         self._connect = connect
-        self._rivals = rivals
+        self._worker_pids = worker_pids
         self._deadline = deadline
         self._waiting: deque[HTTPConnection] = deque()
         self._taken: deque[HTTPConnection] = deque()  # by old workers
@@ -60,15 +65,15 @@ class Search:
     def _run(self, ended: threading.Event) -> HTTPConnection | None:
         pause, connected = SHORT_PAUSE, 0.0
         while time.monotonic() < self._deadline and not ended.wait(pause):
-            rivals = self._rivals()
-            if not rivals.old:
+            worker_pids = self._worker_pids()
+            if not worker_pids.old:
                 return self._connect()
             now = time.monotonic()
             if not self._waiting or now >= connected + IMPATIENCE:
                 self._add()
                 pause, connected = SHORT_PAUSE, time.monotonic()
             for connection in list(self._waiting):
-                if self._is_good(connection, rivals):
+                if self._is_good(connection, worker_pids):
                     return connection
             pause = min(pause * 2, LONG_PAUSE) if self._waiting else SHORT_PAUSE
         return None
@@ -78,8 +83,8 @@ class Search:
             (self._taken or self._waiting).popleft().close()
         self._waiting.append(self._connect())
 
-    def _is_good(self, connection: HTTPConnection, rivals: Rivals) -> bool:
-        """True if nobody but the new release will answer on it, as far as can be told."""
+    def _is_good(self, connection: HTTPConnection, worker_pids: WorkerPids) -> bool:
+        """True if only the new release will answer on it, as far as the kernel shows."""
         if _is_closed(connection.sock):
             self._waiting.remove(connection)
             connection.close()
@@ -87,8 +92,8 @@ class Search:
         inode = far_end(connection.sock)
         if inode == 0:
             return False
-        pid = holder(inode, rivals.old | rivals.new) if inode else None
-        if pid in rivals.old:
+        pid = holder(inode, worker_pids.old | worker_pids.new) if inode else None
+        if pid in worker_pids.old:
             self._waiting.remove(connection)
             self._taken.append(connection)
             return False

@@ -12,17 +12,17 @@ from .situation import Situation
 def survey(situation: Situation) -> None:
     """Count the workers of both masters, as they would have been counted before a USR2.
 
-    An old master that was told to stop its workers has forgotten how many it had. The new one, of
+    An old master that got WINCH has forgotten how many workers it had. The new one, of
     the same configuration, has as many.
     """
     system, server, old, new = situation.system, situation.server, situation.old, situation.new
-    strength, quiesced = 0, 0.0
+    worker_count, quiesced = 0, 0.0
     if server and old and new:
-        strength = len(members.workers(system, old, server).all)
+        worker_count = len(members.workers(system, old, server).all)
         if server.quiesce and not _serves(system, old, server):
-            strength = max(strength, len(members.workers(system, new, server).all))
+            worker_count = max(worker_count, len(members.workers(system, new, server).all))
             quiesced = system.clock()
-    situation.report(found=False, strength=strength, quiesced=quiesced)
+    situation.report(found=False, worker_count=worker_count, quiesced=quiesced)
 
 
 def _serves(system: System, master: Process, server: Server) -> bool:

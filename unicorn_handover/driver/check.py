@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..errors import printable
 from ..model.deadlines import FAILURES, PATIENCE, PAUSE
-from .attribution import Rivals, Search
+from .attribution import Search, WorkerPids
 from .request import Answer, Request
 
 
@@ -21,16 +21,19 @@ class Check:
     up after PATIENCE. Only the status line and the header are read. A redirect is not followed;
     where it counts as a good answer, `note` says so.
 
-    `rivals` tells the workers of both releases. While there are old ones the question is put on a
-    connection that a new one has accepted, see `rivals`: an old one's answer says nothing.
+    `worker_pids` returns the workers of both releases. While old workers live, the request is sent
+    on a connection that a new worker has accepted (see `Search`): an old worker's answer proves
+    nothing.
     """
 
-    def __init__(self, request: Request, rivals: Callable[[], Rivals] | None = None) -> None:
+    def __init__(
+        self, request: Request, worker_pids: Callable[[], WorkerPids] | None = None
+    ) -> None:
         self.request = request
         self.passed = False
         self.failure = ""
         self.note = ""
-        self._rivals = rivals
+        self._worker_pids = worker_pids
         self._failures = 0
         self._next = 0.0
         self._asking: _Question | None = None
@@ -48,7 +51,7 @@ class Check:
             self._asking = None
             self._next = now + PAUSE
         if self._asking is None and now >= self._next and not self.failed:
-            self._asking = _Question(self.request, now + PATIENCE, self._rivals)
+            self._asking = _Question(self.request, now + PATIENCE, self._worker_pids)
 
     def close(self) -> None:
         """End a request under way."""
@@ -69,14 +72,14 @@ class _Question:
     """One request. `fault` is what is wrong with the answer, or with its absence until now."""
 
     def __init__(
-        self, request: Request, deadline: float, rivals: Callable[[], Rivals] | None = None
+        self, request: Request, deadline: float, worker_pids: Callable[[], WorkerPids] | None = None
     ) -> None:
         self.request = request
         self.answer: Answer | None = None
         self.deadline = deadline
         self.done = False
         self.fault = f"did not answer within {PATIENCE:g} s"
-        self._rivals = rivals
+        self._worker_pids = worker_pids
         self._ended = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
         try:
@@ -95,7 +98,7 @@ class _Question:
 
     def _ask(self) -> None:
         try:
-            connection = self._find() if self._rivals else self.request.connect()
+            connection = self._find() if self._worker_pids else self.request.connect()
             if connection:
                 self.answer = answer = self._send(connection)
                 self.fault = "" if self.request.accepts(answer) else str(answer)
@@ -105,10 +108,10 @@ class _Question:
 
     def _find(self) -> http.client.HTTPConnection | None:
         """A connection that the new release has accepted; None if none did in time."""
-        assert self._rivals
+        assert self._worker_pids
         unanswered = self.fault
         self.fault = f"was not accepted by a new worker within {PATIENCE:g} s"
-        search = Search(self.request.connect, self._rivals, self.deadline)
+        search = Search(self.request.connect, self._worker_pids, self.deadline)
         connection = search.run(self._ended)
         if connection:
             self.fault = unanswered

@@ -10,8 +10,8 @@ from ..servers import RE_EXEC, Server
 
 PATIENCE = 1.5  # seconds; a gunicorn that has just lost its old master ignores USR2 for up to 1
 AGAIN = 0.5  # seconds until USR2 is sent once more
-FORK_PAUSE = 0.001  # seconds between looks: a re-exec takes a few milliseconds from fork to exec
-PAUSE = 0.01  # seconds between looks once the decoy stands
+FORK_PAUSE = 0.001  # seconds between polls: a re-exec takes a few milliseconds from fork to exec
+PAUSE = 0.01  # seconds between polls once the decoy stands
 LOOKS = 500  # at once, some 20 ms: a child that is stopped before its exec is the cheapest
 
 
@@ -46,7 +46,7 @@ class Decoy:
         return PAUSE if self._told else FORK_PAUSE
 
     def step(self) -> None:
-        """Stop what the master forks; then tell it to end, and at last kill what was stopped."""
+        """Stop what the master forks, then signal it to quit, and at last kill what was stopped."""
         self._stop_new()
         now = self._system.clock()
         self.over = not self._shares_sockets()

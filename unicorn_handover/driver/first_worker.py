@@ -9,8 +9,8 @@ from ..kernel.process import Process
 from ..kernel.system import System
 from ..servers import Server
 
-FIRST_PAUSE = 0.002  # seconds between looks for a worker: one that fails lives for some 20 ms
-PAUSE = 0.01  # seconds between looks at it
+FIRST_PAUSE = 0.002  # seconds between searches for a worker: one that fails lives for some 20 ms
+PAUSE = 0.01  # seconds between polls of it
 
 
 class FirstWorker:
@@ -48,7 +48,7 @@ class FirstWorker:
     def close(self) -> None:
         """Let the master go on. May be called twice."""
         stat = self._system.stat(self._master.pid)
-        # It stops a moment after it was told to; maybe a driver before this one has told it.
+        # It stops a moment after the signal, which an earlier driver may have sent.
         if self._workers or (stat and stat.state == "T"):
             self._master.signal(SIGCONT)
         self._end()

@@ -14,14 +14,14 @@ from ..model.record import MasterId, Record
 from ..servers import SERVERS
 from .handover import Handover
 
-PAUSE = 0.1  # seconds between looks
+PAUSE = 0.1  # seconds between polls
 
 
 class LateMaster:
     """Waits for the new master of a handover that failed without one, and removes it.
 
-    The old master may have been stopped, or busy in a hook, and may obey at any later time. Nobody
-    waits for that: what is done is told on the driver's standard error alone.
+    The old master may have been stopped, or busy in a hook, and may handle USR2 at any later time.
+    No caller is waiting any more, so this is logged to the driver's standard error only.
     """
 
     def __init__(self, system: System, options: Options, record: Record) -> None:

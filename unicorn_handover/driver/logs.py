@@ -8,7 +8,7 @@ from ..errors import printable
 from ..family import members
 from ..kernel.process import Process
 from ..kernel.system import System
-from ..model.excerpt import TAIL, Tail, excerpt, most_telling
+from ..model.excerpt import TAIL, Tail, excerpt, most_informative
 from ..model.record import Record
 
 STANDARD_ERROR = 2  # the descriptor
@@ -37,13 +37,13 @@ class LogFiles:
             self._marks.setdefault(path, max(0, size - TAIL))
 
     def cause(self, record: Record) -> tuple[str, ...]:
-        """What the files tell of a handover's failure, or where it is told."""
+        """The excerpt of the files that explains a failure, or where the output went instead."""
         found = self.excerpt(members.writers_but(self._system, record))
         return found or tuple(filter(None, [elsewhere(self._system, record.old.pid)]))
 
     def excerpt(self, old: Collection[int]) -> tuple[str, ...]:
-        """What others than the processes `old` wrote: the excerpt that tells most."""
-        return most_telling(excerpt(self._read(*mark), old) for mark in self._marks.items())
+        """The output of all processes but `old`: the excerpt that explains most."""
+        return most_informative(excerpt(self._read(*mark), old) for mark in self._marks.items())
 
     def _read(self, path: str, start: int) -> str:
         tail = Tail()

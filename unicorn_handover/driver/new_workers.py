@@ -35,7 +35,7 @@ class NewWorkers:
         self._first_seen: dict[Worker, float] = {}
         self._found = members.Workers(frozenset(), frozenset())
         self._changed = system.clock()
-        self._flashed = -math.inf  # when a worker ended that had been ready between two looks
+        self._flashed = -math.inf  # when a worker ended that had been ready between two polls
         self._was_ready: set[Worker] = set()
         self._deaths = 0
         self._unreplaced = 0  # that were ready and crashed, and no other came for them
@@ -95,7 +95,7 @@ class NewWorkers:
             held.close()
 
     def _has_been_ready(self, worker: Worker) -> bool:
-        """True also for one that was ready between two looks alone (`max_requests = 1`)."""
+        """True also for one that was ready between two polls alone (`max_requests = 1`)."""
         proof = self._proofs.pop(worker, None)
         if proof:
             if worker not in self._was_ready and proof.holds():
@@ -116,7 +116,7 @@ class NewWorkers:
         return len(born) > len(renewed)
 
     def _has_ended(self, worker: Worker, held: Process) -> bool:
-        """True once it has ended and its master has waited for it: before, it is not told how."""
+        """True once it has ended and its master has reaped it: its exit status is known then."""
         pid, start = worker
         stat = self._system.stat(pid)
         return not held.alive() and (stat is None or stat.start != start)

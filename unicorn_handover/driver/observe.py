@@ -18,11 +18,11 @@ from .trial import Trial
 def next_event(situation: Situation) -> Event | None:
     """Return the first fact that ends the phase, or None.
 
-    A fact is looked at only if none before it ends the phase.
+    A fact is observed only if none before it ends the phase.
     """
     phase = situation.record.phase
-    for look in (_ends, _restoration, _removal, _command, _LOOKS.get(phase), _time):
-        for event in look(situation) if look else ():
+    for observe in (_ends, _restoration, _removal, _command, _OBSERVERS.get(phase), _time):
+        for event in observe(situation) if observe else ():
             if matters(phase, event):
                 return event
     return None
@@ -90,8 +90,8 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         if preflight.is_starting(system, old, server):
             return
         pidfile = situation.options.pidfile
-        looks = preflight.Preflight(system, old, server, situation.launch, pidfile)
-        method, why = looks.method(situation.record)
+        checks = preflight.Preflight(system, old, server, situation.launch, pidfile)
+        method, why = checks.method(situation.record)
         if method == "spawn" and not _is_tried(situation, old, server):
             return
         workers = members.workers(system, old, server)
@@ -102,7 +102,7 @@ def _preflight(situation: Situation) -> Iterator[Event]:
     situation.usual_life = members.usual_life(system, old, workers)
     situation.record = situation.record.but(
         server=server.name,
-        strength=len(workers.all),
+        worker_count=len(workers.all),
         method=method,
         why=why,
         preloaded=situation.record.preloaded or server.preloads(system, old.pid),
@@ -163,15 +163,15 @@ def _restore(situation: Situation) -> Iterator[Event]:
     if situation.restoration is None:  # it never stopped serving
         yield Event.OLD_READY
         return
-    ready, strength = situation.restoration.ready(), situation.record.strength
-    if ready < strength and not situation.is_late:
-        situation.show(ready, strength)
+    ready, worker_count = situation.restoration.ready(), situation.record.worker_count
+    if ready < worker_count and not situation.is_late:
+        situation.show(ready, worker_count)
         return
     situation.count_workers()  # what follows is about the new workers
-    if ready or not strength:
+    if ready or not worker_count:
         yield Event.OLD_READY
     elif situation.new is None or not situation.new.alive():
-        yield Event.STRANDED
+        yield Event.WORKERS_LOST
 
 
 def _settle(situation: Situation) -> Iterator[Event]:
@@ -179,7 +179,7 @@ def _settle(situation: Situation) -> Iterator[Event]:
         yield Event.SETTLED
 
 
-_LOOKS: dict[Phase, Callable[[Situation], Iterator[Event]]] = {
+_OBSERVERS: dict[Phase, Callable[[Situation], Iterator[Event]]] = {
     Phase.CHECKING: _preflight,
     Phase.BOOTING: _boot,
     Phase.ALONE: _boot,

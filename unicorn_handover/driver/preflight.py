@@ -58,7 +58,7 @@ def has_execed(system: System, master: Process) -> bool:
 
 
 def is_starting(system: System, master: Process, server: Server) -> bool:
-    """True while a server's master is not yet where it obeys signals.
+    """True while a server's master does not accept signals yet.
 
     USR2 would kill it, though a starting ruby traps that, or be obeyed at some later time.
     """

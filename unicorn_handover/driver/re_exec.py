@@ -1,4 +1,4 @@
-"""USR2, and what comes of it: a new master, a child that ends before it is one, or nothing."""
+"""Sends USR2 and detects the outcome: a new master, a child that died before exec, or nothing."""
 
 from __future__ import annotations
 

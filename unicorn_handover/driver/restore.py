@@ -1,4 +1,4 @@
-"""Brings the workers of a master back that was told to end them."""
+"""Brings back the workers of a quiesced master."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SETTLED = 0.5  # seconds without a change in the workers, after which their numb
 
 
 class Restoration:
-    """Adds workers until the master has `strength` fresh ones and no other; `step` never blocks.
+    """Adds workers until the master has just `worker_count` fresh ones. `step` never blocks.
 
     Not by HUP, which loads the application and its settings anew: from the disk, where the new
     release may be, and without `-c` unicorn re-executes. `quiesced` is the moment in which the
@@ -25,17 +25,17 @@ class Restoration:
     """
 
     def __init__(
-        self, system: System, master: Process, server: Server, strength: int, quiesced: float
+        self, system: System, master: Process, server: Server, worker_count: int, quiesced: float
     ) -> None:
         self._system = system
         self._master = master
         self._server = server
-        self._strength = strength
+        self._worker_count = worker_count
         self._quiesced = system.ticks(quiesced)
-        self._stale_until = 0.0  # when a worker was last seen that was told to end
+        self._stale_until = 0.0  # when a quiesced worker was last seen
         self._last = self._look()
         self._changed = system.clock()
-        self._to_add = max(0, strength - len(self._fresh(self._last.all)))
+        self._to_add = max(0, worker_count - len(self._fresh(self._last.all)))
         self._to_drop = 0
         self._after_drops: int | None = None  # workers, when those that were dropped have ended
 
@@ -62,7 +62,7 @@ class Restoration:
         """
         if self._system.clock() < self._stale_until + SETTLED:
             return False
-        return self.ready() >= self._strength == len(self._last.all)
+        return self.ready() >= self._worker_count == len(self._last.all)
 
     def _look(self) -> members.Workers:
         found = members.workers(self._system, self._master, self._server)
@@ -78,9 +78,9 @@ class Restoration:
         if self._after_drops is not None and number > self._after_drops:
             return  # one that was dropped has a request to finish
         self._after_drops = None
-        self._to_add = max(0, self._strength - len(self._fresh(self._last.all)))
+        self._to_add = max(0, self._worker_count - len(self._fresh(self._last.all)))
         # Of ready ones only: one that boots does not take the place of one that serves.
-        self._to_drop = max(0, self.ready() - self._strength)
+        self._to_drop = max(0, self.ready() - self._worker_count)
         if self._to_drop:
             self._after_drops = number - self._to_drop
 

@@ -19,7 +19,7 @@ from .handover import Handover
 from .late_master import LateMaster
 
 Key = tuple[str, int, MasterId]
-WISHES = {"rollback": Event.ROLLBACK, "promote": Event.PROMOTE}
+COMMANDS = {"rollback": Event.ROLLBACK, "promote": Event.PROMOTE}
 
 
 class Driver:
@@ -48,8 +48,8 @@ class Driver:
             running = self._running.get(order.record.key)
             if running:
                 running.named(order.record)
-            if running and order.wish in WISHES:
-                running.command(WISHES[order.wish])
+            if running and order.command in COMMANDS:
+                running.command(COMMANDS[order.command])
         self._begin_more()
 
     def _drop_replaced(self, record: Record) -> None:
@@ -121,7 +121,7 @@ class Driver:
             if record.found and self._removes_late_master(record.program):
                 continue  # its new master may be that one
             waiting = record.phase in (Phase.REQUESTED, Phase.QUEUED)
-            if waiting and order.wish == "rollback":
+            if waiting and order.command == "rollback":
                 self._drop(record)
                 continue
             if not waiting or self._has_room():
@@ -148,8 +148,8 @@ class Driver:
             late.close()
         handover = Handover(self._system, order.options, order.record, self._enters, order.launch)
         self._running[order.record.key] = handover
-        if order.wish in WISHES:
-            handover.command(WISHES[order.wish])
+        if order.command in COMMANDS:
+            handover.command(COMMANDS[order.command])
         handover.step()
 
     def _enters(self, record: Record) -> None:
@@ -164,8 +164,8 @@ class Driver:
         try:
             late.step()
         except Exception as error:
-            told = f"{program}: a new master may come late: {raised(error)}"
-            print(told, file=sys.stderr, flush=True)
+            line = f"{program}: a new master may come late: {raised(error)}"
+            print(line, file=sys.stderr, flush=True)
             self._late_masters.pop(program).close()
             return
         if late.over:

@@ -18,14 +18,14 @@ from .silence import Silence
 class SharedNames:
     """Sees to it that whichever master ends first leaves the names to the other one.
 
-    For as long as both live the names have a second link. A master that is told to end is kept from
-    unlinking, and so is a new one that cannot boot.
+    For as long as both live the names have a second link. A master that is signalled to quit is
+    kept from unlinking, and so is a new one that cannot boot.
     """
 
     def __init__(self, system: System) -> None:
         self._system = system
         self._names: SocketNames | None = None
-        self._ending: Decoy | Silence | None = None  # of the master that is told to end
+        self._ending: Decoy | Silence | None = None  # of the master that is signalled to quit
         self._first: FirstWorker | None = None  # of the new master
 
     @property
@@ -42,7 +42,7 @@ class SharedNames:
         return None
 
     def mind(self, record: Record, server: Server | None) -> None:
-        """Keep the names, and look after a master that is ending."""
+        """Keep the names, and watch a master that is ending."""
         if self._names is None and at_stake(record, server):
             self._names = self._system.keep_names(record.sockets)
             for line in self._names.lost:

@@ -9,11 +9,11 @@ from ..kernel.process import Process
 from ..kernel.system import System
 from ..servers import Server
 
-PAUSE = 0.05  # seconds between looks at workers that finish their requests
+PAUSE = 0.05  # seconds between polls of workers that finish their requests
 
 
 class Silence:
-    """Stops a master, tells its workers to end after their requests, and kills it when they have.
+    """Stops a master, signals its workers to quit gracefully, and kills it when they have.
 
     It has what a `Decoy` has. The master does nothing more, so it unlinks nothing; its own hooks
     for the end of workers and of itself do not run, which is why this is the second choice.

@@ -11,7 +11,7 @@ from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.deadlines import deadline
 from ..model.options import Options
-from ..model.phases import LOOK_PAUSE, Event, Phase
+from ..model.phases import POLL_PAUSE, Event, Phase
 from ..model.record import MasterId, Record
 from ..servers import SERVERS, Launch, Server
 from .logs import LogFiles
@@ -96,8 +96,8 @@ class Situation:
         return process is None or process in self._gone
 
     def awaited(self) -> Iterator[int]:
-        """The descriptors that can be read once there is something to look at."""
-        # Not those that are alive: one that died since the last look would wake nobody then.
+        """The descriptors that become readable when there is something to observe."""
+        # Not those that are alive: one that died since the last poll would cause no wake-up then.
         yield from (p.fileno() for p in (self.old, self.new) if p and p not in self._gone)
         if self.names.descriptor >= 0:
             yield self.names.descriptor
@@ -125,10 +125,10 @@ class Situation:
 
     @property
     def pause(self) -> float | None:
-        """Seconds between two looks at facts that wake nobody, None if all of them do."""
+        """Seconds between two polls of facts that cause no wake-up, None if all of them do."""
         if self.names.pause is not None:
             return self.names.pause
-        return LOOK_PAUSE if self.restoration else self.record.phase.traits.pause
+        return POLL_PAUSE if self.restoration else self.record.phase.traits.pause
 
     @property
     def workers(self) -> NewWorkers | None:
@@ -147,7 +147,7 @@ class Situation:
     @property
     def all_ready(self) -> bool:
         """True if every worker of the new master is ready."""
-        return self.workers is not None and self.workers.all_ready(self.record.strength)
+        return self.workers is not None and self.workers.all_ready(self.record.worker_count)
 
     def note_preloading(self) -> None:
         """Note what the next handover will ask about the new master, while it can be seen."""

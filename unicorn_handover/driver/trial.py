@@ -1,4 +1,4 @@
-"""A server's own look at what it would be started with, before anything is started."""
+"""The server's own check of its configuration, before anything is started."""
 
 from __future__ import annotations
 

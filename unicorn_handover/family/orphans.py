@@ -56,7 +56,7 @@ class Orphans:
         self._held.update(dict.fromkeys(left, self._system.clock() + patience))
 
     def mind(self) -> bool:
-        """End those that outstay their requests or exec'd; True while any is left to be ended."""
+        """Kill orphans that exec'd or outlived their time. Return True while any remain."""
         for orphan, deadline in list(self._held.items()):
             stat = self._system.stat(orphan.pid)
             late = self._system.clock() >= deadline

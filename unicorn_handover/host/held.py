@@ -18,8 +18,8 @@ from .master import Master
 from .timer import Timer
 
 FIRST_LOOK = 0.1  # seconds after the start of a master until the first look for a ready worker
-LONGEST_PAUSE = 1.0  # seconds between two looks
-BETWEEN_CHECKS = 4.0  # seconds at least between two looks whether a master still has them
+LONGEST_PAUSE = 1.0  # seconds between two polls
+BETWEEN_CHECKS = 4.0  # seconds at least between two polls whether a master still has them
 MOST = 0.75  # of the host's descriptors
 
 

@@ -10,8 +10,8 @@ from ..kernel.system import System
 from .guard import contained
 from .loop import Call, Loop
 
-PAUSE = 0.1  # seconds between looks at orphans: what they exec wakes nobody
-HOPELESS = 5.0  # seconds between looks at those that were killed and yet live
+PAUSE = 0.1  # seconds between polls of orphans: what they exec wakes nobody
+HOPELESS = 5.0  # seconds between polls of those that were killed and yet live
 
 
 class MindedOrphans(Orphans):
@@ -39,7 +39,7 @@ class MindedOrphans(Orphans):
 
     @contained(False)
     def mind(self) -> bool:
-        """End those that outstay their requests or exec'd; True while any is left to be ended."""
+        """Kill orphans that exec'd or outlived the drain timeout. Return True while any remain."""
         return super().mind()
 
     @contained()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..family import members
 from ..kernel.process import Process
-from ..model.excerpt import most_telling
+from ..model.excerpt import most_informative
 from ..model.options import Options
 from ..model.orders import Order
 from ..model.phases import Phase
@@ -231,7 +231,7 @@ class Program:
         if known and known.output:
             return known.output
         old = members.writers_but(self.system, record)
-        found = most_telling([*self.output.excerpts(old), record.output])
+        found = most_informative([*self.output.excerpts(old), record.output])
         return found or tuple(filter(None, [self.output.elsewhere()]))
 
     def _changed(self, record: Record, entered: bool) -> None:

@@ -106,7 +106,7 @@ class HostSide(Host):
         ]
         # The driver knows all the rest: it has reported it.
         ordered = [
-            (order.record.key, order.wish, started_by_host(order.record)) for order in orders
+            (order.record.key, order.command, started_by_host(order.record)) for order in orders
         ]
         if ordered != self._ordered:
             self._ordered = ordered

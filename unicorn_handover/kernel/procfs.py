@@ -132,10 +132,10 @@ def open_files(pid: int, name_part: str) -> list[os.stat_result]:
 
 def open_links(pid: int) -> Iterator[tuple[str, str]]:
     """Yield each link in /proc/PID/fd and what it names. Raises OSError; see `look_into`."""
-    folder = f"/proc/{pid}/fd"
-    for descriptor in os.listdir(folder):
+    directory = f"/proc/{pid}/fd"
+    for descriptor in os.listdir(directory):
         with contextlib.suppress(FileNotFoundError):  # closed just now
-            yield f"{folder}/{descriptor}", os.readlink(f"{folder}/{descriptor}")
+            yield f"{directory}/{descriptor}", os.readlink(f"{directory}/{descriptor}")
 
 
 def executed_as(pid: int) -> str:

@@ -1,4 +1,4 @@
-"""A command that is run for what it says, as another process's user. Nobody waits for it."""
+"""Runs a command for its output, as another process's user. Nothing blocks on it."""
 
 from __future__ import annotations
 

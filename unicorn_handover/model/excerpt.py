@@ -1,4 +1,4 @@
-"""Picks, out of what a program wrote, the lines that tell an operator why a release failed."""
+"""Picks the lines of a program's output that show an operator why a release failed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..servers.lines import Lines
 
 LINES = 10  # that an operator is shown
 WIDTH = 400  # characters of one line
-LONGEST = 4000  # characters of a line that are looked at
+LONGEST = 4000  # characters of a line that are searched
 TAIL = 1 << 16  # bytes that are kept of what a program wrote
 BEFORE, AFTER = 1, 3  # lines around one with an error that may belong to it
 
@@ -27,7 +27,7 @@ _COUNTED = re.compile(r"0x[0-9a-f]+|\d+")
 class Tail:
     """The end of what was written, TAIL bytes of it, of which access lines are dropped first.
 
-    It takes no more than twice that, and is looked through only when it is full.
+    It takes no more than twice that, and is filtered only when it is full.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ def _last_lines(data: bytes) -> bytearray:
 
 
 def excerpt(text: str, old: Collection[int]) -> tuple[str, ...]:
-    """Return the lines of `text` that tell most of a failure, at most LINES, safe to print.
+    """Return the lines of `text` that explain a failure best, at most LINES, safe to print.
 
     Left out are requests that were answered, lines of our own and those that carry a pid of `old`,
     the master that serves on and its workers, and routine lines, which are shown if there is
@@ -73,12 +73,12 @@ def excerpt(text: str, old: Collection[int]) -> tuple[str, ...]:
         if line.strip() and not any(tag in line for tag in tags)
     ]
     lines = list(_condensed(mine))
-    telling = [line for line in lines if not any(one.routine.fullmatch(line) for one in _ALL)]
-    shown = _near_errors(_once(telling or lines))[-LINES:]
+    informative = [line for line in lines if not any(one.routine.fullmatch(line) for one in _ALL)]
+    shown = _near_errors(_once(informative or lines))[-LINES:]
     return tuple(printable(_cut(line), WIDTH) for line in shown)
 
 
-def most_telling(excerpts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+def most_informative(excerpts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """Return the first excerpt with an error, or else the first that is not empty."""
     some = [lines for lines in excerpts if lines]
     return next((lines for lines in some if any(map(_ERROR.search, lines))), (some or [()])[0])
@@ -115,7 +115,7 @@ def _cut(line: str) -> str:
 
 
 def _condensed(lines: Iterable[str]) -> Iterator[str]:
-    """Put in the place of each back trace's frames the one that tells most."""
+    """Replace the frames of each back trace by the one that explains most."""
     frames: list[str] = []
     kind: Lines | None = None
     for line in [*lines, ""]:

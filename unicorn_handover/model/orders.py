@@ -16,14 +16,14 @@ CHANNEL_FD = 3  # the descriptor at which a driver inherits its end of the chann
 
 @dataclass(frozen=True)
 class Order:
-    """One handover that the host wants driven, as it knows it, and the operator's wish.
+    """One handover that the host wants driven, as it knows it, and the operator's command.
 
     launch: how the host would start the program now.
     """
 
     record: Record
     options: Options
-    wish: str = ""
+    command: str = ""
     launch: Launch = field(default_factory=Launch)
 
     def to_json(self) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class Order:
         return {
             "record": self.record.to_json(),
             "options": vars(self.options),
-            "wish": self.wish,
+            "command": self.command,
             "launch": vars(self.launch),
         }
 
@@ -42,7 +42,7 @@ class Order:
         known = Options.__dataclass_fields__
         options = {name: value for name, value in fields["options"].items() if name in known}
         launch = Launch.from_json(fields.get("launch", {}))
-        return cls(record, Options(**options), str(fields["wish"]), launch)
+        return cls(record, Options(**options), str(fields["command"]), launch)
 
 
 @dataclass(frozen=True)

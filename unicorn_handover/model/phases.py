@@ -29,11 +29,11 @@ class Phase(enum.Enum):
     ALONE = "alone"  # the old master is already gone: there is no way back
     SOAKING = "soaking"  # the new release serves, the old master is kept as the way back
     RESTORING = "restoring"  # bringing the old master's workers back
-    REMOVING = "removing"  # the new master was told to quit
+    REMOVING = "removing"  # the new master got the graceful signal
     KILLING_NEW = "killing-new"  # the new master did not quit in time
-    SETTLING = "settling"  # old workers that were told to end finish their requests
-    DRAINING = "draining"  # the old master was told to quit, after its requests
-    FORCING = "forcing"  # it did not quit in time and was told to cut its requests
+    SETTLING = "settling"  # the new master is gone; old workers that quit finish their requests
+    DRAINING = "draining"  # the old master got the graceful signal and finishes its requests
+    FORCING = "forcing"  # it did not quit in time and got the quick signal, which cuts requests
     KILLING_OLD = "killing-old"  # nor did that help
     CONFIRMING = "confirming"  # it is gone, and the new one is taking its pid file
     DONE = "done"  # one master is left: the new one
@@ -53,12 +53,12 @@ class Phase(enum.Enum):
 class Traits(NamedTuple):
     """What is true of a handover in one phase.
 
-    accepted: the driver has looked at it, or it waits behind one that the driver runs.
+    accepted: the driver has checked it, or it waits behind one that the driver runs.
     begun: the new master may be there, so a second caller needs a handover of its own.
     decided: it is too late to roll back or to promote.
-    quits: the master that was told to quit, "old" or "new".
+    quits: the master that got the graceful signal, "old" or "new".
     warns: worth a warning in the host's log.
-    pause: seconds between two looks at facts that wake nobody; None if all of them do.
+    pause: seconds between two polls of facts that cause no wake-up; None if all of them do.
     """
 
     accepted: bool = True
@@ -69,18 +69,18 @@ class Traits(NamedTuple):
     pause: float | None = None
 
 
-LOOK_PAUSE = 0.05  # seconds between looks at workers: masks change without waking anyone
-SEARCH_PAUSE = 0.01  # seconds between looks for the new master
+POLL_PAUSE = 0.05  # seconds between polls of workers: masks change without waking anyone
+SEARCH_PAUSE = 0.01  # seconds between searches for the new master
 
 TRAITS = {
     Phase.REQUESTED: Traits(accepted=False, begun=False, decided=False),
     Phase.QUEUED: Traits(begun=False, decided=False),
-    Phase.CHECKING: Traits(accepted=False, begun=False, decided=False, pause=LOOK_PAUSE),
+    Phase.CHECKING: Traits(accepted=False, begun=False, decided=False, pause=POLL_PAUSE),
     Phase.RE_EXECUTING: Traits(decided=False, pause=SEARCH_PAUSE),
     Phase.STARTING: Traits(decided=False),
-    Phase.BOOTING: Traits(decided=False, pause=LOOK_PAUSE),
-    Phase.ALONE: Traits(pause=LOOK_PAUSE),
-    Phase.SOAKING: Traits(decided=False, pause=4 * LOOK_PAUSE),
+    Phase.BOOTING: Traits(decided=False, pause=POLL_PAUSE),
+    Phase.ALONE: Traits(pause=POLL_PAUSE),
+    Phase.SOAKING: Traits(decided=False, pause=4 * POLL_PAUSE),
     Phase.RESTORING: Traits(),
     Phase.REMOVING: Traits(quits="new"),
     Phase.KILLING_NEW: Traits(quits="new", warns=True),
@@ -88,21 +88,21 @@ TRAITS = {
     Phase.DRAINING: Traits(quits="old"),
     Phase.FORCING: Traits(quits="old", warns=True),
     Phase.KILLING_OLD: Traits(quits="old", warns=True),
-    Phase.CONFIRMING: Traits(pause=LOOK_PAUSE),
+    Phase.CONFIRMING: Traits(pause=POLL_PAUSE),
     Phase.DONE: Traits(),
     Phase.FAILED: Traits(warns=True),
 }
 
 
 class Event(enum.Enum):
-    """What can be found to be so. Events are levels, not edges: what is true stays true."""
+    """Observed facts. Events are levels, not edges: what is true stays true."""
 
     BOTH_GONE = enum.auto()
     TAKEN_OVER = enum.auto()  # the old master is gone, and the new one has all that it had
     OLD_GONE = enum.auto()
     NEW_GONE = enum.auto()
-    ROLLBACK = enum.auto()  # the operator's wish
-    PROMOTE = enum.auto()  # the operator's wish: end the soak now
+    ROLLBACK = enum.auto()  # the operator's command
+    PROMOTE = enum.auto()  # the operator's command: end the soak now
     PASSED = enum.auto()  # everything checked before the first signal is well
     TO_SPAWN = enum.auto()  # the same, and the host is to start the new master itself
     REFUSED = enum.auto()
@@ -116,7 +116,7 @@ class Event(enum.Enum):
     OLD_READY = enum.auto()  # as many workers of the old master as before are ready
     UNSETTLED = enum.auto()  # the new master is gone, and the old one has workers that are to end
     SETTLED = enum.auto()  # the old master has the workers that it had, and no others
-    STRANDED = enum.auto()  # they are not back in time, and the new master is gone
+    WORKERS_LOST = enum.auto()  # they are not back in time, and the new master is gone
     TIMEOUT = enum.auto()  # of the phase
 
 
@@ -196,7 +196,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.OLD_READY: Move(Phase.REMOVING),
         Event.OLD_GONE: Move(Phase.FAILED, f"{_OLD_GONE} while its workers were brought back"),
         # Nobody serves, but the old master goes on starting workers.
-        Event.STRANDED: Move(Phase.FAILED, "the old workers did not come back"),
+        Event.WORKERS_LOST: Move(Phase.FAILED, "the old workers did not come back"),
         # The old master cannot serve any more: what serves is the new one, sick or not.
         Event.TIMEOUT: Move(Phase.DRAINING, "the old workers did not come back, so the new stay"),
     },

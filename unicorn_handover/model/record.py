@@ -31,22 +31,22 @@ class Record:
     number: counts the program's handovers from 1.
     old, new: the masters; `new` is None until it is found.
     server: the name of the server, "" until it is known.
-    strength: how many workers the old master had before the handover.
+    worker_count: how many workers the old master had before the handover.
     ready, total: the new master's workers that are ready, and all of them; while the old workers
-    are brought back, those that are ready again, and `strength`.
+    are brought back, those that are ready again, and `worker_count`.
     reason: why it failed, "" while nothing is wrong.
     method: how the new master comes to be, see `METHODS`; why: what speaks for that, "" if nothing
     needs saying. The host sets what it wants, the driver what was taken.
     sockets: the paths of the unix sockets that the new master shares with the old one; the host
     gives them with the name of a master that it has started.
     began, signalled, since: seconds of CLOCK_MONOTONIC when it was asked for, when USR2 was sent or
-    the host was told to start the new master (0 before that), and when the phase was entered.
-    quiesced: when the old workers were told to end, 0 if they never were.
+    the host was asked to start the new master (0 before that), and when the phase was entered.
+    quiesced: when the old workers got the signal to quit, 0 if they never did.
     preloaded, new_preloaded: whether the old and the new master are known to have their application
     in memory.
     both_serve: why the old workers are not stopped in a soak, "" if they are.
     found: whether the new master was there before, from a USR2 sent by hand, and the driver has not
-    looked at both masters yet.
+    observed both masters yet.
     answer: what the check was answered, where the operator may take that for more than it is.
     warning: what was lost although it went as it should, "" if nothing.
     ended: when it reached its end, 0 before that.
@@ -62,7 +62,7 @@ class Record:
     since: float
     new: MasterId | None = None
     server: str = ""
-    strength: int = 0
+    worker_count: int = 0
     ready: int = 0
     total: int = 0
     reason: str = ""

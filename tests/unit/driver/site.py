@@ -36,9 +36,9 @@ class Site:
         self.records[record.program] = record
         self.reports.append((record.program, record.phase.value))
 
-    def order(self, *names: str, wish: str = "") -> None:
+    def order(self, *names: str, command: str = "") -> None:
         """Give the driver the list of handovers that the host wants now."""
-        orders = [Order(self.records[name], self.options, wish) for name in names]
+        orders = [Order(self.records[name], self.options, command) for name in names]
         text = json.dumps(Orders(orders, self.limit).to_json())
         self.driver.take(Orders.from_json(json.loads(text)))
 

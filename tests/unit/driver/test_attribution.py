@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from unicorn_handover.driver import attribution
-from unicorn_handover.driver.attribution import KEPT, Rivals, Search
+from unicorn_handover.driver.attribution import KEPT, Search, WorkerPids
 from unicorn_handover.driver.check import Check
 from unicorn_handover.driver.request import Request
 from unicorn_handover.model.options import Options
@@ -80,13 +80,13 @@ def listener(
 
 def test_what_nobody_accepts_is_no_answer(listener: Listener) -> None:
     """On a busy server a connection waits to be accepted; that is not a proxy's doing."""
-    assert listener.search(lambda: Rivals(NOBODY, ME), 0.3).run(NEVER) is None
+    assert listener.search(lambda: WorkerPids(NOBODY, ME), 0.3).run(NEVER) is None
 
 
 def test_a_connection_that_a_new_worker_accepted_late(listener: Listener) -> None:
     """It is waited for, and then it is the one."""
     threading.Timer(0.2, listener.begin).start()
-    found = listener.search(lambda: Rivals(ME, NOBODY)).run(NEVER)
+    found = listener.search(lambda: WorkerPids(ME, NOBODY)).run(NEVER)
     assert found and len(listener.accepted) == 1 and listener.open_ends() == 1
     found.close()
 
@@ -95,8 +95,8 @@ def test_what_old_workers_accept_is_kept_and_not_used(listener: Listener) -> Non
     """Others are made until a new worker has one; then those that were kept are closed."""
     listener.begin()
 
-    def look() -> Rivals:
-        return Rivals(NOBODY, ME) if len(listener.accepted) < 4 else Rivals(ME, NOBODY)
+    def look() -> WorkerPids:
+        return WorkerPids(NOBODY, ME) if len(listener.accepted) < 4 else WorkerPids(ME, NOBODY)
 
     found = listener.search(look).run(NEVER)
     assert found and len(listener.accepted) >= 4
@@ -110,10 +110,10 @@ def test_not_too_many_are_kept(listener: Listener, monkeypatch: pytest.MonkeyPat
     listener.begin()
     most = 0
 
-    def look() -> Rivals:
+    def look() -> WorkerPids:
         nonlocal most
         most = max(most, listener.open_ends())
-        return Rivals(NOBODY, ME)
+        return WorkerPids(NOBODY, ME)
 
     ended = threading.Event()
     thread = threading.Thread(target=listener.search(look, 2 * LIMIT).run, args=(ended,))
@@ -127,8 +127,10 @@ def test_not_too_many_are_kept(listener: Listener, monkeypatch: pytest.MonkeyPat
 
 def test_without_old_workers_nobody_is_looked_for(listener: Listener) -> None:
     """When the last old worker has gone, whoever answers from then on is new."""
-    left = [Rivals(NOBODY, ME)] * 3
-    found = listener.search(lambda: left.pop() if left else Rivals(NOBODY, frozenset())).run(NEVER)
+    left = [WorkerPids(NOBODY, ME)] * 3
+    found = listener.search(lambda: left.pop() if left else WorkerPids(NOBODY, frozenset())).run(
+        NEVER
+    )
     assert found
     found.close()
 
@@ -137,7 +139,7 @@ def test_a_proxy_s_answer_is_taken(listener: Listener, monkeypatch: pytest.Monke
     """Who accepted is neither release's worker: what is behind it cannot be told."""
     monkeypatch.setattr(attribution, "ATTRIBUTION", 0.1)
     listener.begin()
-    found = listener.search(lambda: Rivals(NOBODY, NOBODY)).run(NEVER)
+    found = listener.search(lambda: WorkerPids(NOBODY, NOBODY)).run(NEVER)
     assert found and len(listener.accepted) == 1
     found.close()
 
@@ -145,11 +147,11 @@ def test_a_proxy_s_answer_is_taken(listener: Listener, monkeypatch: pytest.Monke
 def test_a_connection_that_was_closed_unasked(listener: Listener) -> None:
     """A worker that ends with a connection of ours costs one, not the question."""
 
-    def look() -> Rivals:
+    def look() -> WorkerPids:
         with contextlib.suppress(OSError):  # again
             for end in listener.accepted[:1]:
                 end.shutdown(socket.SHUT_RDWR)
-        return Rivals(ME, NOBODY) if len(listener.accepted) > 1 else Rivals(NOBODY, NOBODY)
+        return WorkerPids(ME, NOBODY) if len(listener.accepted) > 1 else WorkerPids(NOBODY, NOBODY)
 
     listener.begin()
     found = listener.search(look).run(NEVER)
@@ -159,7 +161,7 @@ def test_a_connection_that_was_closed_unasked(listener: Listener) -> None:
 
 def test_the_check_says_that_nobody_accepted(listener: Listener) -> None:
     """It is a bad answer with its own words; nothing is left open."""
-    check = Check(Request(Options(check=listener.address)), lambda: Rivals(NOBODY, ME))
+    check = Check(Request(Options(check=listener.address)), lambda: WorkerPids(NOBODY, ME))
     now = time.monotonic() + 10 * LIMIT  # so that the thread does not end by itself
     check.step(now)
     question = check._asking
@@ -173,7 +175,7 @@ def test_the_check_says_that_nobody_accepted(listener: Listener) -> None:
 def test_no_error_is_left_in_the_thread() -> None:
     """Whatever goes wrong in a question is a bad answer, and told."""
 
-    def look() -> Rivals:
+    def look() -> WorkerPids:
         raise KeyError("x")
 
     check = Check(Request(Options(check="http://127.0.0.1:1/")), look)

@@ -98,7 +98,7 @@ def test_promoted(soak: float) -> None:
     """The new workers are ready, so the old master drains; a soak is not asked for any more."""
     history = hand_made(soak=soak)
     record = take_up(history, Phase.BOOTING, Event.PROMOTE)
-    assert record.succeeded and not record.found and record.strength == 2
+    assert record.succeeded and not record.found and record.worker_count == 2
     assert history.signals[-1] == "QUIT old" and record.ended - record.began < 5
 
 
@@ -132,7 +132,7 @@ def test_rolled_back_after_a_winch_by_hand(finishes: float) -> None:
     history.old.obey(SIGWINCH)  # each of its workers closes its listeners
     history.system.advance_to(history.system.now + 1)
     record = take_up(history, Phase.RESTORING)
-    assert record.phase is Phase.FAILED and record.quiesced and record.strength == 2
+    assert record.phase is Phase.FAILED and record.quiesced and record.worker_count == 2
     assert history.signals[:2] == ["TTIN old", "TTIN old"] and "QUIT new" in history.signals
     assert len(history.unicorn.workers(history.old)) == 2
 
@@ -162,4 +162,4 @@ def _promote(site: Site, new_id: object) -> None:
         signalled=now,
         found=True,  # type: ignore[arg-type]
     )
-    site.order("web", wish="promote")
+    site.order("web", command="promote")

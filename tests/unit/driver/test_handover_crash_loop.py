@@ -115,7 +115,7 @@ def test_a_worker_that_ended_is_judged_when_its_master_has_waited_for_it() -> No
 def test_new_workers_that_are_dropped_in_the_soak() -> None:
     """Fewer workers by TTOU, just when the release is ready, are no crash loop."""
     history = History(soak=20.0)
-    history.unicorn.strength = 5
+    history.unicorn.worker_count = 5
     history.run(Phase.SOAKING)
     for _ in range(4):
         history.new.obey(SIGTTOU)

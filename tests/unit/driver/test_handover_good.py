@@ -20,7 +20,7 @@ def test_a_good_release_takes_over() -> None:
     assert history.signals == ["USR2 old", "QUIT old"]
     assert history.system.signals == [("USR2", history.old.pid), ("QUIT", history.old.pid)]
     assert record.new == (history.new.pid, history.new.start) and record.server == "unicorn"
-    assert (record.strength, record.ready, record.total) == (2, 2, 2)
+    assert (record.worker_count, record.ready, record.total) == (2, 2, 2)
     assert record.began <= record.signalled <= record.ended == record.since
 
 

@@ -98,7 +98,7 @@ def test_a_helper_that_was_there_before_is_not_the_re_exec(stays: bool) -> None:
     )
     history.system.later(0.1, lambda: None if stays else history.system.end(helper))
     record = history.run()
-    assert record.succeeded and record.strength == 2
+    assert record.succeeded and record.worker_count == 2
     assert history.signals == ["USR2 old", "QUIT old"]
 
 

@@ -84,15 +84,15 @@ def roll_back_from(history: History) -> Record:
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["same driver", "next driver"])
-@pytest.mark.parametrize("strength", [1, 2, 5])
-def test_old_workers_that_still_answer_hold_up_nobody(strength: int, lost: bool) -> None:
+@pytest.mark.parametrize("worker_count", [1, 2, 5])
+def test_old_workers_that_still_answer_hold_up_nobody(worker_count: int, lost: bool) -> None:
     """Though they count for the master, others are started at once, and none is left over."""
     history = History(soak=1000.0)
-    for _ in range(strength - 2):
+    for _ in range(worker_count - 2):
         history.old.obey(SIGTTIN)
-    if strength == 1:
+    if worker_count == 1:
         history.old.obey(SIGTTOU)
-    history.unicorn.strength = strength
+    history.unicorn.worker_count = worker_count
     history.system.advance_to(history.system.now + 1)
     history.unicorn.finishes = 20.0
     history.run(Phase.SOAKING)
@@ -106,11 +106,11 @@ def test_old_workers_that_still_answer_hold_up_nobody(strength: int, lost: bool)
             lost = False
             history.begin(history.lose_driver())
         history.system.advance_to(history.system.now + 0.05)
-        full = full or (history.system.now if serving(history) >= strength else 0.0)
-        assert not full or serving(history) >= strength
+        full = full or (history.system.now if serving(history) >= worker_count else 0.0)
+        assert not full or serving(history) >= worker_count
     assert full - began < 2
-    assert len(history.unicorn.workers(history.old)) == strength == serving(history)
-    assert history.unicorn.wanted[history.old.pid] == strength
+    assert len(history.unicorn.workers(history.old)) == worker_count == serving(history)
+    assert history.unicorn.wanted[history.old.pid] == worker_count
 
 
 @pytest.mark.parametrize("lost", [None, Phase.RESTORING, Phase.REMOVING, Phase.SETTLING])
@@ -148,7 +148,7 @@ def test_workers_that_somebody_brought_back_in_the_soak_count() -> None:
 
 @pytest.mark.parametrize("number", [1, 4])
 def test_workers_that_somebody_added_in_the_soak(number: int) -> None:
-    """One more by hand, or too many, and the way back still ends at the old strength, soon."""
+    """One more by hand, or too many, and the way back still ends at the old worker_count, soon."""
     history = soaking()
     for _ in range(number):
         history.old.obey(SIGTTIN)

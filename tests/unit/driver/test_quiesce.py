@@ -43,7 +43,7 @@ def test_who_serves_in_the_soak(
     history = History(soak=60.0, quiesce=quiesce)
     history.system.files["/u.rb"], history.system.changes["/u.rb"] = settings, changed
     record = bring_to_soak(history, preloaded=known)
-    left = 0 if alone else history.unicorn.strength
+    left = 0 if alone else history.unicorn.worker_count
     assert len(history.unicorn.workers(history.old)) == left
     assert (record.both_serve == "") is alone and bool(record.quiesced) is alone
 
@@ -151,4 +151,4 @@ def test_what_a_master_has_not_missed_yet_is_waited_for() -> None:
     record = history.run()
     assert record.phase is Phase.FAILED and "settling" in history.phases
     history.system.advance_to(history.system.now + 5)
-    assert len(history.unicorn.workers(history.old)) == history.unicorn.strength
+    assert len(history.unicorn.workers(history.old)) == history.unicorn.worker_count

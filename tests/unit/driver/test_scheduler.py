@@ -82,7 +82,11 @@ def test_a_new_master_that_the_host_replaces_is_forgotten(late: bool) -> None:
     first = unicorn.spawn()
     first_id = MasterId(first.pid, first.start)
     starting = record.but(
-        phase=Phase.STARTING, server="unicorn", method="spawn", signalled=record.since, strength=2
+        phase=Phase.STARTING,
+        server="unicorn",
+        method="spawn",
+        signalled=record.since,
+        worker_count=2,
     )
     site.records["web"] = starting.but(new=first_id)
     site.order("web")
@@ -109,9 +113,9 @@ def test_a_wish_reaches_the_handover() -> None:
     for early in (True, False):
         site = Site("web")
         site.unicorns["web"].boots = None
-        site.order("web", wish="rollback" if early else "")
+        site.order("web", command="rollback" if early else "")
         site.run(1)
-        site.order("web", wish="rollback")
+        site.order("web", command="rollback")
         site.run(3)
         assert site.phases() == {"web": Phase.FAILED}
         assert "rolled back" in site.records["web"].reason

@@ -16,7 +16,7 @@ def ordered(driver: socket.socket) -> list[tuple[str, int, str]]:
     """The newest orders: the program, the number and the operator's command of each."""
     message = json.loads(driver.recv(1 << 20))
     return [
-        (order["record"]["program"], order["record"]["number"], order["wish"])
+        (order["record"]["program"], order["record"]["number"], order["command"])
         for order in message["orders"]
     ]
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from unicorn_handover.host.logs import Output
-from unicorn_handover.model.excerpt import LINES, TAIL, Tail, excerpt, most_telling
+from unicorn_handover.model.excerpt import LINES, TAIL, Tail, excerpt, most_informative
 
 OLD = (10, 11)  # the old master and its worker
 CLF = '127.0.0.1 - - [26/Nov/2026:13:10:05 +0000] "GET / HTTP/1.1" 200 3'
@@ -179,11 +179,11 @@ def test_a_tail_that_is_cut_is_the_end() -> None:
     assert tail.text.endswith("\n49999\n") and len(tail.text) <= 2 * TAIL
 
 
-def test_most_telling() -> None:
+def test_most_informative() -> None:
     """An excerpt with an error is better than an earlier one without; any is better than none."""
-    assert most_telling([(), ("hello",), ("ValueError: x",)]) == ("ValueError: x",)
-    assert most_telling([(), ("hello",), ("world",)]) == ("hello",)
-    assert most_telling([(), ()]) == most_telling([]) == ()
+    assert most_informative([(), ("hello",), ("ValueError: x",)]) == ("ValueError: x",)
+    assert most_informative([(), ("hello",), ("world",)]) == ("hello",)
+    assert most_informative([(), ()]) == most_informative([]) == ()
 
 
 def test_a_host_listens_only_while_a_handover_runs() -> None:

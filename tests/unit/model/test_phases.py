@@ -19,7 +19,7 @@ booting       TIMEOUT:removing! ROLLBACK:removing!
 alone         PROVEN:confirming READY:confirming NEW_GONE:failed! DYING:failed! TIMEOUT:failed!
 soaking       PROVEN:draining PROMOTE:draining OLD_GONE:alone NEW_GONE:restoring! DYING:restoring!
 soaking       CHECK_FAILED:restoring! ROLLBACK:restoring! TIMEOUT:restoring!
-restoring     OLD_READY:removing OLD_GONE:failed! STRANDED:failed! TIMEOUT:draining!
+restoring     OLD_READY:removing OLD_GONE:failed! WORKERS_LOST:failed! TIMEOUT:draining!
 removing      UNSETTLED:settling NEW_GONE:failed OLD_GONE:failed! TIMEOUT:killing-new
 killing-new   UNSETTLED:settling NEW_GONE:failed OLD_GONE:failed! TIMEOUT:failed
 settling      SETTLED:failed OLD_GONE:failed! TIMEOUT:failed

@@ -22,7 +22,7 @@ RECORDS = [
         4.5,
         new=MasterId(5, 6),
         server="unicorn",
-        strength=4,
+        worker_count=4,
         ready=1,
         total=2,
         reason="why \x1b\n é",
