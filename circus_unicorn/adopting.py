@@ -95,11 +95,11 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
             process.adopt_if_dead()
 
     def warn(self, text: str) -> None:
-        """Log a line that is worth an operator's look."""
+        """Log a warning for the operator."""
         logger.warning(f"{self.name}: {text}")
 
     def failed(self, text: str) -> None:
-        """Log an error of ours that was contained."""
+        """Log a contained error of this plugin."""
         self.program.failed(text)
 
     def master_died(self, process: ManagedProcess) -> None:
@@ -175,7 +175,7 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
             yield self.manage_processes()
 
     def reap_process(self, pid: int, status: int | None = None) -> None:
-        """Reap a dead process and tell of it, unless its successor takes its place."""
+        """Reap a dead process and publish that, unless its successor replaces it."""
         process = self.processes.get(pid)
         if process is None:
             return
@@ -195,11 +195,11 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
 
     @contained()
     def drain(self) -> None:
-        """Hand on what is in the pipes now."""
+        """Pass on the present content of the pipes."""
         self.output.drain()
 
     def manage_processes(self) -> Any:
-        """Reap the dead, which Circus would drop without a word, then do as Circus does."""
+        """Reap dead processes, which Circus would drop without an event, then do as Circus does."""
         self.circusd.look()
         if self.is_managed:  # that look may have given it back
             for pid in list(self.processes):
@@ -213,7 +213,7 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
             self.reap_process(pid)
 
     def info(self, extended: bool = False) -> Any:
-        """Tell what `circusctl stats` shows, of the masters of this moment."""
+        """Return what `circusctl stats` shows, of the present masters."""
         self.adopt_if_dead()
         return super().info(extended)
 

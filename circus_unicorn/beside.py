@@ -41,13 +41,13 @@ class BesideProcess:
         self._section: dict[str, Any] | None = None  # the one before `configure`, until it is over
 
     def difference(self) -> str:
-        """Which settings are others by now than those that the running master was started by."""
+        """The settings that have changed since the running master was started."""
         running, now = self._running(), settings_of(self._watcher)
         changed = [name for name in RENEWED if running and running[name] != now[name]]
         return f"[watcher:{self._watcher.name}] {', '.join(changed)} changed" if changed else ""
 
     def configure(self, section: dict[str, Any]) -> None:
-        """Take the settings of a newly read section, which differs in some of KEYS alone.
+        """Apply the settings of a newly read section, which differs only in some of KEYS.
 
         Circus finds it unchanged from now on; if the handover fails it is changed again.
         """
@@ -108,7 +108,7 @@ class BesideProcess:
         )
 
     def reap_beside(self) -> None:
-        """Reap it, as it has exited before it could take the old one's place."""
+        """Reap the new master, which has exited before it could replace the old one."""
         process = self._drop()
         if process:
             process.poll()
@@ -125,7 +125,7 @@ class BesideProcess:
         return (process, self._settings) if process else None
 
     def over(self, record: Record) -> None:
-        """See to it that what did not come into force is not started by a crash either."""
+        """Set back settings that failed, so that a crash does not start them either."""
         was_new = self._section is not None or (record.method == "spawn" and record.why)
         if record.succeeded:
             self._section = None

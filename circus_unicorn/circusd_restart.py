@@ -86,7 +86,7 @@ def _inherit(watcher: Watcher, old: Watcher) -> None:
 
 
 def _leave(watcher: Watcher) -> ManagedProcess:
-    """Let go of all that is this watcher's; the program runs on."""
+    """Release everything of this watcher; the program keeps running."""
     left: ManagedProcess
     (left,) = watcher.processes.values()
     watcher.drain()
@@ -101,7 +101,7 @@ def _leave(watcher: Watcher) -> ManagedProcess:
 
 
 def end_for_good(watcher: Watcher) -> None:
-    """Stop a program that was to run on, but circusd ends instead of starting anew."""
+    """Stop a program that was to keep running, because circusd ends instead of restarting."""
     process = watcher.process if watcher.runs_on or watcher.is_stopped() else None
     if process:
         process.master.end(process.all_masters(), watcher.stop_signal)

@@ -25,7 +25,7 @@ def install(side: CircusSide, commands: dict[str, Any]) -> None:
 
 
 class UnicornCommand:
-    """`unicorn`: connects the plugin; shows and steers handovers for the `circus_unicorn` command.
+    """`unicorn`: connects the plugin; serves the `circus_unicorn` command.
 
     Properties: `do` is one of `connect`, `status`, `rollback` and `promote`; `name` is a watcher's.
     """
@@ -43,7 +43,7 @@ class UnicornCommand:
             raise MessageError(f"unicorn: {props['do']} needs the name of a watcher")
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> dict[str, Any]:
-        """Do it, and return the answer. Raises MessageError if it cannot be done."""
+        """Execute the message and return the answer. Raises MessageError if that fails."""
         if props["do"] == "connect":
             self._side.driver.connect(str(props.get("address")))
             return {}
@@ -62,7 +62,7 @@ class UnicornCommand:
 
 
 class StockCommand:
-    """A command of Circus's own, with something of ours around it."""
+    """A command of Circus, extended."""
 
     def __init__(self, stock: Any, side: CircusSide) -> None:
         self._stock = stock
@@ -76,7 +76,7 @@ class AddCommand(StockCommand):
     """`add`: the new watcher is managed from its first moment."""
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
-        """Let Circus add it, then look."""
+        """Let Circus add the watcher, then manage it."""
         response = self._stock.execute(arbiter, props)
         self._side.look()
         return response
@@ -86,7 +86,7 @@ class ReloadConfigCommand(StockCommand):
     """`reloadconfig`: changed watchers are handed over, and what it brings is managed."""
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
-        """Hand over what can be, let Circus do the rest, then look; mistakes are told anew."""
+        """Hand over what can be, let Circus do the rest; log mistakes again."""
         waiting = bool(props.get("waiting"))
         with self._side.restarts.collect(False) as begun:
             for watcher, section in self._changed():
@@ -165,7 +165,7 @@ class RestartCommand(StockCommand):
         return self._side.restarts.answer(begun, response, waiting)
 
     def _reload_all(self, graceful: bool) -> None:
-        """Begin the handovers of a reload of all watchers at once, so that its caller hears."""
+        """Begin all handovers of a reload at once, so that its caller gets their outcomes."""
         for watcher in self._side.circusd.in_order():
             if isinstance(watcher, ManagedWatcher) and watcher.reload_is_handover(graceful):
                 watcher.hand_over()

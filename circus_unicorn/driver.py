@@ -1,4 +1,4 @@
-"""The driver as circusd has it: the plugin's watcher, and the channel to its process."""
+"""The driver as seen by circusd: the plugin's watcher, and the channel to its process."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Driver:
             self._start_after(pid)
 
     def _start_after(self, pid: int) -> None:
-        """Have Circus start the plugin again as soon as it has ended, not at the next look.
+        """Have Circus start the plugin again as soon as it has ended, not at its next check.
 
         It may have died together with a new master in its soak: then nobody answers until another
         driver brings the old workers back.

@@ -51,7 +51,7 @@ class CircusSide(HostSide):
         self.restarts = Restarts(self, self.driver)
 
     def enter(self, arbiter: Arbiter) -> None:
-        """Be the host side of another arbiter from now on."""
+        """Become the host side of another arbiter."""
         self.circusd.arbiter, self.loop.tornado = arbiter, arbiter.loop
 
     def is_fit(self) -> bool:
@@ -62,7 +62,7 @@ class CircusSide(HostSide):
         return not unfit
 
     def manage_all(self) -> None:
-        """Become the parent of orphans, and look for watchers, now and from time to time."""
+        """Become the parent of orphans, and manage watchers, now and periodically."""
         self.become_subreaper()
         self.loop.after(DRIVER_GRACE, self.tick)
         survivors = circusd_restart.Survivors(self, self.circusd, self.watchers)
@@ -71,13 +71,13 @@ class CircusSide(HostSide):
         survivors.place(self.watchers)
 
     def _look_for_plugin(self, times: int) -> None:
-        """Look until the plugin is there: `reloadconfig` adds its watcher after it was started."""
+        """Poll until the plugin is there: `reloadconfig` adds its watcher after it was started."""
         self.look()
         if self.selection.plugin is None and (times > 0 or self.circusd.reads_config):
             self.loop.after(PLUGIN_PAUSE, lambda: self._look_for_plugin(times - 1))
 
     def look(self) -> None:
-        """Take in the watchers and settings that are new, let go of those that are gone."""
+        """Manage new watchers, apply new settings, and release the watchers that are gone."""
         if self.circusd.reads_config:
             return
         self._read_settings()
@@ -92,7 +92,7 @@ class CircusSide(HostSide):
         self.tick()
 
     def look_anew(self) -> None:
-        """Look, and tell again what is wrong with the settings."""
+        """Manage all watchers, and log again what is wrong with the settings."""
         self.selection.forget()
         self.look()
 
@@ -132,7 +132,7 @@ class CircusSide(HostSide):
         program.stop_signal.begin()
 
     def circusd_ends(self) -> None:
-        """Stop what was to run on from one arbiter to the next, if there is no next one."""
+        """Stop the programs that were kept for the next arbiter, if there is none."""
         for watcher in self.watchers.values():
             self._end_for_good(watcher)
 
@@ -163,7 +163,7 @@ class CircusSide(HostSide):
         return self.driver.why_none()
 
     def changed(self, record: Record, entered: bool) -> None:
-        """Tell the callers as well."""
+        """Answer the waiting callers as well."""
         watcher = self.watchers.get(record.program)
         if watcher and record.phase.final:
             watcher.beside.over(record)
@@ -171,7 +171,7 @@ class CircusSide(HostSide):
         self.restarts.look()
 
     def tick(self) -> None:
-        """Tell the callers as well if the driver stays away."""
+        """Answer the waiting callers as well if the driver stays away."""
         super().tick()
         self.restarts.look()
 

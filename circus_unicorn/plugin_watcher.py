@@ -12,7 +12,7 @@ from .restarts import Restarts
 
 
 class PluginWatcher(Watcher):  # type: ignore[misc]
-    """Circus's regular look at the plugin is one at all watchers for us.
+    """Circus's regular check of the plugin is our check of all watchers.
 
     It is not stopped in the restart of several watchers: their handovers need it.
     """
@@ -27,7 +27,7 @@ class PluginWatcher(Watcher):  # type: ignore[misc]
         watcher._circusd, watcher._restarts = circusd, restarts
 
     def manage_processes(self) -> Any:
-        """Look for watchers that were added, then do as Circus does."""
+        """Manage added watchers, then do as Circus does."""
         self._circusd.look()
         return super().manage_processes()
 

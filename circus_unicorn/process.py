@@ -74,7 +74,7 @@ class ManagedProcess(GivenProcess):
         self.master = self.watcher.program.hold(self.pid, self._exited, group)
 
     def let_go(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         if self.master:
             self.master.close()
 
@@ -82,7 +82,7 @@ class ManagedProcess(GivenProcess):
         self.watcher.master_died(self)
 
     def adopt_if_dead(self) -> None:
-        """If the master has died, let the watcher look for its successor."""
+        """Let the watcher adopt the successor if the master has died."""
         if self.master:
             self.master.look()
 

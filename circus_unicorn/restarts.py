@@ -24,7 +24,7 @@ LINGER = 1000  # milliseconds
 
 
 class Restart:
-    """`ended` resolves with what `circusctl restart --waiting` tells; `accepted` earlier.
+    """`ended` resolves with the answer of `circusctl restart --waiting`; `accepted` earlier.
 
     Neither ever fails: Circus would leave the caller without an answer. A restart that failed has
     the reason as `error`.
@@ -172,7 +172,7 @@ def _answer(
     errors: list[BaseException],
     waiting: bool,
 ) -> dict[str, Any]:
-    """The controller's answer. A `status` among what is told takes the place of its "ok"."""
+    """The controller's answer. A `status` in the fields replaces its "ok"."""
     failed = [(r.name, o) for r, o in zip(begun, outcomes) if "error" in o]
     lines = []
     for name, outcome in failed:

@@ -37,7 +37,7 @@ class Selection:
         return [w for w in self._circusd.watchers if names_plugin(w.cmd.split())]
 
     def forget(self) -> None:
-        """Read all again next time, and tell again what is wrong."""
+        """Read all again next time, and log again what is wrong."""
         self._raw = None
 
     def read(self) -> None:

@@ -90,7 +90,7 @@ def code(error: Exception) -> int:
 
 
 def why(error: Exception) -> str:
-    """What to tell the operator of a call that failed."""
+    """The operator's error line for a call that failed."""
     if not isinstance(error, Fault):
         return f"supervisord does not answer: {printable(str(error))}"
     if error.faultCode == Faults.BAD_NAME:

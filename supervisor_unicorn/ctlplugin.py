@@ -201,7 +201,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
             show.close()
 
     def fail(self, name: str, reason: str, output: list[str] | None = None) -> None:
-        """Say that a handover failed, with the lines that tell why."""
+        """Print that a handover failed, with the lines that show the cause."""
         self.ctl.output(f"{name}: ERROR ({reason})")
         for line in output or []:  # which are printable: see `excerpt`
             self.ctl.output(f"    | {line}")

@@ -80,7 +80,7 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
         self._drivers.hear(self, end, message)
 
     def finish(self, pid: int, sts: int) -> None:
-        """The driver ended: hear its last words, then do as Supervisor does."""
+        """Read the last records of the ended driver, then do as Supervisor does."""
         Subprocess.finish(self, pid, sts)
         self._disconnect()
         # The loop would let up to a second pass before it looks at this process again, and a soak

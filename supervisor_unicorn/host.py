@@ -1,4 +1,4 @@
-"""The host side inside supervisord: which programs are managed, and what supervisord tells of them.
+"""The host side inside supervisord: its managed programs, and their logs, events and status.
 
 It runs in supervisord's own loop, so nothing here blocks, polls or raises into it.
 """
@@ -156,7 +156,7 @@ class SupervisorSide(HostSide):
             event.process.program.stop_signal.begin()
 
     def _complain(self, text: str) -> None:
-        """Tell the operator, who at start looks at the terminal, and later at the log."""
+        """Log a line, and at start print it on standard error as well."""
         self.logger.critical(text)
         print(f"supervisor_unicorn: {text}", file=sys.stderr, flush=True)
 
@@ -170,7 +170,7 @@ class SupervisorSide(HostSide):
         self.logger.log(level, text)
 
     def failed(self, text: str) -> None:
-        """Log an error of ours that was contained."""
+        """Log a contained error of this plugin."""
         self.logger.critical(f"supervisor_unicorn: {text}")
 
     def publish(self, record: Record) -> None:

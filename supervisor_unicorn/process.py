@@ -84,7 +84,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         return pid
 
     def failed(self, text: str) -> None:
-        """Log an error of ours that was contained."""
+        """Log a contained error of this plugin."""
         self.program.failed(text)
 
     @contained()

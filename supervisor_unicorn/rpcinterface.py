@@ -198,7 +198,7 @@ class UnicornNamespaceRPCInterface:
         return process
 
     def _fault(self, namespec: str) -> RPCError:
-        """What to tell of a name that no managed program has."""
+        """The error for a name that no managed program has."""
         there = self._side.named(namespec)
         reason = self._side.why_unmanaged(there) if there else ""
         if reason:

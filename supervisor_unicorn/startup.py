@@ -1,4 +1,4 @@
-"""What an operator is told at start of a configuration that Supervisor itself takes as it is."""
+"""Reports at start what is wrong in a configuration that Supervisor itself accepts."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ PAUSE = 0.1  # seconds between two polls of programs that stop or start
 
 
 def process_infos(controller: Controller) -> dict[str, dict[str, Any]]:
-    """What Supervisor tells of every program, by the name that supervisorctl knows it by."""
+    """Supervisor's state of every program, by the name that supervisorctl uses."""
     infos = controller.get_supervisor().getAllProcessInfo()
     return {make_namespec(info["group"], info["name"]): info for info in infos}
 

@@ -1,1 +1,1 @@
-"""The process of its own that runs handovers. Never imported by a host."""
+"""Runs handovers, in a process of its own. No host imports this package."""

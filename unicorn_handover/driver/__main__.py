@@ -1,4 +1,4 @@
-"""The driver on a socket that it inherits as descriptor 3, for any host."""
+"""The driver process: drives handovers for the host at the other end of descriptor 3."""
 
 from __future__ import annotations
 

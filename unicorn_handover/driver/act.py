@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def act(situation: Situation) -> None:
-    """Do what the phase of the record means."""
+    """Do what entering the record's phase requires."""
     if situation.record.phase is not Phase.BOOTING:
         situation.names.let_new_go_on()
     act = _ACTS.get(situation.record.phase)
@@ -83,7 +83,7 @@ def _worker_pids(situation: Situation, master: Process | None) -> frozenset[int]
 
 
 def _restore(situation: Situation) -> None:
-    """Begin to bring old workers back, or go on with it in another driver's place."""
+    """Begin to bring old workers back, or continue what an earlier driver began."""
     situation.end_check()
     old, server, record = situation.old, situation.server, situation.record
     if old and server and server.quiesce and record.quiesced:
@@ -113,7 +113,7 @@ def _drain(situation: Situation) -> None:
 
 
 def _quit(situation: Situation, master: Process | None, other: Process | None) -> None:
-    """Tell a master to end after its requests, and to leave the sockets' names to the other one."""
+    """Send a master its graceful signal, and keep the sockets' names for the other master."""
     server = situation.server
     if not (master and server):
         return
@@ -133,7 +133,7 @@ def _kill_old(situation: Situation) -> None:
 
 
 def _kill(situation: Situation, master: Process | None) -> None:
-    """Kill a master and all that it has forked, which would outlive it if it is stuck."""
+    """Kill a master and all its children: a stuck child would outlive its master."""
     if master is None:
         return
     master.signal(signal.SIGSTOP)  # so that it forks no more while its children are listed

@@ -1,4 +1,4 @@
-"""Finds a connection that the new release has accepted, while both releases accept some."""
+"""Finds a connection that the new release has accepted, while both releases accept."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Search:
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """True if the other end has closed the connection: nobody sends anything unasked."""
+    """True if the other end has closed the connection: a server sends nothing before a request."""
     poller = select.poll()
     poller.register(connection, select.POLLIN)
     return bool(poller.poll(0))

@@ -1,4 +1,4 @@
-"""What a handover must know that begins beside a new master, made by a USR2 sent by hand."""
+"""Counts the workers for a handover that begins after a USR2 sent by hand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def survey(situation: Situation) -> None:
 
 
 def _serves(system: System, master: Process, server: Server) -> bool:
-    """True if a worker may accept connections: one that is to end has closed its listeners."""
+    """True if a worker accepts connections: a worker that is quitting has closed its listeners."""
     workers = members.workers(system, master, server).all
     listening = system.listening_sockets(master.pid)
     return any(not listening or listening & system.listening_sockets(pid) for pid, _ in workers)

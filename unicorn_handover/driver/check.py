@@ -1,4 +1,4 @@
-"""Asks a release for a health page: the operator's `check` option, tried through the soak."""
+"""Requests a health page of the release: the operator's `check` option, during the soak."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .request import Answer, Request
 
 
 class Check:
-    """Asks the same again and again; `step` never blocks.
+    """Sends the same request repeatedly. `step` never blocks.
 
     Each request runs in a thread of its own, because a look-up or a connect can block, and is given
     up after PATIENCE. Only the status line and the header are read. A redirect is not followed;
@@ -44,7 +44,7 @@ class Check:
         return self._failures >= FAILURES
 
     def step(self, now: float) -> None:
-        """Take an answer that has come, and ask again when it is time. `now` in seconds."""
+        """Record an arrived answer, and send the next request when due. `now` in seconds."""
         if self._asking and (self._asking.done or now >= self._asking.deadline):
             self._take(self._asking)
             self._asking.end()
@@ -54,7 +54,7 @@ class Check:
             self._asking = _Question(self.request, now + PATIENCE, self._worker_pids)
 
     def close(self) -> None:
-        """End a request under way."""
+        """Abort a request under way."""
         if self._asking:
             self._asking.end()
         self._asking = None

@@ -1,4 +1,4 @@
-"""Ends a server that would unlink its unix sockets: by a re-exec that gets no further."""
+"""Ends a server that would unlink its unix sockets, by means of a re-exec that is stopped."""
 
 from __future__ import annotations
 

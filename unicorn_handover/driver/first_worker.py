@@ -34,7 +34,7 @@ class FirstWorker:
         return PAUSE if self._workers else FIRST_PAUSE
 
     def step(self) -> None:
-        """Look at its workers."""
+        """Observe its workers, and stop or release the master."""
         if self.over:
             return
         found = members.workers(self._system, self._master, self._server)
@@ -46,7 +46,7 @@ class FirstWorker:
             self.close()
 
     def close(self) -> None:
-        """Let the master go on. May be called twice."""
+        """Resume the master. May be called twice."""
         stat = self._system.stat(self._master.pid)
         # It stops a moment after the signal, which an earlier driver may have sent.
         if self._workers or (stat and stat.state == "T"):

@@ -18,7 +18,7 @@ FIRST_STEPS = (Phase.RE_EXECUTING, Phase.STARTING)  # towards a new master
 
 
 class Handover:
-    """Drives one record to its end. `step` never blocks and may be called at any time.
+    """Drives one record to its final phase. `step` never blocks and may be called at any time.
 
     `report` is given every new record before it is acted upon.
     """
@@ -36,12 +36,12 @@ class Handover:
 
     @property
     def record(self) -> Record:
-        """The handover as it is known now."""
+        """The current record."""
         return self._situation.record
 
     @property
     def options(self) -> Options:
-        """The options it runs by."""
+        """The options of its program."""
         return self._situation.options
 
     @property
@@ -51,18 +51,18 @@ class Handover:
 
     @property
     def new_may_come(self) -> bool:
-        """True if USR2 was sent, and the old master may still obey it."""
+        """True if USR2 was sent and the old master may still handle it."""
         return self._situation.re_exec is not None and not self._situation.old_gone
 
     def close(self, cancelled: bool = False) -> None:
-        """Give every descriptor back. What runs goes on running.
+        """Close every descriptor. The processes keep running.
 
         Of a handover that is `cancelled` nothing is left for another driver.
         """
         self._situation.close(cancelled)
 
     def named(self, record: Record) -> None:
-        """Take the new master that the host says it has started."""
+        """Use the new master that the host has started."""
         self._situation.named(record)
 
     def command(self, event: Event) -> None:
@@ -89,7 +89,7 @@ class Handover:
         return min(situation.system.clock() + pause, situation.deadline)
 
     def step(self) -> None:
-        """Move on as far as the facts of this moment allow."""
+        """Move through as many phases as the present facts allow."""
         if not self._begun:
             self._begun = True
             self._begin()
@@ -101,7 +101,7 @@ class Handover:
             self._enter(move.phase, in_full(self._situation, event, move.reason))
 
     def _begin(self) -> None:
-        """Begin, or enter the phase once more in which another driver left it."""
+        """Begin, or re-enter the phase in which an earlier driver left the handover."""
         if self.record.phase in (Phase.REQUESTED, Phase.QUEUED):
             self._enter(Phase.CHECKING)
         else:

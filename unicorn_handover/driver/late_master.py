@@ -1,4 +1,4 @@
-"""A new master that comes after its handover was given up: USR2 cannot be called back."""
+"""A new master that appears after its handover has failed: USR2 cannot be cancelled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LateMaster:
         self._removal: Handover | None = None
 
     def step(self) -> None:
-        """Look for the new master, or move its removal on."""
+        """Search for the new master, or continue its removal."""
         if self._removal:
             self._removal.step()
         elif self._old:
@@ -44,12 +44,12 @@ class LateMaster:
 
     @property
     def removing(self) -> bool:
-        """True once it has come."""
+        """True once it has appeared."""
         return self._removal is not None
 
     @property
     def over(self) -> bool:
-        """True once it was removed, or cannot come any more."""
+        """True once it was removed, or cannot appear any more."""
         if self._removal:
             return self._removal.finished
         return self._old is None or not self._old.alive()
@@ -66,7 +66,7 @@ class LateMaster:
         return self._removal.wake_at() if self._removal else self._system.clock() + PAUSE
 
     def close(self) -> None:
-        """Give every descriptor back."""
+        """Close every descriptor."""
         if self._removal:
             self._removal.close()
         if self._old:

@@ -1,4 +1,4 @@
-"""What a program's masters write themselves, past their host."""
+"""The log files that a program's masters write themselves, past their host."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Worker = tuple[int, int]  # pid and start time
 
 
 class NewWorkers:
-    """Those of one new master, as `look` found them last. Each is held until it has ended.
+    """The workers of one new master at the last poll. Each is held by pidfd until it has ended.
 
     `usual_life` is the least, in seconds, that a worker of the old master lives, if that is known.
     """
@@ -44,25 +44,25 @@ class NewWorkers:
 
     @property
     def ready(self) -> int:
-        """How many are ready."""
+        """The number of ready workers."""
         return len(self._found.ready)
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """The number of workers."""
         return len(self._found.all)
 
     @property
     def crash_looping(self) -> bool:
-        """True once so many died that it is no bad luck."""
+        """True once enough of them died to call it a crash loop."""
         return self._deaths >= DYING
 
     def forgive(self) -> None:
-        """Count deaths from now on: bad luck at boot is no fault of the soak."""
+        """Count deaths from now on: a death at boot does not count in the soak."""
         self._deaths = 0
 
     def look(self) -> None:
-        """See who is there, who is ready, and who died."""
+        """Poll which workers exist, which are ready, and which died."""
         found = members.workers(self._system, self._master, self._server)
         born = found.all - self._found.all
         self._hold(born)
@@ -95,7 +95,7 @@ class NewWorkers:
             held.close()
 
     def _has_been_ready(self, worker: Worker) -> bool:
-        """True also for one that was ready between two polls alone (`max_requests = 1`)."""
+        """True even if it was ready only between two polls (`max_requests = 1`)."""
         proof = self._proofs.pop(worker, None)
         if proof:
             if worker not in self._was_ready and proof.holds():
@@ -105,7 +105,7 @@ class NewWorkers:
         return worker in self._was_ready
 
     def _first_of_their_kind(self, born: frozenset[Worker]) -> bool:
-        """True if one of these takes no other's place."""
+        """True if one of these does not replace another worker."""
         # A crash is followed by another worker. One that was ready and is not replaced was dropped.
         replaced = min(self._unreplaced, len(born))
         self._deaths += replaced
@@ -125,7 +125,7 @@ class NewWorkers:
         return self._system.clock() - self._first_seen.pop(worker)
 
     def _crashed(self, status: int | None, lived: float) -> bool:
-        """True if a worker that was ready ended as none should.
+        """True if a worker that was ready crashed.
 
         Workers that recycle themselves (max_requests, worker killers) end well, and at any age. A
         killer may use SIGKILL, or the kernel not tell how a worker ended: then the age must do, and
@@ -151,11 +151,11 @@ class NewWorkers:
 
     @property
     def _serves(self) -> bool:
-        """True if a worker is ready or, where each is so for a moment only, one was just now."""
+        """True if a worker is ready or, where workers are ready only for a moment, was just now."""
         return bool(self._found.ready) or self._system.clock() < self._flashed + SETTLED
 
     def close(self) -> None:
-        """Give every descriptor back."""
+        """Close every descriptor."""
         for held in self._held.values():
             held.close()
         for proof in self._proofs.values():

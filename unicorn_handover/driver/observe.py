@@ -1,4 +1,4 @@
-"""The facts of this moment, as the events that the phases are about."""
+"""Observes the present facts and returns them as events of the state machine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _ends(situation: Situation) -> Iterator[Event]:
 
 
 def _judge_drain(situation: Situation) -> None:
-    """Warn if the old master ended at a limit of its own: it has cut what was not answered yet."""
+    """Warn if the old master ended at its own time limit: it has cut unanswered requests."""
     record, limit = situation.record, situation.drain_limit
     took = situation.system.clock() - record.since
     if record.phase is Phase.DRAINING and limit is not None and took >= limit:

@@ -1,4 +1,4 @@
-"""What can be known to go wrong before the first signal, when a refusal still costs nothing."""
+"""Checks before the first signal, while a refusal still costs nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..servers import (
 
 
 def identify(system: System, master: Process, options: Options) -> Server:
-    """Return the server a master runs. Raises Refused if it is none that can be handed over."""
+    """Return the server that a master runs. Raises Refused if that cannot be handed over."""
     server = server_of(system, master.pid, options.server)
     if server is None or not members.workers(system, master, server).all:
         _refuse_what_stands_in_front(system, master)
@@ -68,7 +68,7 @@ def is_starting(system: System, master: Process, server: Server) -> bool:
 
 @dataclass(frozen=True)
 class Preflight:
-    """Looks at one living master that serves. `pidfile` is the option, "" if it is not set."""
+    """Checks one living, serving master. `pidfile` is the option, "" if it is not set."""
 
     system: System
     master: Process
@@ -77,7 +77,7 @@ class Preflight:
     pidfile: str = ""
 
     def method(self, record: Record) -> tuple[str, str]:
-        """Return how the new master is to come to be, and why so. Raises Refused if it cannot."""
+        """Return how to start the new master, and why. Raises Refused if there is none."""
         self.check_master()
         if record.method == "spawn" or (record.method == "auto" and record.why):
             self._refuse_a_stranger_in("")
@@ -92,7 +92,7 @@ class Preflight:
         return "usr2", f"not renewed: {record.why}" if record.why else ""
 
     def can_re_exec(self) -> bool:
-        """True if nothing that can be seen speaks against a re-exec, of whatever release."""
+        """True if no visible fact prevents a re-exec, of whatever release."""
         try:
             self.check_master()
             self._refuse_a_failing_re_exec()
@@ -101,7 +101,7 @@ class Preflight:
         return True
 
     def check_master(self) -> None:
-        """Look at what every handover needs. Raises Refused with the first fault."""
+        """Check what every handover needs. Raises Refused with the first fault."""
         if not self.server.accepts_signals(self.system, self.master.pid):
             raise Refused(
                 f"pid {self.master.pid} is no master of {self.server.name}, or still starts, and "
@@ -111,7 +111,7 @@ class Preflight:
         self._refuse_sockets_of_the_workers()
 
     def check_re_exec(self) -> None:
-        """Look at what a re-exec needs to give what is configured.
+        """Check what a re-exec needs in order to run what is configured.
 
         Raises CannotReExec, or another Refused, with the first fault.
         """
@@ -134,7 +134,7 @@ class Preflight:
                 )
 
     def _refuse_sockets_of_the_workers(self) -> None:
-        """Refuse a master that has no listening socket, while its workers have: nobody inherits it.
+        """Refuse a master whose listening sockets are its workers': no new master inherits them.
 
         gunicorn's reuse_port is so from 24 on (Arbiter.start, .spawn_worker).
         """
@@ -190,7 +190,7 @@ class Preflight:
             )
 
     def _refuse_old_directory(self) -> None:
-        """Refuse what would run the old release again, and say that it had been restarted."""
+        """Refuse a restart that would run the old release again and report success."""
         launch, configured = self.launch, self._configured
         if configured.names_directory or not (launch.started_in and launch.directory):
             return

@@ -11,7 +11,7 @@ AGAIN_PAUSE = 0.5  # seconds without a child about to exec, after which that is 
 
 
 class ReExec:
-    """USR2 sent to a master without a successor, and the children that it forks from then on.
+    """Sends USR2 to a master without a successor, and follows the children that it forks.
 
     `since` is when USR2 was sent first, or is now to be, in seconds of the system's clock: a child
     that was there before is a worker or a helper, and tells nothing. `resumed` says that a driver
@@ -42,7 +42,7 @@ class ReExec:
             self._send()
 
     def failed(self) -> bool:
-        """Look, and return True once the old master has tried, and no child is left to exec.
+        """Poll. Return True once the old master has forked and no child is left that could exec.
 
         Sends USR2 again where it was ignored.
         """
@@ -58,7 +58,7 @@ class ReExec:
         return False
 
     def refused(self) -> bool:
-        """True once the old master has taken USR2, did nothing for some time, and forked no child.
+        """True once the old master has handled USR2 and then slept for some time without a fork.
 
         unicorn refuses where its .oldbin file names a living process (HttpServer#reexec), gunicorn
         where it takes itself for a new master or has a child of a re-exec (Arbiter.reexec). One
@@ -121,7 +121,7 @@ class ReExec:
         )
 
     def _is_another(self, pid: int) -> bool:
-        """True if one that may not exec any more has become a worker, or a hook's own program."""
+        """True if a child can no longer become a master: it is a worker, or a hook's program."""
         # The state last: of one that has ended the rest tells nothing.
         masks, words = self._system.signal_masks(pid), self._system.command_line(pid)
         stat = self._system.stat(pid)

@@ -1,4 +1,4 @@
-"""What the check asks a server for, and what it takes for a good answer."""
+"""The request of the check, and which answers are good."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Answer:
     location: str
 
     def __str__(self) -> str:
-        """As an operator reads it."""
+        """Return it as an operator reads it."""
         to = f" to {printable(self.location, 100)}" if self.location else ""
         return f"answered {self.status}{to}"
 
@@ -47,7 +47,7 @@ class Request:
         return connection
 
     def send(self, connection: http.client.HTTPConnection) -> Answer:
-        """Return what is answered. Raises OSError or http.client.HTTPException."""
+        """Send the request and return the answer. Raises OSError or http.client.HTTPException."""
         connection.request("GET", self._target(), headers=self._headers)
         response = connection.getresponse()
         location = response.getheader("Location", "") if 300 <= response.status < 400 else ""

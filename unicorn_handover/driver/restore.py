@@ -40,7 +40,7 @@ class Restoration:
         self._after_drops: int | None = None  # workers, when those that were dropped have ended
 
     def step(self) -> None:
-        """Send what can be sent now."""
+        """Send the signals that are due."""
         found = self._look()
         now = self._system.clock()
         if found != self._last:
@@ -56,7 +56,7 @@ class Restoration:
 
     @property
     def complete(self) -> bool:
-        """True once the master is as strong as before, and no stronger.
+        """True once the master has as many workers as before, and no more.
 
         A worker that has ended is missed by the master a moment later, and replaced.
         """

@@ -1,4 +1,4 @@
-"""Drives the handovers of many programs at once, in one thread that waits only on facts.
+"""Drives the handovers of many programs in one thread.
 
 The host sends its whole list of handovers whenever it changes; the driver answers with records.
 So a message can be merged with the next one, and a driver that starts anew needs no history.
@@ -36,7 +36,7 @@ class Driver:
         self._ended: dict[Key, MasterId | None] = {}
 
     def take(self, orders: Orders) -> None:
-        """Follow a new list: begin what is new, drop without a signal what is on it no more."""
+        """Follow a new list: begin new orders, and drop removed ones without a signal."""
         self._orders = orders
         wanted = {o.record.key for o in orders.orders}
         self._ended = {key: new for key, new in self._ended.items() if key in wanted}
@@ -65,7 +65,7 @@ class Driver:
                 self._running.pop(key).close()
 
     def step(self) -> None:
-        """Move every handover on as far as the facts of this moment allow."""
+        """Move every handover through as many phases as the present facts allow."""
         for key, handover in list(self._running.items()):
             self._guarded(handover.step, handover.record)
             if handover.finished:
@@ -75,7 +75,7 @@ class Driver:
         self._begin_more()
 
     def wait(self, selector: selectors.BaseSelector) -> None:
-        """Wait until one of the selector's files, an exit or a deadline calls for a step."""
+        """Wait until a file of the selector is readable, a process exits or a deadline passes."""
         awaited: list[Handover | LateMaster] = [
             *self._running.values(),
             *self._late_masters.values(),
@@ -92,7 +92,7 @@ class Driver:
                 selector.unregister(descriptor)
 
     def close(self) -> None:
-        """Give every descriptor back; what runs goes on running."""
+        """Close every descriptor. The processes keep running."""
         for handover in self._running.values():
             handover.close()
         for late in self._late_masters.values():
@@ -101,7 +101,7 @@ class Driver:
         self._late_masters.clear()
 
     def _end(self, key: Key) -> None:
-        """Let go of a handover, but not of a new master that may come all the same."""
+        """Drop a handover, but keep waiting for a new master that may still appear."""
         handover = self._running.pop(key, None)
         self._ended[key] = handover.record.new if handover else None
         if handover is None:
@@ -112,7 +112,7 @@ class Driver:
         handover.close()
 
     def _begin_more(self) -> None:
-        """Begin orders while there is room; those that were under way already need none."""
+        """Begin orders while `max_handovers` allows; handovers under way do not count again."""
         for order in self._orders.orders:
             record = order.record
             key = record.key
@@ -172,7 +172,7 @@ class Driver:
             self._late_masters.pop(program).close()
 
     def _guarded(self, act: Callable[[], None], record: Record) -> None:
-        """One program's trouble must not stop the others: it fails that handover."""
+        """Contain an error: it fails this program's handover and stops no other."""
         try:
             act()
         except Exception as error:

@@ -16,7 +16,7 @@ from .silence import Silence
 
 
 class SharedNames:
-    """Sees to it that whichever master ends first leaves the names to the other one.
+    """Keeps the names for the surviving master, whichever master ends first.
 
     For as long as both live the names have a second link. A master that is signalled to quit is
     kept from unlinking, and so is a new one that cannot boot.
@@ -59,12 +59,12 @@ class SharedNames:
             self._first.step()
 
     def let_new_go_on(self) -> None:
-        """Leave the new master to itself."""
+        """Stop controlling the new master."""
         if self._first:
             self._first.close()
 
     def end(self, master: Process, heir: Process, server: Server, launch: Launch) -> None:
-        """Tell a master to end after its requests, and to leave the names to the living `heir`."""
+        """Send a master its graceful signal, and keep the names for the living `heir`."""
         if Preflight(self._system, master, server, launch).can_re_exec():
             self._ending = Decoy(self._system, master, server, heir)
         else:

@@ -1,4 +1,4 @@
-"""Ends a server that would unlink its unix sockets, and whose re-exec must fail: in its place."""
+"""Ends a server that would unlink its unix sockets and cannot re-exec, by ending its workers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Silence:
         self.step()
 
     def step(self) -> None:
-        """Tell the workers, each once; kill the master when none is left."""
+        """Signal each worker once; kill the master when no worker is left."""
         found = members.workers(self._system, self._master, self._server).all
         for worker in found - self._told:
             self._tell(worker)
@@ -40,7 +40,7 @@ class Silence:
             self._master.signal(SIGKILL)
 
     def close(self) -> None:
-        """Let it go on, if it lives: its program is being stopped, or another driver comes."""
+        """Resume a living master: its program is being stopped, or another driver follows."""
         self._master.signal(SIGCONT)
 
     def _tell(self, worker: tuple[int, int]) -> None:

@@ -31,7 +31,7 @@ class Host(abc.ABC):
         """Write a line to the host's log; levels are those of the module `logging`."""
 
     def failed(self, text: str) -> None:
-        """Log an error of ours that was contained."""
+        """Log a contained error of this plugin."""
         self.log(ERROR, text)
 
     def strangers(self) -> list[int]:

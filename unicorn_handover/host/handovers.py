@@ -14,7 +14,7 @@ KEPT = 10  # ended handovers remembered for each program
 
 
 class Handovers:
-    """Those of one program.
+    """The handovers of one program.
 
     `clock` gives seconds of CLOCK_MONOTONIC. `master` gives the program's living master, or None.
     `changed` is called after every change, with the record and whether it has entered a phase.
@@ -66,7 +66,7 @@ class Handovers:
         return self.queued_next
 
     def why_none(self, number: int) -> str:
-        """Why a handover of that number neither is known nor will begin, or ""."""
+        """Why a handover of that number is unknown and will not begin, or ""."""
         if number > self.last:
             return "the host was reloaded, and knows nothing of it any more"
         if self.find(number) or number == self.queued_next > 0:
@@ -76,7 +76,7 @@ class Handovers:
         return "it was waiting behind a handover that was cancelled"
 
     def report(self, record: Record) -> None:
-        """Take a record from the driver; an old or a foreign one changes nothing."""
+        """Store a record of the driver; an outdated or unknown one changes nothing."""
         if self.running is None or self.running.key != record.key:
             return
         if record.new and record.new == self._replaced:
@@ -108,18 +108,18 @@ class Handovers:
         self._note(record)
 
     def fail(self, reason: str) -> None:
-        """End the running one: the host cannot do its part of it."""
+        """Fail the running handover: the host cannot do its part of it."""
         if self.running:
             self._fail(self.running, reason)
 
     def cancel(self, reason: str) -> None:
-        """End them without another signal."""
+        """Cancel all handovers without another signal."""
         self.queued_next = 0
         if self.running:
             self._fail(self.running, reason)
 
     def steer(self, command: str, driver_is_there: bool) -> str:
-        """Take the operator's "rollback" or "promote"; return why it cannot be, or ""."""
+        """Accept the operator's "rollback" or "promote"; return why it is refused, or ""."""
         if self.running is None:
             return f"no handover of {self._program} is running, so there is nothing to {command}"
         phase = self.running.phase
@@ -134,7 +134,7 @@ class Handovers:
         return ""
 
     def take_up(self, command: str, server: str, new: MasterId) -> str:
-        """Begin one where a USR2 by hand has got to: the new master is there.
+        """Begin a handover at the point that a USR2 by hand has reached: the new master lives.
 
         A rollback ends it at once, a promote when the new workers are proven to be ready. Return
         why it cannot be, or "".
@@ -152,7 +152,7 @@ class Handovers:
         return ""
 
     def was_told_to_quit(self, pid: int) -> bool:
-        """True if a handover, though it may have failed since, told this master to quit."""
+        """True if a handover, even a failed one, sent this master its graceful signal."""
         return self._quitting is not None and self._quitting.pid == pid
 
     def new_master_of(self, old: int) -> MasterId | None:
@@ -165,7 +165,7 @@ class Handovers:
         return found[-1] if found else None
 
     def adopted(self, new: MasterId, driver_is_there: bool) -> None:
-        """Note that the host took `new` for the program's master.
+        """Note that the host has adopted `new` as the program's master.
 
         While the old master was draining, that is the end of the handover. A driver that is there
         sees to the rest; it need not be there.
@@ -188,7 +188,7 @@ class Handovers:
         return why.replace("new master", f"new master (pid {running.new.pid})")
 
     def lost(self, reason: str, output: tuple[str, ...] = ()) -> None:
-        """Note that the program's master died and nothing took its place; `output` tells why."""
+        """Note that the program's master died without a successor; `output` shows the cause."""
         self._quitting = None
         if self.running:
             self._fail(self.running.but(output=self.running.output or output), reason)
@@ -231,7 +231,7 @@ class Handovers:
 
 
 def takes_over(record: Record) -> bool:
-    """True if the old master was told to quit, and the new one takes its place."""
+    """True if the old master got its graceful signal and the new one replaces it."""
     return record.phase is Phase.CONFIRMING or record.phase.traits.quits == "old"
 
 

@@ -24,7 +24,7 @@ MOST = 0.75  # of the host's descriptors
 
 
 class HeldSockets:
-    """Copies of one program's sockets, from its first ready worker until it is not to serve.
+    """Copies of one program's sockets, from its first ready worker until it is stopped.
 
     When its master dies they are what connections wait in, and what the next master is started on.
     `options` gives the program's, as they are now; `command` how the host would start it after a
@@ -59,7 +59,7 @@ class HeldSockets:
 
     @contained()
     def expect(self, master: Master) -> None:
-        """Take the sockets of a master, started or adopted, once one of its workers is ready."""
+        """Copy the sockets of a master, started or adopted, once one of its workers is ready."""
         self._master = master
         self._look.stop()
         if self._stopped or not (self._options().hold or self._options().hold_stop):
@@ -68,7 +68,7 @@ class HeldSockets:
 
     @contained()
     def check(self) -> None:
-        """Take them anew if the living master has closed one since, as after a HUP.
+        """Copy them again if the living master has closed one since, as after a HUP.
 
         A copy of a socket that nobody accepts on turns a refusal into a wait. A host may ask for
         this as often as it likes.
@@ -85,7 +85,7 @@ class HeldSockets:
 
     @contained()
     def stopping(self, for_good: bool = False) -> None:
-        """The program is about to be told to end: let go, unless a start may follow.
+        """Release the sockets before the program is stopped, unless a start may follow.
 
         `for_good` if the host ends as well.
         """
@@ -101,7 +101,7 @@ class HeldSockets:
 
     @contained()
     def died(self) -> None:
-        """The master has died: from now on connections wait, for a time."""
+        """Note that the master has died: connections wait from now on, for `hold` seconds."""
         self._look.stop()
         self._release_names()
         if not self._copies or self._end.runs:
@@ -114,7 +114,7 @@ class HeldSockets:
 
     @contained()
     def give(self) -> Copies | None:
-        """The copies for a master that is about to be started, None if it is to bind its own."""
+        """Return the copies for a master about to be started, None if it must bind its own."""
         self._stopped = False
         if self._copies and not self._are_fit(self._copies):
             self._log(INFO, f"{self._copies.described()} is not what it will listen on")
@@ -129,7 +129,7 @@ class HeldSockets:
 
     @contained()
     def let_go(self) -> None:
-        """Close the copies: what connects is refused, unless a master serves."""
+        """Close the copies: connections are refused then, unless a master serves."""
         self._look.stop()
         self._end.stop()
         self._release_names()
@@ -137,7 +137,7 @@ class HeldSockets:
 
     @contained()
     def _look_at(self, master: Master, since: float) -> None:
-        """Take the sockets if a worker is ready, else look again, later and later."""
+        """Copy the sockets if a worker is ready; else poll again, at growing intervals."""
         process = master.process
         if process is None or not process.alive():
             return
@@ -152,7 +152,7 @@ class HeldSockets:
             self._look.start(pause, lambda: self._look_at(master, since))
 
     def _drop_what_was_lost(self, process: Process) -> None:
-        """Let go if the master that was started has not got them, for then it cannot bind its own.
+        """Release them if the started master did not inherit them: it could not bind its own.
 
         A wrapper that closes all descriptors takes them away. So does an end, which is no living
         process's any more at the next look.
@@ -171,7 +171,7 @@ class HeldSockets:
         return bool(members.workers(self._system, master, server).ready)
 
     def _take(self, master: Process, server: Server) -> None:
-        """Copy the sockets of a master in the place of those of the one before it."""
+        """Replace the copies by those of this master's sockets."""
         self._end.stop()
         before, self._copies = self._copies, None
         try:
@@ -196,7 +196,7 @@ class HeldSockets:
             raise Refused(f"few of the host's {limit} descriptors are left; raise its limit")
 
     def _tell(self, level: int, text: str) -> None:
-        """Log that they are held, or that they cannot be, where that is news."""
+        """Log that they are held, or why they cannot be, when that changes."""
         news = "" if level == WARNING else text
         if news != self._told:
             self._told = news

@@ -1,4 +1,4 @@
-"""What a new master that the host starts takes over from the old one, which still runs."""
+"""What a new master that the host starts inherits from the old one, which still runs."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Inheritance(Copies):
             raise
 
     def give_back(self) -> None:
-        """The new master has ended, or was not started: leave everything as it was."""
+        """Undo everything: the new master has ended, or was not started."""
         self.close()
         for file in self._pid_files:
             file.put_back(self._owner)
 
     def forget(self, new: int) -> None:
-        """The old master has ended, and the master `new` is in its place."""
+        """Finish: the old master has ended, and the master `new` has replaced it."""
         self.close()
         for file in self._pid_files:
             file.forget(self._owner)

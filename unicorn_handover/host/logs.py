@@ -1,4 +1,4 @@
-"""What a program writes through its host, as far as a failed handover may need it."""
+"""The output of a program through its host, kept for a handover that may fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CHANNELS = ("stderr", "stdout")  # in the order in which they are likely to tell
 
 
 class Output:
-    """The end of what one program wrote since its handover began, whatever becomes of it then."""
+    """The last output of one program since its handover began."""
 
     def __init__(self) -> None:
         self._tails: dict[str, Tail] = {}
@@ -21,22 +21,22 @@ class Output:
         return bool(self._tails)
 
     def begin(self) -> None:
-        """Begin to listen."""
+        """Begin to keep the output."""
         self._tails = {channel: Tail() for channel in CHANNELS}
 
     def add(self, channel: str, data: bytes) -> None:
-        """Take what the host has just read; most of the time nobody listens."""
+        """Keep what the host has just read, between `begin` and `end` only."""
         tail = self._tails.get(channel)
         if tail:
             tail.add(data)
 
     @property
     def text(self) -> str:
-        """What is kept of all channels."""
+        """The kept output of all channels."""
         return "\n".join(tail.text for tail in self._tails.values())
 
     def excerpts(self, old: Collection[int]) -> list[tuple[str, ...]]:
-        """What others than the processes `old` wrote, as an excerpt of each channel."""
+        """The excerpt of each channel, without the lines of the processes `old`."""
         return [excerpt(tail.text, old) for tail in self._tails.values()]
 
     def elsewhere(self) -> str:
@@ -44,5 +44,5 @@ class Output:
         return ""
 
     def end(self) -> None:
-        """Listen no more."""
+        """Stop keeping the output."""
         self._tails = {}

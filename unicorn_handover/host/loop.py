@@ -1,4 +1,4 @@
-"""The event loop that a host lends to everything of ours that waits."""
+"""The host's event loop, as the engine uses it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Loop(Protocol):
         """Call at each turn in which the descriptor can be read, until `unwatch`."""
 
     def unwatch(self, descriptor: int) -> None:
-        """Watch a descriptor no more, for reading or writing; to be called before it is closed."""
+        """Stop watching a descriptor, for reading and writing; to be called before it is closed."""
 
     def when_writable(self, descriptor: int, call: Call) -> None:
         """Call once, as soon as a watched descriptor can be written."""
 
     def after(self, seconds: float, call: Call) -> Call:
-        """Call once, when so many seconds have passed. Returns what cancels that.
+        """Call once, after so many seconds. Returns a function that cancels the call.
 
         A host's turn may last, on Supervisor for a second.
         """

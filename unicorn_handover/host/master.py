@@ -67,13 +67,13 @@ class Master:
         self._watch(successor)
 
     def look(self) -> None:
-        """If it has exited, and that was not seen before, call `exited`."""
+        """Call `exited`, once, if the master has exited."""
         if self.process and not self.process.alive():
             self.release()  # a pidfd stays readable, and would keep the loop busy
             self._exited()
 
     def release(self) -> None:
-        """Give the pidfd back."""
+        """Close the pidfd."""
         process, self.process = self.process, None
         if process:
             self._loop.unwatch(process.fileno())
@@ -115,7 +115,7 @@ class Master:
             self._system.signal_group(self.group, signal.Signals(signum))
 
     def close(self) -> None:
-        """Give all descriptors back."""
+        """Close all descriptors."""
         self.release()
         self.successors.release()
         self.sharers.release()

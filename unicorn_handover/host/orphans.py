@@ -1,4 +1,4 @@
-"""What dead masters of a program left behind, looked at by the host's loop."""
+"""The processes that a program's dead masters left behind, polled on the host's loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOPELESS = 5.0  # seconds between polls of those that were killed and yet live
 
 
 class MindedOrphans(Orphans):
-    """Those of one program, minded for as long as there are any, by one timer.
+    """The orphans of one program, polled by one timer for as long as there are any.
 
     `failed` takes a line about an error of ours.
     """
@@ -33,7 +33,7 @@ class MindedOrphans(Orphans):
         self._cancel: Call | None = None
 
     def keep(self, left: list[Process], patience: float) -> None:
-        """Look after what `left_in` held; after `patience` seconds it is ended."""
+        """Add the processes that `left_in` held; they are killed after `patience` seconds."""
         super().keep(left, patience)
         self._look()
 
@@ -48,7 +48,7 @@ class MindedOrphans(Orphans):
         super().kill()
 
     def release(self) -> None:
-        """Look no more, and give the descriptors back."""
+        """Stop polling, and close the descriptors."""
         self._stop()
         super().release()
 

@@ -1,4 +1,4 @@
-"""Whether the host has a driver, and for whom it has been away for too long."""
+"""Whether the host has a driver, and whether it has been away for too long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One supervised program: the noun around which everything in a host turns."""
+"""One supervised program: the central object of a host."""
 
 from __future__ import annotations
 
@@ -97,18 +97,18 @@ class Program:
         return next((master.id for master in self._masters if master.id), None)
 
     def failed(self, text: str) -> None:
-        """Log an error of ours that was contained."""
+        """Log a contained error of this plugin."""
         self._host.failed(f"{self.label}: {text}")
 
     @contained()
     def server(self) -> Server | None:
-        """The server of the living master, None if there is none or it does not show yet."""
+        """The server of the living master, None if none is known (yet)."""
         master = self.master
         return server_of(self.system, master.pid, self.options.server) if master else None
 
     @contained(False)
     def serves(self) -> bool:
-        """True if the living master has come to where it accepts signals."""
+        """True if the living master accepts signals."""
         master, server = self.master, self.server()
         return bool(master and server and server.accepts_signals(self.system, master.pid))
 
@@ -182,7 +182,7 @@ class Program:
 
     @contained()
     def adopt_if_dead(self) -> None:
-        """Adopt the successor of a master that is dead, if the host did not come to that yet."""
+        """Adopt the successor of a dead master, if the host has not done so yet."""
         self.supervised.adopt_if_dead()
 
     @contained(())
@@ -211,7 +211,7 @@ class Program:
         return [w for head in heads for w in members.forked_by(self.system, head)]
 
     def report(self, record: Record) -> None:
-        """Take a record from the driver: never lost, for it would not be sent again."""
+        """Store a record of the driver. A record dropped here would never be sent again."""
         if record.phase.final or record.phase is Phase.CONFIRMING:
             # A dead master is replaced before anybody is told.
             self.adopt_if_dead()
@@ -235,7 +235,7 @@ class Program:
         return found or tuple(filter(None, [self.output.elsewhere()]))
 
     def _changed(self, record: Record, entered: bool) -> None:
-        """Keep what is written from the request of a handover to its end."""
+        """Keep the output from the request of a handover to its end."""
         if record.phase.final:
             self.output.end()
             self.beside.over(record)
@@ -244,7 +244,7 @@ class Program:
         self._tell_host(record, entered)
 
     def order(self) -> Order | None:
-        """What the driver is to drive, or None."""
+        """The order for the driver, or None."""
         handovers = self.handovers
         if handovers.running is None:
             return None
@@ -257,7 +257,7 @@ class Program:
 
     @contained()
     def release(self) -> None:
-        """Give all descriptors back."""
+        """Close all descriptors."""
         for master in self._masters:
             master.close()
         self._masters = []

@@ -26,7 +26,7 @@ class Request:
         self.poll()
 
     def poll(self) -> None:
-        """Look at it again; once it has ended nothing changes any more."""
+        """Update the state; nothing changes any more after the end."""
         if self.has_ended:
             return
         handovers = self.program.handovers
@@ -38,7 +38,7 @@ class Request:
 
     @property
     def has_ended(self) -> bool:
-        """True once there is nothing to wait for."""
+        """True once the restart has ended."""
         return bool(self.reason) or (self.record is not None and self.record.phase.final)
 
     @property

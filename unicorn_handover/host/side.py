@@ -27,7 +27,7 @@ from .version import version_gap
 
 
 class HostSide(Host):
-    """The managed programs of one host, the orders to its driver, and what callers are told."""
+    """The managed programs of one host, the orders to its driver, and the answers to callers."""
 
     def __init__(self, system: System, loop: Loop) -> None:
         super().__init__(system, loop)
@@ -63,7 +63,7 @@ class HostSide(Host):
             program.release()
 
     def driver_came(self, channel: HostEnd) -> None:
-        """Note that a driver is there, and give it what is to be driven."""
+        """Note that a driver is there, and send it the orders."""
         self._channel, self._ordered = channel, None
         self.presence.came()
         self._send_orders()
@@ -81,7 +81,7 @@ class HostSide(Host):
             self.presence.went()
 
     def take(self, fields: dict[str, Any]) -> None:
-        """Take a record from the driver. Raises KeyError, TypeError or ValueError if it is none."""
+        """Store a record of the driver. Raises KeyError, TypeError or ValueError if it is none."""
         record = Record.from_json(fields)
         program = self.programs.get(record.program)
         if program:
@@ -98,7 +98,7 @@ class HostSide(Host):
             self.publish(record)
 
     def _send_orders(self) -> None:
-        """Give the driver the list of handovers, if it is not what it was given last."""
+        """Send the driver the list of handovers, if it has changed."""
         if self._channel is None:
             return
         orders = [
@@ -114,7 +114,7 @@ class HostSide(Host):
 
     @contained()
     def tick(self) -> None:
-        """Look at all programs, and give up what has not begun if the driver is away.
+        """Poll all programs, and cancel handovers that have not begun if the driver is away.
 
         What has begun is kept: the next driver finishes it or backs it out. If its new master was
         adopted, no driver is needed for that.
@@ -155,7 +155,7 @@ class HostSide(Host):
         return program.handovers.take_up(command, *second)
 
     def driverless(self, program: Program) -> str:
-        """What to tell a caller whose handover nobody drives, or ""."""
+        """The error for a caller whose handover has no driver, or ""."""
         running = program.handovers.running
         if running is None or not self._is_driverless(running):
             return ""
@@ -189,7 +189,7 @@ class HostSide(Host):
 
 
 def started_by_host(record: Record) -> MasterId | None:
-    """The new master that the host has started, while the driver is still to be told of it."""
+    """The new master that the host has started and the driver does not know yet."""
     return record.new if record.phase is Phase.STARTING else None
 
 

@@ -29,7 +29,7 @@ class Stop:
         return self._steps > 0
 
     def step(self, master: Master) -> None:
-        """Take the first or the next step."""
+        """Begin the stop, or take its next step."""
         self._cancel()
         self._steps += 1
         self._signum, seconds = self._next()
@@ -64,5 +64,5 @@ class Stop:
         return server.quick if server else signal.SIGTERM, FORCING
 
     def extend_to(self, master: Master, successor: Process) -> None:
-        """End a successor that has taken the place of a master which was being ended."""
+        """End the successor of a master that was being ended."""
         master.end([successor], self._signum)

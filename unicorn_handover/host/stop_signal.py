@@ -10,7 +10,7 @@ from .guard import contained
 
 
 class StopSignal:
-    """That of one program.
+    """The stop signal of one program.
 
     `server` gives the server of the living master, or None. A process that was forked just now
     shows its host's command line, or that of `bundle exec`, so it is asked until it is known.

@@ -1,4 +1,4 @@
-"""The masters that outlive their host if it is killed, as the next host must know them."""
+"""The masters that outlive a killed host, remembered for the next host."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Survivors:
         self._boot = system.text_of(BOOT_ID).strip()
 
     def note(self, masters: Iterable[MasterId]) -> None:
-        """Remember these, and no others."""
+        """Remember just these masters."""
         self._file.write(json.dumps({"boot": self._boot, "masters": list(masters)}).encode())
 
     def living(self) -> list[MasterId]:
-        """Those that were noted last, maybe by an earlier host, and live."""
+        """The remembered masters that still live, maybe of an earlier host."""
         return [master for master in self._noted() if self._lives(master)]
 
     def _noted(self) -> list[MasterId]:

@@ -1,4 +1,4 @@
-"""The pid files that only a server's own refusal tells: their paths are computed."""
+"""The pid files whose computed paths only a server's own refusal shows."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Timer:
         self._cancel = self._loop.after(seconds, ring)
 
     def stop(self) -> None:
-        """Do not call. May be called twice."""
+        """Cancel the call. May be called twice."""
         cancel, self._cancel = self._cancel, None
         if cancel:
             cancel()

@@ -1,4 +1,4 @@
-"""A driver of another version than its host: told of, for they are made for each other."""
+"""Reports a driver of another version than its host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What /proc tells of a process, also where only its owner may look."""
+"""What /proc shows of a process, even where only its owner may read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sock_diag(7) tells of sockets: who accepted a connection, and how many may wait."""
+"""What sock_diag(7) shows of sockets: who accepted a connection, and how many may wait."""
 
 from __future__ import annotations
 

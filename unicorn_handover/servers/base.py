@@ -1,4 +1,4 @@
-"""What a server must tell of itself, and the proofs that servers share."""
+"""The interface of a server, and the proofs that servers share."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Server(abc.ABC):
 
     @abc.abstractmethod
     def configured(self, system: System, pid: int, launch: Launch) -> Configured:
-        """What a serving master was told, as far as that can be seen."""
+        """The settings of a serving master, as far as they are visible."""
 
     @abc.abstractmethod
     def re_exec_needs(self, system: System, pid: int) -> Iterator[Need]:

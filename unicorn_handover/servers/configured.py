@@ -1,6 +1,6 @@
-"""What a running master was told: by its command line and its environment, and by plain text.
+"""The settings of a running master: its command line, its environment and plain text.
 
-Nothing is run to learn it. What only Ruby or Python could tell stays unknown.
+Nothing is run to learn it. What only Ruby or Python could evaluate stays unknown.
 """
 
 from __future__ import annotations

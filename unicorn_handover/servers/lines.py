@@ -1,4 +1,4 @@
-"""The lines that a server and its applications write, told apart by regular expressions."""
+"""Classifies the lines of a server and its applications by regular expressions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nginx was told by its command line and by the main part of its configuration file."""
+"""The settings of nginx: its command line and the main part of its configuration file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BLOCK = re.compile(r"\{[^{}]*\}")  # one that holds no other
 
 
 class NginxStart(Start):
-    """The look of nginx's own at its configuration, and whether it stays in the foreground."""
+    """nginx's own check of its configuration, and whether it stays in the foreground."""
 
     def trial(self, launch: Launch) -> tuple[str, ...]:
         """The program's own command with -t, without the lines of one that succeeds."""
@@ -52,20 +52,20 @@ def pid_file(system: System, words: Sequence[str], directory: str) -> str:
 
     A relative one lies in the prefix, which is compiled in if -p does not tell it.
     """
-    told = _Told(words, directory)
-    found = told.directive(system, "pid")
-    return found if found.startswith("/") or not found else told.in_prefix(found)
+    settings = _Settings(words, directory)
+    found = settings.directive(system, "pid")
+    return found if found.startswith("/") or not found else settings.in_prefix(found)
 
 
 def _goes_away(system: System, words: Sequence[str], directory: str) -> bool:
     """True if nothing says `daemon off;`, as far as that can be seen; an include may say it."""
-    told = _Told(words, directory)
-    if command_of(words) is None or told.directive(system, "daemon") == "off":
+    settings = _Settings(words, directory)
+    if command_of(words) is None or settings.directive(system, "daemon") == "off":
         return False
-    return bool(told.main_part(system)) and not told.directive(system, "include")
+    return bool(settings.main_part(system)) and not settings.directive(system, "include")
 
 
-class _Told:
+class _Settings:
     """The options of a command line, of a title as well, and what they name."""
 
     def __init__(self, words: Sequence[str], directory: str) -> None:

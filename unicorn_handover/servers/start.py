@@ -1,4 +1,4 @@
-"""What can be told of a program's start before there is one."""
+"""What is known about a program's start before there is one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .launch import Launch
 
 
 class Start:
-    """Of a server that does not tell anything."""
+    """The start of a server about which nothing is known."""
 
     def trial(self, launch: Launch) -> tuple[str, ...]:
         """The words of a command that tells whether a program could be started, none if none does.
