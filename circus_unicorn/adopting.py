@@ -30,7 +30,7 @@ from .streams import Output
 class AdoptingWatcher(Watcher):  # type: ignore[misc]
     """What a watcher does at the death of a master, however it was started and restarted.
 
-    is_managed: until it is given back; what was begun before looks at this. runs_on: from one
+    is_managed: until it is given back; what was begun before checks this. runs_on: from one
     arbiter to the next.
     """
 
@@ -136,7 +136,7 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
         if process.stopping or self.is_stopping():  # the signal was sent before this one was there
             master.end([successor], self.stop_signal)
         self.program.adopted(master)
-        # Circus and the user's hooks hear of it when what Circus is doing now is done.
+        # Circus and the user's hooks are informed when Circus has finished its present command.
         self.loop.add_callback(self._publish_adoption, old, code, new)
         return True
 
@@ -159,11 +159,11 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
     def _without_master(self, process: ManagedProcess, told_to_quit: bool, lived: float) -> Steps:
         """Reap a dead master at once, and start one in its place.
 
-        One that lived for less than the time between two polls of Circus's is left to those looks:
+        One that lived for less than the time between two checks of Circus is left to those checks:
         a crash at boot must not become a loop.
         """
         if not self.is_managed:
-            return  # Circus replaces it at its next look
+            return  # Circus replaces it at its next check
         self.program.lost()
         if process.stopping or self.is_stopping():
             return
@@ -201,7 +201,7 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
     def manage_processes(self) -> Any:
         """Reap dead processes, which Circus would drop without an event, then do as Circus does."""
         self.circusd.look()
-        if self.is_managed:  # that look may have given it back
+        if self.is_managed:  # that call may have given it back
             for pid in list(self.processes):
                 self._reap_if_dead(pid)
         return Watcher.manage_processes(self)

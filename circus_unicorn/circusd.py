@@ -20,7 +20,7 @@ STARTING = ("arbiter_start_watchers", "arbiter_reload_config")
 class Circusd:
     """The arbiter of the moment: a restart of circusd makes another one.
 
-    look: what is to be done at each of Circus's own looks at its watchers. Never raises.
+    look: called at each of Circus's own checks of its watchers. Never raises.
     """
 
     arbiter: Arbiter
@@ -66,7 +66,7 @@ class Circusd:
 
     @property
     def check_delay(self) -> float:
-        """Seconds between two of Circus's own looks at its processes."""
+        """Seconds between two of Circus's own checks of its processes."""
         return float(self.arbiter.check_delay)
 
     @property

@@ -147,7 +147,7 @@ class RestartCommand(StockCommand):
     """`restart` or `reload`, with an answer that knows of handovers.
 
     Circus answers a caller who waits nothing at all if the restart fails, and a caller who does
-    not, before anything was looked at.
+    not, before the pre-flight checks.
     """
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:

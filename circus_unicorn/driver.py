@@ -46,7 +46,7 @@ class Driver:
         self.pid = pid
         self._end = HostEnd(channel, self._side.loop, self._hear, self._went, self._side.log)
         self._side.driver_came(self._end)
-        # Not before, or those who wait for a driver would hear that there is none.
+        # Not before, or callers that wait for a driver would get the error that there is none.
         self._circusd.look()
 
     def is_ours(self, pid: int) -> bool:
@@ -73,7 +73,7 @@ class Driver:
         pid, now = self.pid, self._side.system.clock()
         self._disconnect()
         self._side.loop.after(DRIVER_GRACE, self._side.tick)
-        # Not more often than Circus looks: a driver that crashes must not become a loop.
+        # Not more often than Circus checks: a driver that crashes must not become a loop.
         if now >= self._start_from:
             self._start_from = now + self._circusd.check_delay
             self._start_after(pid)

@@ -23,7 +23,7 @@ class UnicornPlugin(CircusPlugin):  # type: ignore[misc]
     """Drives the handovers that circusd orders.
 
     Its options are read in circusd itself, from the plugin's section. It needs no event: circusd's
-    orders come over a socket, which loses nothing and tells either side when the other is gone.
+    orders come over a socket, which loses nothing and shows either side when the other is gone.
     """
 
     name = "unicorn"

@@ -34,7 +34,7 @@ class AdoptedWorker(psutil.Process):
         if self.returncode is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
-            except ChildProcessError:  # circusd's own look for dead children was faster
+            except ChildProcessError:  # circusd's own search for dead children was faster
                 self.returncode = 0
             else:
                 self.returncode = os.waitstatus_to_exitcode(status) if pid else None
@@ -122,7 +122,7 @@ class ManagedProcess(GivenProcess):
     def reap(self, status: int | None = None) -> int | None:
         """Return the exit code, None while the master lives. Never waits.
 
-        `status` is what circusd's own look for dead children brought, if it was that which reaped.
+        `status` is the wait status if circusd's own search for dead children has reaped it.
         """
         if status is not None:
             self._worker.returncode = os.waitstatus_to_exitcode(status)

@@ -113,7 +113,7 @@ class ManagedWatcher(AdoptingWatcher):
             return
         age = time.time() - max(process.started, self._expired_at)
         if age > self.max_age + random.randint(0, self.max_age_variance):
-            self._expired_at = time.time()  # if it fails, not again at the next look
+            self._expired_at = time.time()  # if it fails, not again at the next check
             self.hand_over()
         yield moment
 

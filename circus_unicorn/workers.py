@@ -25,7 +25,7 @@ PATIENCE = 5.0  # seconds for a master to take one signal
 
 
 class Asked(NamedTuple):
-    """How many workers a master was told to have, and until when this counts."""
+    """How many workers a master was asked to have, and until when this counts."""
 
     master: MasterId
     number: int
@@ -35,8 +35,8 @@ class Asked(NamedTuple):
 class Workers:
     """Those of one watcher's master. Changes are made one after the other, whoever asks for them.
 
-    A worker that was told to go is there until it has answered its requests. So for as long as that
-    may take, the number that was asked for counts, and not that of the workers.
+    A worker that was signalled to quit lives until it has answered its requests. So for as long as
+    that may take, the number that was asked for counts, and not that of the workers.
     """
 
     def __init__(self, watcher: Watcher, program: Program) -> None:

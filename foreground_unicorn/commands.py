@@ -39,10 +39,10 @@ def restart(chosen: Namespace) -> int:
     finally:
         if show:
             show.close()
-    return _told(answer)
+    return _print_outcome(answer)
 
 
-def _told(answer: Answer) -> int:
+def _print_outcome(answer: Answer) -> int:
     name, ended = answer["name"], answer["ended"]
     if answer["reason"]:
         return _failed(name, answer["reason"], ended.get("output", []))

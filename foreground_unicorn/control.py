@@ -21,7 +21,7 @@ Answerer = Callable[[], Answer]  # gives the answer of the moment; if it has "mo
 
 
 def default_path() -> str:
-    """Where the socket is if nobody says it: in systemd's RuntimeDirectory, or else here."""
+    """The default path of the socket: in systemd's RuntimeDirectory, or else here."""
     return os.path.join(os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0], NAME)
 
 

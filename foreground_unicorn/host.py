@@ -49,7 +49,7 @@ class Runner:
         self._beside = 0  # the pid of a new master that is to take the place of the running one
         self._last = 0  # the wait status of the last master
         self._asked = 0, 0.0  # to end: the signal, and until when another one is part of it
-        self._is_stopped = False  # the master that was told to end has ended
+        self._is_stopped = False  # the master that was signalled to quit has ended
         self._is_over = False
 
     def run(self) -> int:
@@ -123,7 +123,7 @@ class Runner:
 
     def _ended(self, master: Master, status: int) -> None:
         pid = master.pid
-        # What becomes of a new master, once the program's own was told to end, is nobody's concern.
+        # Once the program's own master was signalled to quit, the end of a new one does not matter.
         if not self._is_stopped:
             self._last = status
         self._is_stopped = self.stop.has_begun
@@ -132,7 +132,7 @@ class Runner:
             self._adopt(master, successor, status)
             return
         self._master = None
-        # Where a handover told it to quit, a caller has asked for a running program.
+        # Where a handover signalled it to quit, a caller has asked for a running program.
         again = self._respawn or self._program.handovers.was_told_to_quit(pid)
         self._program.lost()
         self._side.remember()

@@ -50,7 +50,7 @@ class Asking:
     def manages(self, info: dict[str, Any]) -> bool:
         """True if a program is to be handed over, False if its restart is Supervisor's own.
 
-        `info` is what Supervisor tells of it. Raises Refused if it should be managed and is not:
+        `info` is Supervisor's description of it. Raises Refused if it should be managed and is not:
         a plain restart would cost requests that the configuration says must not be lost.
         """
         name = make_namespec(info["group"], info["name"])

@@ -17,9 +17,9 @@ from .child import prepare_child_fds
 class BesideSubprocess(Subprocess):  # type: ignore[misc]
     """Started as Supervisor starts every program, but on sockets that are there already.
 
-    It has a configuration and pipes of its own, but its state is nobody's concern: the program's is
+    It has a configuration and pipes of its own, but its state does not matter: the program's is
     that of the old master, until this one takes its place. `ended` is called when it was reaped.
-    started_in: the real path of its directory, for whoever looks whether that has changed.
+    started_in: the real path of its directory, to find out later whether that has changed.
     """
 
     config: Any

@@ -14,7 +14,7 @@ FIRST_SOCKET = 3  # the descriptor that the first of the sockets has in the new 
 
 
 def prepare_child_fds(process: Subprocess, copies: Copies) -> None:
-    """Do as Supervisor does, and put the sockets where the new master is told that they are.
+    """Do as Supervisor does, and put the sockets under the numbers that its environment names.
 
     This is `Subprocess._prepare_child_fds`: it runs in the child, before its environment is made of
     this process's.

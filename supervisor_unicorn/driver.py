@@ -83,7 +83,7 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
         """Read the last records of the ended driver, then do as Supervisor does."""
         Subprocess.finish(self, pid, sts)
         self._disconnect()
-        # The loop would let up to a second pass before it looks at this process again, and a soak
+        # The loop would let up to a second pass before it checks this process again, and a soak
         # whose new master dies now has nobody to bring the old workers back.
         self.transition()
 

@@ -28,11 +28,11 @@ class Watched:
         self._due = due
 
     def readable(self) -> bool:
-        """True unless it was seen to be readable, and that was not looked at yet."""
+        """True unless it was seen to be readable, and that was not handled yet."""
         return not self.is_due
 
     def writable(self) -> bool:
-        """True while somebody waits to write."""
+        """True while a caller waits to write."""
         return self.writer is not None
 
     def handle_read_event(self) -> None:

@@ -33,7 +33,7 @@ from .states import starts_again
 class ManagedSubprocess(Subprocess):  # type: ignore[misc]
     """A program whose master may re-execute itself: when it ends, its successor takes its place.
 
-    `reap` is supervisord's own look for dead children, which calls `finish`.
+    `reap` is supervisord's own search for dead children, which calls `finish`.
     """
 
     config: Any
@@ -107,8 +107,9 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         self.program.lost()
         if not (told_to_quit or self.state == ProcessStates.STOPPED or starts_again(self)):
             self.program.held.let_go()
-        # It was the handover that told this master to quit, and then the new one died: it was asked
-        # for a running program, and an exit status of 0 would keep Supervisor from starting one.
+        # It was the handover that signalled this master to quit, and then the new one died: it was
+        # asked for a running program, and an exit status of 0 would keep Supervisor from starting
+        # one.
         mood = self.config.options.mood
         if told_to_quit and self.state == ProcessStates.EXITED and mood == SupervisorStates.RUNNING:
             self.spawn()
@@ -162,7 +163,7 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         except BaseException:
             self._beside = None
             raise
-        listen(self, Output())  # what the old master writes tells nothing of a new one's failure
+        listen(self, Output())  # the old master's output explains nothing about a new one's failure
         listen(self._beside, self.program.output)
         # supervisord polls what it finds here.
         self.dispatchers.update(self._beside.dispatchers)

@@ -17,7 +17,7 @@ DRIVER_SECTION = "eventlistener:unicorn_handover"
 
 
 class Startup:
-    """Both of the following for one supervisord; what fails is logged, and nothing is told.
+    """Both of the following for one supervisord; what fails is logged, and nothing is reported.
 
     `options` are supervisord's own; `failed` takes a line about an error of ours.
     """

@@ -15,7 +15,7 @@ def waits(section: str, config: Mapping[str, str], environment: Mapping[str, str
     """True if the environment or else the plugin's section says so.
 
     Raises Refused, with one line, for what neither can mean: a typing error must not make a tool
-    believe in a release that nobody waited for.
+    believe in a release whose outcome it did not await.
     """
     for key in config:
         if key != "wait":

@@ -1,4 +1,4 @@
-"""How handovers look to an operator: a line that updates on a terminal, and the status lines.
+"""How an operator sees handovers: a line that updates on a terminal, and the status lines.
 
 Both hosts' commands show the structures that `struct` makes of records.
 """

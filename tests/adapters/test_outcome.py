@@ -82,7 +82,7 @@ def test_each_caller_gets_the_number_and_the_outcome_of_its_own(calls: Calls) ->
     assert told["ended"]["succeeded"] and told["ended"]["new_pid"] == 7 and told["reason"] == ""
 
 
-def test_a_handover_that_never_comes_is_told(calls: Calls) -> None:
+def test_a_handover_that_never_comes_is_reported(calls: Calls) -> None:
     """One that was waiting and cancelled is no other caller's, though the next one comes soon."""
     calls.request()
     waiting = calls.request()

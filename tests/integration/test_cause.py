@@ -23,7 +23,7 @@ ELSEWHERE = {
 ROTATED = {"stdout_logfile_maxbytes": "2KB", "stdout_logfile_backups": "1"}
 
 
-def cause_told(host: Host, web: Program) -> None:
+def cause_shown(host: Host, web: Program) -> None:
     """Restart with a broken release; the answer has its message and nothing of the old workers."""
     web.write("v2", "raises")
     outcome = host.restart("web")
@@ -40,7 +40,7 @@ def test_among_access_lines(make_host: MakeHost, folder: Path, host_class: type[
     host = make_host(web)
     host.start()
     with Load(web.address) as load:
-        cause_told(host, web)
+        cause_shown(host, web)
     assert load.failures == []
 
 
@@ -59,7 +59,7 @@ def test_past_log_files(
     web.host_options |= {k.replace("stdout", "stderr"): v for k, v in options.items()}
     host = make_host(web)
     host.start()
-    cause_told(host, web)
+    cause_shown(host, web)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_in_a_file_of_the_server_s_own(
     web.write("v1")
     host = make_host(web)
     host.start()
-    cause_told(host, web)
+    cause_shown(host, web)
     assert "long ago" not in host.restart("web").text
 
 

@@ -147,7 +147,8 @@ def _kill(situation: Situation, master: Process | None) -> None:
 def _sweep(situation: Situation) -> None:
     """After a failure: end the new workers whose master died before they could serve.
 
-    They would load the app to the end, or hang in it for ever, before they looked for it.
+    They would load the app to the end, or hang in it for ever, before they checked for their
+    master.
     """
     _end(situation)
     record, new, old = situation.record, situation.record.new, situation.old

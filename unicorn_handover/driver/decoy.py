@@ -36,14 +36,14 @@ class Decoy:
         self._stopped: dict[int, Process] = {}
         self._until = system.clock() + PATIENCE
         self._asked = -AGAIN
-        self._told = False
+        self._signalled = False
         self.over = False  # once the master has closed its sockets
         self.step()
 
     @property
     def pause(self) -> float:
         """Seconds until `step` is to be called again."""
-        return PAUSE if self._told else FORK_PAUSE
+        return PAUSE if self._signalled else FORK_PAUSE
 
     def step(self) -> None:
         """Stop what the master forks, then signal it to quit, and at last kill what was stopped."""
@@ -78,8 +78,8 @@ class Decoy:
         self._stopped.clear()
 
     def _tell(self) -> None:
-        if not self._told:
-            self._told = True
+        if not self._signalled:
+            self._signalled = True
             self._master.signal(self._server.graceful)
 
     def _stop(self, pid: int) -> None:

@@ -128,8 +128,8 @@ class NewWorkers:
         """True if a worker that was ready crashed.
 
         Workers that recycle themselves (max_requests, worker killers) end well, and at any age. A
-        killer may use SIGKILL, or the kernel not tell how a worker ended: then the age must do, and
-        the workers of the old master show what is usual here.
+        killer may use SIGKILL, or the kernel not report how a worker ended: then the age must do,
+        and the workers of the old master show what is usual here.
         """
         return status != 0 and lived < min(YOUNG, self._usual_life / 2)
 

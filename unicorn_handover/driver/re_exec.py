@@ -14,7 +14,7 @@ class ReExec:
     """Sends USR2 to a master without a successor, and follows the children that it forks.
 
     `since` is when USR2 was sent first, or is now to be, in seconds of the system's clock: a child
-    that was there before is a worker or a helper, and tells nothing. `resumed` says that a driver
+    that was there before is a worker or a helper, and proves nothing. `resumed` says that a driver
     before this one may have sent it: then of the children that are as old as that, within a clock
     tick, each may be the re-exec. Otherwise all that are there now were there before.
 
@@ -32,7 +32,7 @@ class ReExec:
         self._before = frozenset() if resumed else frozenset(system.children(old.pid))
         self._about_to_exec: set[int] = set()  # all that were seen so, and became nothing else
         self._lost = False  # one of them has ended, or one that nobody saw
-        self._children: tuple[set[int], set[int]] = set(), set()  # of the last two looks
+        self._children: tuple[set[int], set[int]] = set(), set()  # of the last two polls
         self._faults = self._faults_of_the_reaped()
         self._sent = False
         self._quiet_since = self._idle_since = system.clock()
@@ -78,7 +78,7 @@ class ReExec:
 
     def _look(self) -> None:
         # The faults first: a child that ended between this and the listing counts the next time. A
-        # child that was listed in one of the last two looks and has ended may be what was counted.
+        # child that was listed in one of the last two polls and has ended may be what was counted.
         faults = self._faults_of_the_reaped()
         if faults > self._faults and all(map(self._lives, set.union(*self._children))):
             self._lost = True
@@ -122,7 +122,7 @@ class ReExec:
 
     def _is_another(self, pid: int) -> bool:
         """True if a child can no longer become a master: it is a worker, or a hook's program."""
-        # The state last: of one that has ended the rest tells nothing.
+        # The state last: the other facts of an ended process prove nothing.
         masks, words = self._system.signal_masks(pid), self._system.command_line(pid)
         stat = self._system.stat(pid)
         if stat is None or stat.ended:

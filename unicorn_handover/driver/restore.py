@@ -15,7 +15,7 @@ class Restoration:
 
     Not by HUP, which loads the application and its settings anew: from the disk, where the new
     release may be, and without `-c` unicorn re-executes. `quiesced` is the moment in which the
-    workers were told to end, in seconds of the system's clock: those started since are fresh,
+    workers were signalled to quit, in seconds of the system's clock: those started since are fresh,
     whoever asked for them. The others finish their requests, and nobody knows for how long.
 
     The number is corrected whenever nothing changes any more. A master counts the workers that are

@@ -24,7 +24,7 @@ class Silence:
     def __init__(self, system: System, master: Process, server: Server) -> None:
         self._system = system
         self._master = master
-        self._told: set[tuple[int, int]] = set()
+        self._signalled: set[tuple[int, int]] = set()
         self._server = server
         self.over = False  # once the master was killed
         master.signal(SIGSTOP)
@@ -33,7 +33,7 @@ class Silence:
     def step(self) -> None:
         """Signal each worker once; kill the master when no worker is left."""
         found = members.workers(self._system, self._master, self._server).all
-        for worker in found - self._told:
+        for worker in found - self._signalled:
             self._tell(worker)
         if not found and not self.over:
             self.over = True
@@ -46,6 +46,6 @@ class Silence:
     def _tell(self, worker: tuple[int, int]) -> None:
         held = self._system.hold(*worker)
         if held:
-            self._told.add(worker)
+            self._signalled.add(worker)
             held.signal(self._server.graceful)
             held.close()

@@ -157,7 +157,7 @@ def writers(system: System, master: int) -> frozenset[int]:
 
 
 def writers_but(system: System, record: Record) -> frozenset[int]:
-    """The pids, of the old master and its workers, whose lines tell nothing of a failed handover.
+    """The pids, of the old release, whose lines explain nothing about a failed handover.
 
     Where no new master came, it is the old one that may say why.
     """

@@ -26,7 +26,7 @@ class Orphans:
     def left_in(self, process_group: int, pids: Collection[int]) -> list[Process]:
         """Hold those of `pids` in the group that have not exec'd, or are in the middle of that.
 
-        To be called before the look for a new master: one that execs in between is held here and
+        To be called before the search for a new master: one that execs in between is held here and
         found there. In the middle of an exec the command line is empty, and nothing is proven.
         """
         known = {(orphan.pid, orphan.start) for orphan in self._held}
@@ -47,7 +47,7 @@ class Orphans:
 
         Those of a master before this one stay held: the program may have been started and have
         crashed again while one of them was still about to exec. Those that would not end by
-        themselves are told to, after their requests.
+        themselves get a signal to, after their requests.
         """
         for orphan in left:
             signum = orphan_ends_by(self._system, orphan.pid)

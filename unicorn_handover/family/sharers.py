@@ -13,7 +13,7 @@ from ..kernel.system import System
 
 
 class Sharers:
-    """Those of one family that have exec'd, held from the moment that it is told to stop."""
+    """Those of one family that have exec'd, held from the moment that it is signalled to stop."""
 
     def __init__(self, system: System) -> None:
         self._system = system

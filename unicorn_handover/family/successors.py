@@ -24,7 +24,7 @@ def end_master(system: System, master: Process, signum: int) -> None:
 class Successors:
     """Those below one master, held until each has taken over or ended.
 
-    A master that was told to quit has closed its listeners, which are a part of its proof.
+    A master that got its graceful signal has closed its listeners, which are a part of its proof.
     """
 
     def __init__(self, system: System) -> None:

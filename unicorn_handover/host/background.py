@@ -1,4 +1,4 @@
-"""A server that has left its host: nobody supervises what goes into the background."""
+"""Detects a server that has gone into the background, where no host supervises it."""
 
 from __future__ import annotations
 

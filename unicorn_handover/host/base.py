@@ -1,4 +1,4 @@
-"""What a program of ours is told of the host that it lives in."""
+"""What a program knows about its host."""
 
 from __future__ import annotations
 

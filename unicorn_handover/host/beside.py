@@ -182,7 +182,7 @@ class Beside:
         self._start_again(pid)
 
     def _start_again(self, pid: int) -> None:
-        """Start another one if `pid` has refused to start on a pid file that nobody knew."""
+        """Start another one if `pid` has refused to start on an unknown pid file."""
         record = self._handovers.running
         if record is None or not self._is_wanted(record, pid):
             return
@@ -206,7 +206,7 @@ class Beside:
 
     @contained()
     def over(self, record: Record) -> None:
-        """End it if it outlived its handover, unless the old master was told to end."""
+        """End it if it outlived its handover, unless the old master was signalled to quit."""
         process, server = self.process, SERVERS.get(record.server)
         takes_over = self._handovers.was_told_to_quit(record.old.pid)
         if process and server and record.phase is Phase.FAILED and not takes_over:

@@ -69,7 +69,7 @@ class HostEnd:
         except BlockingIOError:
             self._unsent = unsent
             self._loop.when_writable(self._channel.fileno(), self._send)
-        except OSError as error:  # the driver is gone; the host hears of that in a moment
+        except OSError as error:  # the driver is gone; the loop reports that in a moment
             self._log(ERROR, f"cannot speak to the driver: {error}")
 
     def read(self) -> None:
@@ -81,7 +81,7 @@ class HostEnd:
                 packet = self._channel.recv(LARGEST)
             except BlockingIOError:
                 return
-            except ConnectionResetError:  # told once, and before what is unread (measured), if the
+            except ConnectionResetError:  # raised once, before unread data (measured), if the
                 continue  # driver closed its end and had not read all itself
             except OSError:
                 packet = b""

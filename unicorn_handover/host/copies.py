@@ -29,7 +29,7 @@ class Command:
 
 
 class Copies:
-    """The copies, and what tells the next master that it has them.
+    """The copies, and the variable that names them to the next master.
 
     Raises Refused if another master cannot serve on them. paths: of the unix sockets, absolute.
     """
@@ -54,7 +54,7 @@ class Copies:
         return [each.socket.fileno() for each in self.sockets]
 
     def variables(self, numbers: Sequence[int]) -> dict[str, str]:
-        """What tells the next master that it has the sockets as these descriptors."""
+        """The variables that name these descriptors to the next master."""
         return self.server.handed(numbers, self._owner)
 
     def new_addresses(self, command: Command) -> list[str]:

@@ -12,7 +12,7 @@ from ..model.orders import CHANNEL_FD
 from .channel import HostEnd
 from .side import HostSide
 
-# `python -m` would look into the working directory first, where an application has its modules.
+# `python -m` would search the working directory first, where an application has its modules.
 BOOT = (
     "import sys; sys.path[:] = sys.argv[1:]; "
     "from unicorn_handover.driver.__main__ import main; sys.exit(main())"

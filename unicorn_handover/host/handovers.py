@@ -43,7 +43,7 @@ class Handovers:
         self._master = master
         self._changed = changed
         self._plan = plan
-        self._quitting: MasterId | None = None  # the master that a handover has told to quit
+        self._quitting: MasterId | None = None  # the master that a handover has signalled to quit
         self._replaced: MasterId | None = None  # by another new master, in the running handover
         self._published: tuple[int, Phase] | None = None
 
@@ -174,7 +174,7 @@ class Handovers:
             self._quitting = None
         record = self.running
         if record and record.phase in (Phase.REQUESTED, Phase.QUEUED):
-            self.running = record.but(old=new)  # somebody sent USR2 by hand before it began
+            self.running = record.but(old=new)  # USR2 was sent by hand before it began
             self._note(self.running)
         elif record and record.new == new and takes_over(record) and not driver_is_there:
             self.report(record.but(phase=Phase.DONE, since=self._clock(), ended=self._clock()))

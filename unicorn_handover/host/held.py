@@ -17,7 +17,7 @@ from .guard import contained
 from .master import Master
 from .timer import Timer
 
-FIRST_LOOK = 0.1  # seconds after the start of a master until the first look for a ready worker
+FIRST_POLL = 0.1  # seconds after the start of a master until the first poll for a ready worker
 LONGEST_PAUSE = 1.0  # seconds between two polls
 BETWEEN_CHECKS = 4.0  # seconds at least between two polls whether a master still has them
 MOST = 0.75  # of the host's descriptors
@@ -48,12 +48,12 @@ class HeldSockets:
         self._copies: Copies | None = None
         self._origin: object = None  # what they came of, to be compared
         self._names: SocketNames | None = None  # kept while a stop lasts
-        self._look = Timer(host.loop)  # the next look for a ready worker
+        self._look = Timer(host.loop)  # the next poll for a ready worker
         self._end = Timer(host.loop)  # the end of the time that connections wait
         self._checked = 0.0  # when the master was last seen to have them
         self._stopped = False
-        self._lost_by = 0  # the pid that had none of them at the last look
-        self._told: str | None = (
+        self._lost_by = 0  # the pid that had none of them at the last poll
+        self._logged: str | None = (
             None  # what is held, as the operator knows it; "" if nothing can be
         )
 
@@ -148,14 +148,14 @@ class HeldSockets:
         self._drop_what_was_lost(process)
         waited = self._system.clock() - since
         if waited < self._options().boot_timeout:
-            pause = min(max(waited / 4, FIRST_LOOK), LONGEST_PAUSE)
+            pause = min(max(waited / 4, FIRST_POLL), LONGEST_PAUSE)
             self._look.start(pause, lambda: self._look_at(master, since))
 
     def _drop_what_was_lost(self, process: Process) -> None:
         """Release them if the started master did not inherit them: it could not bind its own.
 
         A wrapper that closes all descriptors takes them away. So does an end, which is no living
-        process's any more at the next look.
+        process's any more at the next poll.
         """
         if self._copies is None or self._copies.are_in(process):
             return
@@ -198,8 +198,8 @@ class HeldSockets:
     def _tell(self, level: int, text: str) -> None:
         """Log that they are held, or why they cannot be, when that changes."""
         news = "" if level == WARNING else text
-        if news != self._told:
-            self._told = news
+        if news != self._logged:
+            self._logged = news
             self._log(level, text)
 
     def _time_is_up(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from ..model.excerpt import Tail, excerpt
 
-CHANNELS = ("stderr", "stdout")  # in the order in which they are likely to tell
+CHANNELS = ("stderr", "stdout")  # the likelier one to explain a failure first
 
 
 class Output:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..model.phases import Phase
 from ..model.record import Record
 
-DRIVER_GRACE = 15.0  # seconds a driver may be away before callers are told
+DRIVER_GRACE = 15.0  # seconds a driver may be away before callers get an error
 
 
 class Presence:

@@ -153,9 +153,9 @@ class Program:
             self.handovers.new_master_of(master.pid),
         )
         if successor is None:
-            told = went_away(self.system, self._launch() or Launch())
-            if told:
-                self._host.log(WARNING, f"{self.label}: {told}")
+            line = went_away(self.system, self._launch() or Launch())
+            if line:
+                self._host.log(WARNING, f"{self.label}: {line}")
             left += master.sharers.take(strangers)
             self.orphans.keep(left, self.options.drain_timeout)
             return None
@@ -173,7 +173,7 @@ class Program:
     def lost(self) -> None:
         """Note that the program has no master any more.
 
-        The host may see that before the driver does; what the program has written tells why.
+        The host may see that before the driver does; the program's output shows why.
         """
         ended = self.handovers.why_lost()
         running = self.handovers.running
@@ -213,7 +213,7 @@ class Program:
     def report(self, record: Record) -> None:
         """Store a record of the driver. A record dropped here would never be sent again."""
         if record.phase.final or record.phase is Phase.CONFIRMING:
-            # A dead master is replaced before anybody is told.
+            # A dead master is replaced before any caller gets an answer.
             self.adopt_if_dead()
             self.beside.look()
         self.handovers.report(record.but(output=self._output_for(record)))

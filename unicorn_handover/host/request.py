@@ -6,7 +6,7 @@ from ..model.record import Record
 from .program import Program
 from .side import HostSide
 
-ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's first look
+ACCEPTING = 2.0  # seconds a caller who does not wait is held for the driver's pre-flight checks
 
 
 class Request:

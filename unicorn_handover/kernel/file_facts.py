@@ -54,14 +54,14 @@ class FileFacts:
     def open_files(self, pid: int, name_part: str) -> list[os.stat_result]:
         """The status of each open file, deleted or not, whose path holds `name_part`.
 
-        Raises PermissionError if this user may not look.
+        Raises PermissionError if this user may not read it.
         """
         return look_into(pid, lambda: open_files(pid, name_part), denied=True) or []
 
     def keep_file(self, pid: int, name_part: str, identity: tuple[int, int]) -> KeptFile | None:
         """Hold an open file whose path has `name_part`, by device and inode; the caller closes it.
 
-        None if a process has no such file, is gone, or is not ours to look into.
+        None if a process has no such file, is gone, or is not ours to read.
         """
         return look_into(pid, lambda: keep_file(pid, name_part, identity))
 

@@ -26,13 +26,13 @@ def open_sockets(pid: int, outlive_exec: bool) -> frozenset[int]:
 
 
 class KeptFile:
-    """A file of another process, held open: it can be looked at when that process has ended."""
+    """A file of another process, held open: it can be read after that process has ended."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def status(self) -> os.stat_result:
-        """What stat(2) tells of it now."""
+        """The present result of stat(2)."""
         return os.fstat(self._descriptor)
 
     def close(self) -> None:

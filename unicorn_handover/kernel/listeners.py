@@ -67,7 +67,7 @@ class Listener:
 
     @property
     def backlog(self) -> int | None:
-        """How many connections may wait to be accepted; None if the kernel does not tell."""
+        """How many connections may wait to be accepted; None if the kernel does not show it."""
         if not self._is_tcp:
             return unix_backlog(self.inode)
         info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCPI_SACKED + 4)

@@ -32,7 +32,7 @@ INET_REQUEST = (
 def listening_inodes() -> frozenset[int]:
     """The inodes of all listening TCP and unix sockets of this network namespace.
 
-    What the kernel does not tell, for it lacks inet_diag or unix_diag, is not among them.
+    What the kernel does not show, because it lacks inet_diag or unix_diag, is not among them.
     """
     unix = UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, LISTENING, 0, 0, ANY, ANY)
     found = {UNIX_ANSWER.unpack_from(answer)[4] for answer in _dump(unix)}
@@ -44,7 +44,7 @@ def listening_inodes() -> frozenset[int]:
 
 
 def _dump(request: bytes) -> Iterator[bytes]:
-    """Yield what the kernel tells of each socket. Never waits: it answers while it is asked."""
+    """Yield what the kernel reports of each socket. Never waits: it answers while it is asked."""
     flags, size = NLM_F_REQUEST | NLM_F_DUMP, NETLINK_HEADER.size + len(request)
     header = NETLINK_HEADER.pack(size, SOCK_DIAG_BY_FAMILY, flags, 1, 0)
     try:

@@ -19,7 +19,7 @@ class PipeEnds:
 
 
 def pipe_ends(pid: int) -> PipeEnds | None:
-    """The ends that a process has open; None if it is gone or not ours to look into."""
+    """The ends that a process has open; None if it is gone or not ours to read."""
     return look_into(pid, lambda: _ends(pid))
 
 

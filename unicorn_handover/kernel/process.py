@@ -51,9 +51,9 @@ class Process:
         return True
 
     def wait_status(self) -> int | None:
-        """How it ended, as waitpid(2) told its parent, once that has waited for it; None before.
+        """How it ended, as waitpid(2) told its parent, once that has reaped it; None before.
 
-        None for ever where the kernel does not tell, before Linux 6.15, and after `close`.
+        None for ever where the kernel does not report it, before Linux 6.15, and after `close`.
         """
         answer = bytearray(PIDFD_INFO.pack(PIDFD_INFO_EXIT, *[0] * 13))
         try:

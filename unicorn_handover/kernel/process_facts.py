@@ -105,5 +105,5 @@ class ProcessFacts:
         return words_at(pid, address)
 
     def pipe_ends(self, pid: int) -> PipeEnds | None:
-        """The ends of pipes that a process has open; None if it is gone or not ours to look."""
+        """The ends of pipes that a process has open; None if it is gone or not ours to read."""
         return pipe_ends(pid)

@@ -57,12 +57,12 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """True once it has ended; from then on `status` and `output` tell how."""
+        """True once it has ended; from then on `status` and `output` are final."""
         return self._child.poll() is not None
 
     @property
     def status(self) -> int:
-        """Its exit status, below 0 for a signal; 0 also where somebody else has waited for it."""
+        """Its exit status, below 0 for a signal; 0 also where another caller has waited for it."""
         return self._child.returncode or 0
 
     @property

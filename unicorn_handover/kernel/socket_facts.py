@@ -35,7 +35,7 @@ class SocketFacts:
         return found.st_ino if found else 0
 
     def sockets(self, pid: int, outlive_exec: bool = False) -> frozenset[int]:
-        """The inodes of a process's open sockets; none if it is gone or not ours to look into.
+        """The inodes of a process's open sockets; none if it is gone or not ours to read.
 
         With `outlive_exec` those alone that a program has which the process executes.
         """

@@ -32,9 +32,9 @@ INET_ANSWER = struct.Struct("=BBBB48sIIIII")
 
 
 def far_end(connection: socket.socket) -> int | None:
-    """The inode of a connection's other end: 0 until somebody has accepted it.
+    """The inode of a connection's other end: 0 until a process has accepted it.
 
-    None if the kernel does not tell, or that end is not on this machine or is closed already.
+    None if the kernel does not show it, or that end is not on this machine or is closed already.
     """
     if connection.family == socket.AF_UNIX:
         return _unix_peer(os.fstat(connection.fileno()).st_ino)
@@ -53,7 +53,7 @@ def holder(inode: int, pids: Iterable[int]) -> int | None:
 
 
 def unix_backlog(inode: int) -> int | None:
-    """How many connections may wait at a listening unix socket; None if the kernel does not tell.
+    """How many connections may wait at a listening unix socket; None if that is invisible.
 
     Of a listener, the second number of struct unix_diag_rqlen is that (unix_diag.c, sk_diag_show_
     rqlen).
@@ -68,7 +68,7 @@ def _unix_peer(inode: int) -> int | None:
 
 
 def _unix_attribute(inode: int, show: int, wanted: int) -> bytes:
-    """One attribute of a unix socket, b"" if the kernel does not tell it."""
+    """One attribute of a unix socket, b"" if the kernel does not show it."""
     answer = _diagnosis(UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, ANY, inode, show, ANY, ANY))
     offset = UNIX_ANSWER.size
     while offset + ATTRIBUTE_HEADER.size <= len(answer):
@@ -98,7 +98,7 @@ def _inet_peer(connection: socket.socket) -> int | None:
 
 
 def _diagnosis(request: bytes) -> bytes:
-    """What the kernel tells of one socket, b"" if nothing."""
+    """What the kernel reports of one socket, b"" if nothing."""
     size = NETLINK_HEADER.size + len(request)
     header = NETLINK_HEADER.pack(size, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0)
     try:

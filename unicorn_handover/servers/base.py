@@ -50,7 +50,7 @@ class Server(abc.ABC):
 
     name: str
     lines: Lines  # how it writes, and its applications
-    start = Start()  # what tells of a start before there is one
+    start = Start()  # what is known before a start
     graceful: Signals  # ends a master after its requests
     quick: Signals  # ends it now, cutting requests
     re_executes = True  # under a host that is its parent
@@ -121,7 +121,7 @@ class Server(abc.ABC):
         """
 
     def proof_of(self, system: System, master: int, worker: int) -> Proof | None:
-        """What tells, also when a worker has ended, whether it was ready; the caller closes it.
+        """A proof, valid even after a worker's end, that it was ready; the caller closes it.
 
         None where nothing outlives a worker.
         """

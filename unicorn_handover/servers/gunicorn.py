@@ -43,7 +43,7 @@ class Gunicorn(Server):
     quick = SIGQUIT
     ignores_re_exec = True
     pid_file_suffixes = ("", ".2")
-    promotes_itself = 1.5  # Arbiter.run looks at its parent every second
+    promotes_itself = 1.5  # Arbiter.run checks its parent every second
     fewest_workers = 1
     provisional = ".2"  # Arbiter.start, .maybe_promote_master
     listeners_outlive_exec = True  # BaseSocket.set_options; its control socket does not
@@ -117,7 +117,7 @@ class Gunicorn(Server):
         self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> list[str]:
         """-p in the command line or GUNICORN_CMD_ARGS, `pidfile = "..."` in the configuration."""
-        given, settings, directory = self._told(system, words, directory, environ)
+        given, settings, directory = self._settings(system, words, directory, environ)
         found = [*literals(settings, r"pidfile[ \t]*=[ \t]*"), *values(given, "-p", "--pid")]
         return [os.path.join(directory, path) for path in found if path]
 
@@ -128,15 +128,15 @@ class Gunicorn(Server):
 
         Arbiter.start looks at no address if there is GUNICORN_FD.
         """
-        given, settings, directory = self._told(system, words, directory, environ)
-        told = values(given, "-b", "--bind")
-        bound = told or literals(settings, r"bind[ \t]*=[ \t]*")[-1:]
+        given, settings, directory = self._settings(system, words, directory, environ)
+        options = values(given, "-b", "--bind")
+        bound = options or literals(settings, r"bind[ \t]*=[ \t]*")[-1:]
         names = [_listener_name(each.strip(), directory) for each in ",".join(bound).split(",")]
         lines = re.findall(r"^[ \t]*bind\b.*", settings, re.MULTILINE)
-        said = [*told, *lines, environ.get("PORT", "")]
+        said = [*options, *lines, environ.get("PORT", "")]
         return Addresses(said, names if all(names) else [])
 
-    def _told(
+    def _settings(
         self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> tuple[list[str], str, str]:
         """The words of environment and command line, the configuration, and the directory."""
@@ -149,7 +149,7 @@ class Gunicorn(Server):
         return given, settings, os.path.join(directory, *values(given, "", "--chdir")[-1:])
 
     def configured(self, system: System, pid: int, launch: Launch) -> Configured:
-        """What its command line and its configuration file tell: see `gunicorn_start`."""
+        """What its command line and its configuration file say: see `gunicorn_start`."""
         return configured(system, pid, launch)
 
     def re_exec_needs(self, system: System, pid: int) -> Iterator[Need]:

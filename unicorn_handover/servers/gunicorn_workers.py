@@ -67,7 +67,7 @@ def _owned(
 def heartbeats(system: System, pid: int) -> dict[tuple[int, int], bool]:
     """The heartbeat files that a process has, by device and inode, and whether each has a beat.
 
-    Raises PermissionError if this user may not look.
+    Raises PermissionError if this user may not read it.
     """
     files = system.open_files(pid, NAME)
     return {(file.st_dev, file.st_ino): _has_beat(system, file) for file in files}

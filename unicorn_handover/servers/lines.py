@@ -21,7 +21,7 @@ class Lines:
 
     tag: marks a line with the pid of its writer, which stands for "{}".
     routine: the whole of a line that a server writes while nothing is wrong.
-    access: a part of a line that tells of one answered request.
+    access: a part of a line that reports one answered request.
     frame: the whole of a line of a back trace that does not hold its message; the group "path" is
     the source file's, where the line has one.
     library: a part of the path of a source file that is not the application's own.

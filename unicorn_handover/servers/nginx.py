@@ -23,7 +23,7 @@ class Nginx(Server):
 
     USR2 is nothing for it under a host: it ignores that while its parent is the one that started it
     (ngx_signal_handler), and so it does every signal that would count its workers. HUP reads the
-    configuration anew, so nothing brings back workers that were told to end, and none are.
+    configuration anew, so nothing brings back workers that were signalled to quit, and none are.
     """
 
     name = "nginx"
@@ -138,7 +138,7 @@ class Nginx(Server):
         return masks is not None and not masks.blocked
 
     def orphan_ends_by(self, system: System, pid: int) -> Signals | None:
-        """QUIT, also to a cache manager: they look at no parent, and serve on for ever."""
+        """QUIT, also to a cache manager: they do not watch their parent, and serve on for ever."""
         return self.graceful if _title(system, pid).startswith("nginx: ") else None
 
 

@@ -50,7 +50,7 @@ def command_of(words: Sequence[str]) -> tuple[str, ...] | None:
 def pid_file(system: System, words: Sequence[str], directory: str) -> str:
     """The absolute path of the pid file, "" if it does not show.
 
-    A relative one lies in the prefix, which is compiled in if -p does not tell it.
+    A relative one lies in the prefix, which is compiled in if -p does not name it.
     """
     settings = _Settings(words, directory)
     found = settings.directive(system, "pid")

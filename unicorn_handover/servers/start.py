@@ -10,7 +10,7 @@ class Start:
     """The start of a server about which nothing is known."""
 
     def trial(self, launch: Launch) -> tuple[str, ...]:
-        """The words of a command that tells whether a program could be started, none if none does.
+        """The words of a command that checks whether a program could be started, or none.
 
         It is run as the program's user, beside the running master, and changes nothing.
         """

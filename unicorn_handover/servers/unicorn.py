@@ -118,10 +118,10 @@ class Unicorn(Server):
 
         It binds those that it was not given (#bind_new_listeners!).
         """
-        told = [*values(words, "-l", "--listen"), *values(words, "-o", "--host")]
-        told += values(words, "-p", "--port")
+        options = [*values(words, "-l", "--listen"), *values(words, "-o", "--host")]
+        options += values(words, "-p", "--port")
         settings = configuration(system, words, directory)
-        return Addresses([*told, *re.findall(r"^[ \t]*listen\b.*", settings, re.MULTILINE)], [])
+        return Addresses([*options, *re.findall(r"^[ \t]*listen\b.*", settings, re.MULTILINE)], [])
 
     def workers(self, system: System, master: int) -> dict[int, bool]:
         """Tell by the pipe and the title of each child, and by its tick: see `unicorn_workers`."""
@@ -168,7 +168,7 @@ class Unicorn(Server):
         return is_read_by_none(system, ready) or says_preload(system, pid)
 
     def configured(self, system: System, pid: int, launch: Launch) -> Configured:
-        """What its title and its configuration file tell: see `unicorn_start`."""
+        """What its title and its configuration file say: see `unicorn_start`."""
         return configured(system, pid, launch)
 
     def re_exec_needs(self, system: System, pid: int) -> Iterator[Need]:
@@ -176,7 +176,7 @@ class Unicorn(Server):
         return re_exec_needs(system, pid)
 
     def _shows(self, system: System, master: int, listener: Listener) -> bool:
-        """True if a unix socket's name or backlog tells that unicorn made it, and not the app."""
+        """True if a unix socket's name or backlog proves that unicorn made it, and not the app."""
         most = min(RUBY_BACKLOG, int(system.text_of("/proc/sys/net/core/somaxconn") or 0))
         settings = configuration(system, system.command_line(master), "")
         return os.path.basename(listener.path) in settings or listener.backlog != most

@@ -25,7 +25,7 @@ def workers_among(
     """Those of a master's `forks`, the eldest first, that are workers.
 
     A worker has its title or was exec'd as one, or else it is the one that has the end of a pipe by
-    which its master signals it (Worker#soft_kill). `is_named` tells whether a process has the
+    which its master signals it (Worker#soft_kill). `is_named` says whether a process has the
     command line or the title of a unicorn.
 
     A child that an app or a hook has forked has no title, and a pipe at most by inheritance: then

@@ -194,7 +194,7 @@ def test_which_statuses_are_good(address: str, statuses: str, status: int, passe
         assert check.failure.endswith(f"/{status} answered {status}{to_where}")
 
 
-def test_a_redirect_that_counts_is_told(address: str) -> None:
+def test_a_redirect_that_counts_is_reported(address: str) -> None:
     """A page that sends everybody elsewhere says little of a release."""
     check = Check(to(f"{address}/302"))
     answer(check, Clock())

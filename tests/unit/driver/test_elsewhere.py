@@ -33,7 +33,7 @@ READ, WRITTEN = PipeEnds(frozenset({PIPE}), NONE), PipeEnds(NONE, frozenset({PIP
     ],
     ids=["past", "read", "the host's too", "not to be seen", "null", "daemon's", "file", "gone"],
 )
-def test_it_is_told(host: dict[str, object], target: str, told: str) -> None:
+def test_it_is_reported(host: dict[str, object], target: str, told: str) -> None:
     """Only if the host neither reads it nor has it for its own standard error."""
     system = FakeSystem()
     system.processes[1] = system.add(**{**HOST, **host})

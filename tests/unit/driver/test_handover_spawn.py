@@ -94,7 +94,7 @@ def test_a_lost_directory_matters_to_a_re_exec_alone() -> None:
     assert "/nosuch" in again.run().reason
 
 
-def test_a_spawned_master_that_dies_is_told() -> None:
+def test_a_spawned_master_that_dies_is_reported() -> None:
     """The old master hears nothing, and what the dead one forked at last is ended."""
     history = SpawnHistory()
     history.unicorn.boots = None
@@ -113,7 +113,7 @@ def test_a_spawned_master_that_dies_is_told() -> None:
     assert len(history.system.processes) == 3  # the old master and its workers
 
 
-def test_one_that_was_dead_before_it_was_named_is_told() -> None:
+def test_one_that_was_dead_before_it_was_named_is_reported() -> None:
     """The host may know its number alone."""
     history = SpawnHistory()
     history.unicorn.dies = 0.001

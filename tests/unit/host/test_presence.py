@@ -26,12 +26,12 @@ def assert_told_of_a_stuck_driver(host: FakeHost, request: Request, phase: str) 
     )
 
 
-def test_a_driver_that_lets_a_phase_outlast_its_time_is_told(host: FakeHost) -> None:
+def test_a_driver_that_lets_a_phase_outlast_its_time_is_reported(host: FakeHost) -> None:
     """A caller does not wait for ever on a driver that is alive and stuck."""
     assert_told_of_a_stuck_driver(host, Request(host, host.web), "booting")
 
 
-def test_a_caller_in_the_queue_behind_such_a_driver_is_told(host: FakeHost) -> None:
+def test_a_caller_in_the_queue_behind_such_a_driver_is_reported(host: FakeHost) -> None:
     """A queue has no end of its own, but what it waits for has."""
     host.request(host.web)
     request = Request(host, host.api)

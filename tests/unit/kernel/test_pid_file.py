@@ -64,7 +64,9 @@ def test_a_fifo_blocks_nobody(path: Path) -> None:
     assert not PidFile(str(path.parent / "missing" / "pid")).move_aside(42)
 
 
-def test_a_file_that_cannot_make_way_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_make_way_is_reported(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Before anything is started: the new master would refuse to start."""
 
     def denied(*paths: str) -> None:
