@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from supervisor.options import ProcessConfig, ProcessException
@@ -72,6 +71,6 @@ def refusal(
     except ProcessException as what:
         return f"{section} command: {printable(str(what))}; install it, or correct the command"
     directory = config.directory
-    if directory and not os.path.isdir(directory):
+    if directory and not side.system.is_directory(directory):
         return f"{section} directory: {printable(directory)} is not there; make it again"
     return "" if side.drivers.will_come else side.why_no_driver()
