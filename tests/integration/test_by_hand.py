@@ -41,7 +41,8 @@ def test_promote(make_host: MakeHost, folder: Path, server: str) -> None:
         assert host.promote("web").ok
         assert host.wait_for_rest("web") == new
     assert load.failures == [] and web.ask().release == "v2"
-    assert phases(host) == ["booting", "draining", "done"]
+    # A gunicorn's pid file may name the new master only a moment later.
+    assert [p for p in phases(host) if p != "confirming"] == ["booting", "draining", "done"]
     assert "handover 2 of web: draining" in host.host_log()
 
 
@@ -62,7 +63,7 @@ def test_rollback(make_host: MakeHost, folder: Path, server: str) -> None:
         assert host.rollback("web").ok
         assert host.wait_for_rest("web") == first
     assert load.failures == [] and web.ask().release == "v1"
-    assert phases(host)[-2:] == ["removing", "failed"]
+    assert "removing" in phases(host) and phases(host)[-1] == "failed"
     assert host.ended("web")[-1]["reason"] == "rolled back by command"
     assert host.restart("web").ok
 

@@ -36,7 +36,7 @@ def test_what_is_missing_is_found_before_the_first_signal(
     web.command = f"{script} -E none -c {web.conf} {web.folder}/config.ru"
     if what == "cwd":
         web.command = f"/bin/sh -c 'cd {cwd}; exec {web.command}'"
-    host = make_supervisor(web)
+    host = make_supervisor(web, options={"method": "usr2"})
     host.start()
     gone = {"directory": web.folder, "cwd": cwd, "script": script}[what]
     moved = gone.with_name("moved")
