@@ -59,7 +59,7 @@ class Restart:
         """Let a caller go whom the next arbiter cannot answer; the handover goes on."""
         if not self.ended.done():
             command = f"`circus_unicorn status {self.name}`"
-            self._end(_failed(f"circusd starts anew; {command} tells what becomes of it"))
+            self._end(_failed(f"circusd starts anew; {command} shows its outcome"))
 
     def _end(self, outcome: dict[str, Any]) -> None:
         self.ended.set_result(outcome)

@@ -75,4 +75,4 @@ class ForegroundSide(HostSide):
         """Why there is no driver, or none that answers, and what to do."""
         if self.presence.is_there:
             return f"the driver, pid {self.driver.pid}, does not answer; kill it"
-        return "the driver does not come up; look at the log"
+        return "the driver does not come up; see the log"

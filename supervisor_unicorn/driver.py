@@ -166,4 +166,4 @@ class Drivers:
         name = self._all[0].namespec
         if self.side.presence.is_there:
             return f"the driver {name} does not answer; `supervisorctl restart {name}`"
-        return f"the driver {name} is not running; look at its log and `supervisorctl start {name}`"
+        return f"the driver {name} is not running; see its log, then `supervisorctl start {name}`"

@@ -69,7 +69,7 @@ class UnicornNamespaceRPCInterface:
         return _deferred(self, onwait)
 
     def request(self, name: str) -> Callable[[], Any]:
-        """Ask for a handover of a running program; 'outcome' tells what becomes of it
+        """Ask for a handover of a running program; 'outcome' shows what becomes of it
 
         @param string name  The name of a managed program (or 'group:name')
         @return int result  The number of the handover, once it is accepted

@@ -104,8 +104,8 @@ class Preflight:
         """Check what every handover needs. Raises Refused with the first fault."""
         if not self.server.accepts_signals(self.system, self.master.pid):
             raise Refused(
-                f"pid {self.master.pid} is no master of {self.server.name}, or still starts, and "
-                "would die of USR2; start the server itself, or correct the `server` option"
+                f"pid {self.master.pid} is not a running {self.server.name} master, so USR2 would "
+                "kill it; start the server itself, or correct the `server` option"
             )
         self._refuse_second_master()
         self._refuse_sockets_of_the_workers()

@@ -68,11 +68,11 @@ class Handovers:
     def why_none(self, number: int) -> str:
         """Why a handover of that number is unknown and will not begin, or ""."""
         if number > self.last:
-            return "the host was reloaded, and knows nothing of it any more"
+            return "the host was reloaded, and does not know it any more"
         if self.find(number) or number == self.queued_next > 0:
             return ""
         if self.ended and number < self.ended[0].number:
-            return "it ended long ago, and nobody remembers how"
+            return "it ended long ago, and its outcome is no longer kept"
         return "it was waiting behind a handover that was cancelled"
 
     def report(self, record: Record) -> None:

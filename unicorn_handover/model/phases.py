@@ -198,7 +198,9 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         # Nobody serves, but the old master goes on starting workers.
         Event.WORKERS_LOST: Move(Phase.FAILED, "the old workers did not come back"),
         # The old master cannot serve any more: what serves is the new one, sick or not.
-        Event.TIMEOUT: Move(Phase.DRAINING, "the old workers did not come back, so the new stay"),
+        Event.TIMEOUT: Move(
+            Phase.DRAINING, "the old workers did not come back, so the new master stays"
+        ),
     },
     Phase.REMOVING: {
         Event.UNSETTLED: Move(Phase.SETTLING),

@@ -44,5 +44,5 @@ def test_a_program_that_is_not_the_server_it_is_said_to_be() -> None:
     history = History(server="unicorn")
     history.old.words, history.old.catches = ["/bin/sh", "-c", "x"], set()
     record = history.run()
-    assert "is no master of unicorn, or still starts, and would die of USR2" in record.reason
+    assert "is not a running unicorn master, so USR2 would kill it" in record.reason
     assert history.system.signals == [] and record.ended - record.began < 1

@@ -49,11 +49,13 @@ def test_a_number_is_enough_to_go_on_watching(host: FakeHost) -> None:
 def test_a_number_of_a_host_before_this_one(host: FakeHost) -> None:
     """A reload forgets; and of what ended long ago the outcome is forgotten, not its number."""
     assert Request(host, host.web, 7).reason == (
-        "the host was reloaded, and knows nothing of it any more"
+        "the host was reloaded, and does not know it any more"
     )
     assert Request(host, host.web, 0).has_ended and host.web.handovers.running is None
     for _ in range(KEPT + 1):
         host.request(host.web)
         host.drive(Phase.DONE)
-    assert Request(host, host.web, 1).reason == "it ended long ago, and nobody remembers how"
+    assert (
+        Request(host, host.web, 1).reason == "it ended long ago, and its outcome is no longer kept"
+    )
     assert Request(host, host.web, 2).reason == ""
