@@ -48,7 +48,7 @@ def _connections(program: Program) -> list[str]:
 def test_sick_release_is_backed_out(
     make_host: MakeHost, folder: Path, server: str, unix: bool, traffic: bool
 ) -> None:
-    """A release that boots and answers 500 fails its check; the old one is back, at full strength.
+    """A release that boots and answers 500 fails its check; the old one is back in full.
 
     Where both releases serve in the soak, the check still asks the new one alone.
     """

@@ -17,7 +17,7 @@ from .shared import LONG
 
 @PAIRS
 def test_new_master_dies_in_the_soak(make_host: MakeHost, folder: Path, server: str) -> None:
-    """When the new master is killed in the soak, the old one serves again, at full strength."""
+    """When the new master is killed in the soak, the old one serves again, with all its workers."""
     web = Program(folder, server=server, workers=3, timeout=10, preload=True)
     host = make_host(web, options={"soak": LONG})
     host.start()

@@ -79,7 +79,7 @@ def test_long_requests_do_not_hold_up_the_way_back(
 ) -> None:
     """Beside old workers that still answer others are started, none too many; the new master goes.
 
-    For that it waits no longer than until the old master is at full strength.
+    For that it waits no longer than until the old master has all its workers.
     """
     web = Program(folder, server="unicorn", preload=True)
     host = make_host(web, options={"soak": LONG})

@@ -115,7 +115,7 @@ def test_old_workers_that_still_answer_hold_up_nobody(worker_count: int, lost: b
 
 @pytest.mark.parametrize("lost", [None, Phase.RESTORING, Phase.REMOVING, Phase.SETTLING])
 def test_a_bad_release_goes_before_the_old_workers_last_requests(lost: Phase | None) -> None:
-    """It is removed when the old master is at full strength; the rest is settled after that."""
+    """It is removed when the old master has all its workers; the rest is settled after that."""
     history = History(soak=1000.0)
     history.unicorn.finishes = 20.0
     history.run(Phase.SOAKING)
@@ -135,7 +135,7 @@ def test_a_bad_release_goes_before_the_old_workers_last_requests(lost: Phase | N
 
 
 def test_workers_that_somebody_brought_back_in_the_soak_count() -> None:
-    """After HUP the old master is at full strength already: nothing is added, nothing dropped."""
+    """After HUP the old master has all its workers already: nothing is added, nothing dropped."""
     history = soaking()
     history.old.obey(SIGHUP)
     history.system.advance_to(history.system.now + 1)
