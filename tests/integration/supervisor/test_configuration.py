@@ -46,7 +46,7 @@ BAD_OPTIONS = {
     "api.soak": "-1",
     "web.drain_timeout": "1e9",
     "other.soak": "3",
-    "server": "nginx",
+    "server": "puma",
     "check": "ftp://x",
     "max_handovers": "many",
     "pidfile": "run/web.pid",
