@@ -154,9 +154,12 @@ class HeldSockets:
     def _drop_what_was_lost(self, process: Process) -> None:
         """Release them if the started master did not inherit them: it could not bind its own.
 
-        A wrapper that closes all descriptors takes them away. So does an end, which is no living
-        process's any more at the next poll.
+        A wrapper that closes all descriptors takes them away. So does an end, during which a busy
+        machine may poll more than once.
         """
+        stat = self._system.stat(process.pid)
+        if stat is None or stat.ended or stat.forked_only:
+            return
         if self._copies is None or self._copies.are_in(process):
             return
         if self._lost_by == process.pid:
