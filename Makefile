@@ -1,7 +1,7 @@
 # Every target brings what it needs: see scripts/setup.
 
 PYTHON ?= python3
-JOBS ?= 4
+JOBS ?= 2
 bin := .venv/bin
 
 .PHONY: help demo test lint types pytest bench clean
