@@ -77,6 +77,10 @@ class UnicornNamespaceRPCInterface:
         asked = self._begun(name)
 
         def onwait() -> Any:
+            asked.poll()
+            # One that was begun has an outcome, with its phases and the cause, at whatever time.
+            if asked.record and asked.record.phase.final and asked.record.signalled:
+                return asked.number
             return asked.number if self._is_over(asked, False) else NOT_DONE_YET
 
         return _deferred(self, onwait)

@@ -228,6 +228,6 @@ def test_a_restart_runs_what_is_deployed_now(
             last = host.wait_for_rest("web")
         shutil.rmtree(link.resolve())
         outcome = host.restart("web")
-        assert not outcome.ok and "web: ERROR (" in outcome.text
+        assert not outcome.ok and str(link) in outcome.text
         assert host.wait_for_rest("web") == last
     assert load.failures == []
