@@ -18,6 +18,7 @@ from .programs import BEFORE_ORPHANS_END, Program, short_folder
 
 MakeHost = Callable[..., Host]
 
+SHOWN = 4000  # characters at each end of a log in a failed test's report
 
 PAIRS = pytest.mark.parametrize(
     ("host_class", "server"),
@@ -114,5 +115,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.sections.append(("processes", "\n".join(map(describe, living_in(folder)))))
         for path in sorted(folder.iterdir()):
             if path.suffix in (".log", ".out", ".err"):
-                report.sections.append((path.name, path.read_text(errors="replace")[-4000:]))
+                report.sections.append((path.name, _excerpt(path.read_text(errors="replace"))))
     return report
+
+
+def _excerpt(log: str) -> str:
+    """A log's beginning, where a fault often is, and its end."""
+    return log if len(log) <= 2 * SHOWN else f"{log[:SHOWN]}\n[...]\n{log[-SHOWN:]}"

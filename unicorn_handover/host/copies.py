@@ -32,6 +32,7 @@ class Copies:
     """The copies, and the variable that names them to the next master.
 
     Raises Refused if another master cannot serve on them. paths: of the unix sockets, absolute.
+    owner: the pid of that master.
     """
 
     def __init__(self, system: System, master: Process, server: Server) -> None:
@@ -40,7 +41,7 @@ class Copies:
         here = system.working_directory(master.pid)  # a unix socket's path may be relative
         self.paths = tuple(os.path.join(here, each.path) for each in self.sockets if each.path)
         self._system = system
-        self._owner = master.pid
+        self.owner = master.pid
 
     @property
     def names(self) -> list[str]:
@@ -55,7 +56,7 @@ class Copies:
 
     def variables(self, numbers: Sequence[int]) -> dict[str, str]:
         """The variables that name these descriptors to the next master."""
-        return self.server.handed(numbers, self._owner)
+        return self.server.handed(numbers, self.owner)
 
     def new_addresses(self, command: Command) -> list[str]:
         """The addresses that a command names, if its master would serve on these in their place."""
@@ -74,11 +75,12 @@ class Copies:
         words = command.words, command.directory, command.environ
         return self.server.addresses(self._system, *words)
 
-    def belong_to(self, master: Process) -> bool:
-        """True if the master still has every one of these sockets."""
+    @property
+    def are_current(self) -> bool:
+        """True if their owner still has every one of these sockets, under the same number."""
         inodes = {each.inode: each.number for each in self.sockets}
-        return master.pid == self._owner and all(
-            self._system.inode_of(master.pid, number) == inode for inode, number in inodes.items()
+        return all(
+            self._system.inode_of(self.owner, number) == inode for inode, number in inodes.items()
         )
 
     def are_in(self, master: Process) -> bool:

@@ -71,14 +71,17 @@ class HeldSockets:
         """Copy them again if the living master has closed one since, as after a HUP.
 
         A copy of a socket that nobody accepts on turns a refusal into a wait. A host may ask for
-        this as often as it likes.
+        this as often as it likes. A master that was started on the copies proves itself first: one
+        that crashes again and again would otherwise hold them for ever.
         """
         now = self._system.clock()
         if now < self._checked + BETWEEN_CHECKS:
             return
         self._checked = now
         process = self._master.process if self._master and self._master.is_alive else None
-        if process is None or self._copies is None or self._copies.belong_to(process):
+        if process is None or self._copies is None or self._copies.owner != process.pid:
+            return
+        if self._copies.are_current:
             return
         if self._system.listening_sockets(process.pid):  # else it is about to end
             self._take(process, self._copies.server)

@@ -49,22 +49,22 @@ class Inheritance(Copies):
         """Undo everything: the new master has ended, or was not started."""
         self.close()
         for file in self._pid_files:
-            file.put_back(self._owner)
+            file.put_back(self.owner)
 
     def forget(self, new: int) -> None:
         """Finish: the old master has ended, and the master `new` has replaced it."""
         self.close()
         for file in self._pid_files:
-            file.forget(self._owner)
+            file.forget(self.owner)
             if self.server.unlinks_pid_file:
                 file.write_if_gone(new)
 
     def _is_provisional(self, paths: list[str]) -> bool:
         suffix = self.server.provisional
-        return bool(suffix) and any(PidFile(path + suffix).names(self._owner) for path in paths)
+        return bool(suffix) and any(PidFile(path + suffix).names(self.owner) for path in paths)
 
     def _move_aside(self, file: PidFile) -> None:
-        if file.move_aside(self._owner):
+        if file.move_aside(self.owner):
             self._pid_files.append(file)
 
     def _pid_paths(self, command: Command) -> list[str]:
@@ -73,11 +73,11 @@ class Inheritance(Copies):
         Those that do not hold the old master's pid are left alone.
         """
         system, server = self._system, self.server
-        words, here = system.command_line(self._owner), system.working_directory(self._owner)
+        words, here = system.command_line(self.owner), system.working_directory(self.owner)
         found = [
             command.pidfile,
             *server.pid_files(system, command.words, command.directory, command.environ),
-            *server.pid_files(system, words, here, system.environ(self._owner)),
+            *server.pid_files(system, words, here, system.environ(self.owner)),
         ]
         return [path for path in dict.fromkeys(found) if path]
 
@@ -85,7 +85,7 @@ class Inheritance(Copies):
         named = self.new_addresses(command)
         if named:
             raise Refused(
-                f"{self.server.name} keeps its addresses in a handover: pid {self._owner} serves "
+                f"{self.server.name} keeps its addresses in a handover: pid {self.owner} serves "
                 f"on {self.described()}, but {printable(', '.join(named))} is configured; "
                 "stop and start the program"
             )
