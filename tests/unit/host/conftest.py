@@ -10,6 +10,7 @@ import pytest
 from unicorn_handover.host.channel import HostEnd
 
 from ..fake_host import FakeHost
+from .holding import Site
 
 
 @pytest.fixture
@@ -36,3 +37,9 @@ def driver(host: FakeHost) -> Iterator[socket.socket]:
     with far:
         yield far
     end.close()
+
+
+@pytest.fixture
+def site() -> Site:
+    """A program that is not running, on a host that may hold its sockets."""
+    return Site()

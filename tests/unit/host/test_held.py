@@ -3,113 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from unicorn_handover.host.copies import Copies
-
-from ..fake_host import FakeHost
 from ..fake_listener import Made
-from ..fake_system import Fake
-from ..fake_unicorn import Unicorn
-
-
-class Site:
-    """A host whose program "web" is a unicorn with one listener a master."""
-
-    def __init__(self) -> None:
-        self.host = FakeHost()
-        self.kernel, self.web = self.host.kernel, self.host.web
-        self.kernel.files["/proc/sys/net/core/somaxconn"] = "4096"
-        self.kernel.files["/u.rb"] = "listen 80\n"
-        self.unicorn = Unicorn(self.kernel)
-        self.made: list[Made] = []
-        self.options(hold=30, boot_timeout=10)
-
-    def options(self, **options: float) -> None:
-        """Change the program's options."""
-        self.web.options = replace(self.web.options, **options)  # type: ignore[arg-type]
-
-    def start(self, boots: float | None = 0.0, given: Copies | None = None, **made: Any) -> Fake:
-        """Start a master, on the given copies or its own socket, whose worker is ready later."""
-        master = self.unicorn.spawn_alone()
-        listener = Made(7, keep_alive=True, inode=900 + master.pid, **made)
-        if given:
-            listener = replace(given.sockets[0], closed=False)  # type: ignore[type-var]
-        self.made.append(listener)
-        self.kernel.listening[master.pid] = [listener]
-        master.inodes = {listener.inode}
-        if boots is not None:
-            self.kernel.later(boots, lambda: self.unicorn.fork_worker(master, 0))
-        self.master = self.web.hold(master.pid, lambda: None)
-        return master
-
-    def serve(self, **made: Any) -> Fake:
-        """Start a master and wait until its socket is held."""
-        master = self.start(**made)
-        self.host.wait(1)
-        assert self.holds
-        return master
-
-    def crash(self, master: Fake) -> None:
-        """End a master, of which the host hears."""
-        for child in self.unicorn.workers(master):
-            self.kernel.end(child)
-        self.kernel.end(master)
-        self.web.died(self.master)
-
-    @property
-    def holds(self) -> bool:
-        """True while a copy is open."""
-        return any(not each.closed for each in self.made)
-
-    @property
-    def lines(self) -> list[str]:
-        """What the operator was told of sockets."""
-        return [line for line in self.host.lines if "held" in line or "sockets" in line]
-
-
-@pytest.fixture
-def site() -> Site:
-    """A program that is not running."""
-    return Site()
-
-
-def timers(site: Site) -> int:
-    """How many timers run."""
-    return len(site.host.loop.timers)  # type: ignore[attr-defined]
+from .holding import Site
 
 
 def test_sockets_are_held_once_a_worker_is_ready(site: Site) -> None:
     """No sooner, and then no timer is left."""
     site.start(boots=3)
     site.host.wait(2)
-    assert not site.lines and timers(site) == 1
+    assert not site.lines and site.timers == 1
     site.host.wait(2.5)
     assert site.lines == ["web: 127.0.0.1:80 is held, so that a crash refuses nothing"]
-    assert site.holds and timers(site) == 0
+    assert site.holds and site.timers == 0
 
 
 def test_a_look_for_a_ready_worker_ends(site: Site) -> None:
     """After boot_timeout, whatever the master does; and with it."""
     master = site.start(boots=None)
     site.host.wait(12)
-    assert timers(site) == 0 and not site.lines
+    assert site.timers == 0 and not site.lines
     site.start(boots=None)
     site.crash(master)
-    assert timers(site) == 0
+    assert site.timers == 0
 
 
 def test_the_next_master_gets_them(site: Site) -> None:
     """It is told of them, and its own are held in their place once it serves."""
     site.crash(site.serve())
     given = site.web.held.give()
-    assert given and given.variables([3]) == {"UNICORN_FD": "3"} and timers(site) == 1
+    assert given and given.variables([3]) == {"UNICORN_FD": "3"} and site.timers == 1
     site.start(given=given)
     site.host.wait(1)
     first, second = site.made
-    assert first.closed and not second.closed and timers(site) == 0
+    assert first.closed and not second.closed and site.timers == 0
     assert len(site.lines) == 1
 
 
@@ -126,7 +55,7 @@ def test_hold_is_counted_over_all_starts(site: Site) -> None:
         site.web.held.check()  # what a starting master was given, it has not yet proven to serve
         site.crash(master)
     site.host.wait(1)
-    assert site.made[0].closed and site.web.held.give() is None and timers(site) == 0
+    assert site.made[0].closed and site.web.held.give() is None and site.timers == 0
     assert site.lines[-1] == (
         "web: no worker was ready within hold = 10 s, so 127.0.0.1:80 is not held any more"
     )
@@ -146,7 +75,7 @@ def test_a_master_that_is_adopted_in_a_stop_is_not_held(site: Site) -> None:
     site.start()
     site.web.adopted(site.master)
     site.host.wait(1)
-    assert timers(site) == 0 and site.web.held.give() is None
+    assert site.timers == 0 and site.web.held.give() is None
 
 
 @pytest.mark.parametrize("act", ["let_go", "release"])
@@ -154,7 +83,7 @@ def test_all_is_closed_in_the_end(site: Site, act: str) -> None:
     """Also while connections wait: no timer is left either."""
     site.crash(site.serve())
     getattr(site.web.held if act == "let_go" else site.web, act)()
-    assert not site.holds and timers(site) == 0
+    assert not site.holds and site.timers == 0
 
 
 def test_hold_0_holds_nothing(site: Site) -> None:
@@ -162,7 +91,7 @@ def test_hold_0_holds_nothing(site: Site) -> None:
     site.options(hold=0)
     site.start()
     site.host.wait(1)
-    assert timers(site) == 0 and site.web.held.give() is None and not site.lines
+    assert site.timers == 0 and site.web.held.give() is None and not site.lines
 
 
 def test_what_cannot_be_held_is_told_once(site: Site) -> None:
@@ -211,7 +140,7 @@ def test_a_changed_address_is_not_kept(site: Site, what: str) -> None:
         site.web.supervised.launch = replace(site.web.supervised.launch, command=words)  # type: ignore[misc]
     else:
         del site.kernel.file_ids["/run/web.sock"]
-    assert site.web.held.give() is None and not site.holds and timers(site) == 0
+    assert site.web.held.give() is None and not site.holds and site.timers == 0
 
 
 def test_what_the_master_has_closed_is_not_held(site: Site) -> None:
@@ -240,63 +169,5 @@ def test_what_a_wrapper_takes_away_is_not_held(site: Site) -> None:
     site.start(boots=None)
     assert not site.made[0].closed  # it may be ending just now
     site.host.wait(0.2)
-    assert site.made[0].closed and timers(site) == 1
+    assert site.made[0].closed and site.timers == 1
     assert "was started without the sockets" in site.lines[-1]
-
-
-def test_hold_stop_is_for_a_stop_and_a_start(site: Site) -> None:
-    """Counted from the end of the master; a start takes them, else they are closed."""
-    site.options(hold_stop=5)
-    for starts in (True, False):
-        master = site.serve()
-        site.web.held.stopping()
-        site.host.wait(20)
-        assert site.holds and timers(site) == 0
-        site.crash(master)
-        site.host.wait(4)
-        assert site.holds
-        if starts:
-            assert site.web.held.give()
-        site.web.held.let_go() if starts else site.host.wait(2)
-        assert not site.holds and timers(site) == 0
-
-
-def test_hold_stop_ends_with_the_host(site: Site) -> None:
-    """A shutdown waits for other programs, and nobody starts this one."""
-    site.options(hold_stop=5)
-    site.serve()
-    site.web.held.stopping(for_good=True)
-    assert not site.holds
-
-
-def test_a_stop_of_what_has_crashed_counts_anew(site: Site) -> None:
-    """From the stop on it is hold_stop that counts, and a second stop changes nothing."""
-    site.options(hold_stop=5)
-    site.crash(site.serve())
-    for _ in range(2):
-        site.web.held.stopping()
-        site.host.wait(3)
-    assert not site.holds and timers(site) == 0
-
-
-def test_a_unix_sockets_name_is_kept_while_a_gunicorn_stops(site: Site) -> None:
-    """It unlinks it, first of all; a unicorn does not."""
-    site.options(hold_stop=5)
-    site.serve(path="/run/web.sock")
-    site.web.held.stopping()
-    assert site.kernel.names is None
-    site.web.held.let_go()
-    site.web.options = replace(site.web.options, server="gunicorn")
-    master = site.unicorn.start()
-    site.kernel.listening[master.pid] = [Made(5, "/run/web.sock", close_on_exec=False, copy=21)]
-    for child in site.unicorn.workers(master):
-        child.heartbeats = master.heartbeats = {3: (2000.0, 0)}
-    site.web.held.give()
-    site.master = site.web.hold(master.pid, lambda: None)
-    site.host.wait(1)
-    site.web.held.stopping()
-    names = site.kernel.names
-    assert names and names.kept == {"/run/web.sock"}
-    site.kernel.unlinked.add("/run/web.sock")
-    site.crash(master)
-    assert not site.kernel.unlinked and not names.kept and names.left is False
