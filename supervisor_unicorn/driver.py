@@ -36,6 +36,7 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
 
     def spawn(self) -> int | None:
         """Start the driver with its end of a new channel."""
+        self._drivers.side.presence.given_up = False
         near = self._make_channel()
         pid: int | None = Subprocess.spawn(self)
         if self._far:
@@ -86,6 +87,11 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
         # The loop would let up to a second pass before it checks this process again, and a soak
         # whose new master dies now has nobody to bring the old workers back.
         self.transition()
+
+    def give_up(self) -> None:
+        """Let those who wait for a driver hear at once that none will come: it is FATAL."""
+        Subprocess.give_up(self)
+        self._drivers.side.presence.given_up = not self._drivers.will_come
 
     @contained()
     def _disconnect(self) -> None:

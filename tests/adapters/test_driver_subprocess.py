@@ -127,6 +127,22 @@ def test_a_stopped_driver_will_not_come(make_site: MakeSite, tmp_path: Path) -> 
     assert "supervisorctl start unicorn_handover" in host.why_no_driver()
 
 
+def test_who_waits_for_a_fatal_driver_is_told_at_once(make_site: MakeSite, tmp_path: Path) -> None:
+    """Also in the middle of a handover; a driver that an operator starts is waited for again."""
+    site = site_with(make_site, tmp_path, json.dumps({"driver": "0"}))
+    host = site.manage()
+    site.turn_until(lambda: host.presence.is_there and site.web.pid, "the driver and web are there")
+    host.request(host.programs["web"])
+    driver(site).config.command = "/nonexistent"
+    driver(site).config.startretries = 0
+    os.kill(driver(site).pid, signal.SIGKILL)
+    site.turn_until(lambda: driver(site).state == ProcessStates.FATAL, "it is FATAL")
+    assert "is not running" in host.driverless(host.programs["web"])
+    driver(site).config.command = f"{sys.executable} -c 'input()'"
+    driver(site).spawn()
+    assert not host.driverless(host.programs["web"])
+
+
 def test_without_the_plugin_s_factory_the_channel_is_missing(
     make_site: MakeSite, tmp_path: Path
 ) -> None:

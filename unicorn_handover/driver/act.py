@@ -124,8 +124,16 @@ def _quit(situation: Situation, master: Process | None, other: Process | None) -
 
 
 def _force(situation: Situation) -> None:
-    if situation.old and situation.server:
-        situation.old.signal(situation.server.quick)
+    """Send the old master and its workers the quick signal, which cuts their requests.
+
+    A unicorn that waits for its workers takes no other signal (HttpServer#stop).
+    """
+    old, server = situation.old, situation.server
+    if old and server:
+        old.signal(server.quick)
+        for worker in members.forked_by(situation.system, old.pid):
+            worker.signal(server.quick)
+            worker.close()
 
 
 def _kill_old(situation: Situation) -> None:

@@ -120,11 +120,12 @@ class Handovers:
 
     def steer(self, command: str, driver_is_there: bool) -> str:
         """Accept the operator's "rollback" or "promote"; return why it is refused, or ""."""
+        words = "roll back" if command == "rollback" else command
         if self.running is None:
-            return f"no handover of {self._program} is running, so there is nothing to {command}"
+            return f"no handover of {self._program} is running, so there is nothing to {words}"
         phase = self.running.phase
         if phase.traits.decided:
-            return f"the handover is {phase.value} already, so it is too late to {command}"
+            return f"the handover is {phase.value} already, so it is too late to {words}"
         self.command = command
         if command == "rollback":
             self.queued_next = 0

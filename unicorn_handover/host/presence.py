@@ -11,9 +11,13 @@ DRIVER_GRACE = 15.0  # seconds a driver may be away before callers get an error
 
 
 class Presence:
-    """When the driver came or went; `clock` gives seconds of CLOCK_MONOTONIC."""
+    """When the driver came or went; `clock` gives seconds of CLOCK_MONOTONIC.
+
+    given_up: whether the host has tried to start a driver in vain and tries no more.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self.given_up = False
         self._clock = clock
         self._here_since: float | None = None
         self._away_since = clock()
@@ -33,9 +37,13 @@ class Presence:
         return self._here_since is not None
 
     def is_missed_by(self, record: Record) -> bool:
-        """True if no driver has been there for DRIVER_GRACE, and that since this was asked for."""
+        """True if no driver has been there for DRIVER_GRACE, and that since this was asked for.
+
+        At once if none will come.
+        """
         since = max(self._away_since, record.began)
-        return self._here_since is None and self._clock() >= since + DRIVER_GRACE
+        late = self.given_up or self._clock() >= since + DRIVER_GRACE
+        return self._here_since is None and late
 
     def passes_over(self, record: Record) -> bool:
         """True if a driver has been there for DRIVER_GRACE, and did not take this one."""

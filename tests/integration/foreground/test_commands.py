@@ -56,13 +56,13 @@ def test_status(host: ForegroundHost, web: Program) -> None:
     assert (told["name"], told["runner"], told["phase"]) == ("web", host.pid(), "idle")
 
 
-@pytest.mark.parametrize("command", ["rollback", "promote"])
-def test_steering(host: ForegroundHost, web: Program, command: str) -> None:
+@pytest.mark.parametrize(("command", "words"), [("rollback", "roll back"), ("promote", "promote")])
+def test_steering(host: ForegroundHost, web: Program, command: str, words: str) -> None:
     """A soak is rolled back or ended by command; without one there is nothing to do."""
     host.options["soak"] = "60"
     host.start()
     old = host.master("web")
-    assert f"so there is nothing to {command}" in host.command(command).text
+    assert f"so there is nothing to {words}" in host.command(command).text
     web.write("v2")
     host.restart(wait=False)
     host.wait_for_phase("web", "soaking")

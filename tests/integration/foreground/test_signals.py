@@ -29,6 +29,16 @@ def test_a_stop_is_graceful(host: ForegroundHost, web: Program, number: signal.S
     host.wait_for_nobody("web")
 
 
+def test_a_request_longer_than_drain_timeout(host: ForegroundHost, web: Program) -> None:
+    """It is cut, and the old master ends by the quick signal: nothing need be killed."""
+    host.options["drain_timeout"] = "1"
+    host.start()
+    request = held_request(web)
+    assert host.restart().ok
+    assert request.answer().outcome == "cut"
+    assert host.has_been("web", "forcing") and not host.has_been("web", "killing-old")
+
+
 @both
 def test_a_second_stop_is_quick(host: ForegroundHost, web: Program) -> None:
     """It does not wait for requests."""

@@ -57,6 +57,18 @@ def test_a_driver_that_stays_away(host: FakeHost) -> None:
     assert not host.driverless(host.web)
 
 
+def test_a_driver_that_the_host_has_given_up(host: FakeHost) -> None:
+    """Callers hear at once that none will come, and what has not begun fails."""
+    host.request(host.web)
+    host.request(host.api)
+    host.drive(Phase.BOOTING)
+    host.presence.went()
+    host.presence.given_up = True
+    host.tick()
+    assert "there is no driver" in host.driverless(host.web)
+    assert host.web.handovers.running and host.api.handovers.running is None
+
+
 def test_a_driver_that_was_away_for_long_may_come_for_a_new_handover(host: FakeHost) -> None:
     """The grace begins when the handover is asked for, not when the last driver went."""
     host.presence.went()
