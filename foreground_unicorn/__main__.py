@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -11,8 +12,8 @@ from unicorn_handover import __version__
 from unicorn_handover.errors import PREFIX, Refused
 
 from . import commands, run
-from .control import default_path
 
+NAME = "unicorn-handover.sock"
 Act = Callable[[argparse.Namespace], int]
 
 
@@ -70,9 +71,9 @@ def _added(
     parsers: argparse._SubParsersAction[Parser], name: str, purpose: str, act: Act
 ) -> argparse.ArgumentParser:
     parser = parsers.add_parser(name, help=purpose, description=purpose, allow_abbrev=False)
-    parser.add_argument(
-        "--control", metavar="PATH", default=default_path(), help="the runner's socket"
-    )
+    # In systemd's RuntimeDirectory, or else here.
+    control = os.path.join(os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0], NAME)
+    parser.add_argument("--control", metavar="PATH", default=control, help="the runner's socket")
     parser.set_defaults(act=act)
     return parser
 

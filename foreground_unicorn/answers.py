@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from unicorn_handover.host.command_socket import Answer, Answerer
 from unicorn_handover.host.request import Request
 from unicorn_handover.host.stop import Stop
 from unicorn_handover.progress import struct
 
-from .control import Answer, Answerer
 from .side import ForegroundSide
 
 

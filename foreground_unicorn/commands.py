@@ -6,10 +6,15 @@ import json
 import sys
 from argparse import Namespace
 
-from unicorn_handover.errors import printable
-from unicorn_handover.progress import Progress, status_line
-
-from .control import Answer, ask
+from unicorn_handover.host.command_socket import Answer, ask
+from unicorn_handover.progress import (
+    Progress,
+    begun_line,
+    failure_lines,
+    outcome_lines,
+    status_line,
+    unwatched_line,
+)
 
 
 def status(chosen: Namespace) -> int:
@@ -33,8 +38,7 @@ def restart(chosen: Namespace) -> int:
     except KeyboardInterrupt:
         if show is None:
             raise
-        watched = f"handover {answer['number']} is not watched any more"
-        print(f"{answer['name']}: {watched}; see `unicorn-handover status`")
+        print(unwatched_line(answer["name"], answer["number"], "unicorn-handover status"))
         return 1
     finally:
         if show:
@@ -43,28 +47,19 @@ def restart(chosen: Namespace) -> int:
 
 
 def _print_outcome(answer: Answer) -> int:
-    name, ended = answer["name"], answer["ended"]
-    if answer["reason"]:
-        return _failed(name, answer["reason"], ended.get("output", []))
-    if not ended:
-        print(f"{name}: started (handover {answer['number']} is under way)")
+    name = answer["name"]
+    if answer["ended"] or answer["reason"]:
+        print(*outcome_lines(name, answer), sep="\n")
     else:
-        pids = f"pid {ended['old_pid']} -> {ended['new_pid']}"
-        print(f"{name}: started ({pids} in {ended['seconds']:.1f} s)")
-    return 0
-
-
-def _failed(name: str, reason: str, output: list[str]) -> int:
-    print(f"{name}: ERROR ({reason})")
-    for line in output:
-        print(f"    | {printable(line)}")
-    return 1
+        print(begun_line(name, answer["number"]))
+    return 1 if answer["reason"] else 0
 
 
 def steer(chosen: Namespace) -> int:
     """Roll a running handover back, or end its soak now."""
     (answer,) = ask(chosen.control, {"do": chosen.command})
     if answer["reason"]:
-        return _failed(answer["name"], answer["reason"], [])
+        print(*failure_lines(answer["name"], answer["reason"]), sep="\n")
+        return 1
     print(f"{answer['name']}: {chosen.command} begun; see `unicorn-handover status`")
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections.abc import Sequence
@@ -10,22 +9,22 @@ from dataclasses import replace
 from logging import INFO, WARNING
 
 from unicorn_handover.errors import Refused
-from unicorn_handover.host.copies import Command, Copies
+from unicorn_handover.host.copies import Command, start
 from unicorn_handover.host.inheritance import Inheritance
-from unicorn_handover.host.loop import Call
 from unicorn_handover.host.master import Master
+from unicorn_handover.host.respawn import Respawn
 from unicorn_handover.host.stop import Stop
+from unicorn_handover.kernel.files import logical_directory
 from unicorn_handover.kernel.process import Process
-from unicorn_handover.kernel.spawn import Backoff, CannotRun, spawn
+from unicorn_handover.kernel.reap import how_ended, reaped
+from unicorn_handover.kernel.spawn import CannotRun
 from unicorn_handover.servers import Launch
 
 from .side import ForegroundSide
 
 HANDOVER = (signal.SIGHUP, signal.SIGUSR2)
 STOP = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
-FIRST_SOCKET = 3  # the descriptor that the first of given sockets has in the master
 PASSED_ON = (signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
-TOGETHER = 2.0  # seconds: a terminal sends INT to runner and foreman, and foreman then sends TERM
 
 
 class Runner:
@@ -35,20 +34,17 @@ class Runner:
     """
 
     def __init__(self, side: ForegroundSide, words: Sequence[str], respawn: bool) -> None:
-        self.launch = Launch("run", "directory", tuple(words), _logical_directory(), os.getcwd())
+        self.launch = Launch("run", "directory", tuple(words), logical_directory(), os.getcwd())
         self.stop = Stop(side.program, side.loop)
         self._side = side
         self._program = side.program
         self._program.supervised = self
         self._program.beside.starter = self
-        self._respawn = respawn
-        self._backoff = Backoff()
+        self._respawns = respawn
+        self._respawn = Respawn(side, self._start_again)
         self._master: Master | None = None
-        self._started = 0.0
-        self._cancel_start: Call = lambda: None
         self._beside = 0  # the pid of a new master that is to take the place of the running one
         self._last = 0  # the wait status of the last master
-        self._asked = 0, 0.0  # to end: the signal, and until when another one is part of it
         self._is_stopped = False  # the master that was signalled to quit has ended
         self._is_over = False
 
@@ -64,31 +60,30 @@ class Runner:
         return self._last
 
     def _start(self) -> None:
+        self._respawn.started()
         self._program.spawning()
-        pid = _spawn(self.command(), self._program.held.give())
-        self._started = self._side.system.clock()
+        pid = start(self.command(), self._program.held.give())
         self._master = self._program.hold(pid, self.adopt_if_dead, group=pid)
         self._log(INFO, f"started with pid {pid}")
         self._side.remember()
 
+    def _start_again(self) -> None:
+        try:
+            self._start()
+        except CannotRun as error:
+            self._respawn.later(f"{self._program.name}: {error}")
+
     def _signalled(self, signum: int) -> None:
         if signum == signal.SIGCHLD:
             self.adopt_if_dead()
-        elif signum in STOP:
-            self._end(signum)
         elif signum in HANDOVER:
             self._hand_over()
-        else:
+        elif signum in PASSED_ON:
             self._pass_on(signal.Signals(signum))
-
-    def _end(self, signum: int) -> None:
-        now, (first, until) = self._side.system.clock(), self._asked
-        if signum != first and now < until:
-            return
-        self._asked = signum, now + TOGETHER
-        if self._master:
-            self.stop.step(self._master)
-        self._is_over = self._master is None
+        elif self._master:
+            self.stop.asked(signum, self._master)
+        else:
+            self._is_over = True
 
     def _hand_over(self) -> None:
         if self.stop.has_begun:
@@ -110,19 +105,16 @@ class Runner:
 
     def adopt_if_dead(self) -> None:
         """Reap the dead, as PID 1 strangers too; if the master is one, adopt its successor."""
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-                if not pid:
-                    return
-                if self._master and pid == self._master.pid:
-                    self._ended(self._master, status)
-                elif pid == self._beside:
-                    self._beside = 0
-                    self._program.beside.ended()
+        for pid, status in reaped():
+            if self._master and pid == self._master.pid:
+                self._ended(self._master, status)
+            elif pid == self._beside:
+                self._beside = 0
+                self._program.beside.ended()
+
+    reap_beside = adopt_if_dead
 
     def _ended(self, master: Master, status: int) -> None:
-        pid = master.pid
         # Once the program's own master was signalled to quit, the end of a new one does not matter.
         if not self._is_stopped:
             self._last = status
@@ -130,24 +122,14 @@ class Runner:
         successor = self._program.died(master)
         if successor:
             self._adopt(master, successor, status)
-            return
-        self._master = None
-        # Where a handover signalled it to quit, a caller has asked for a running program.
-        again = self._respawn or self._program.handovers.was_told_to_quit(pid)
-        self._program.lost()
-        self._side.remember()
-        self._is_over = self.stop.has_begun or not again
-        if self._is_over:
-            self._program.held.let_go()
-            self._log(INFO, f"pid {pid} ended {_how(status)}")
         else:
-            self._start_later(f"pid {pid} ended {_how(status)}")
+            self._lose(master.pid, f"pid {master.pid} ended {how_ended(status)}")
 
     def _adopt(self, master: Master, successor: Process, status: int) -> None:
         old = master.pid
         master.replace(successor, group=self._take_over(successor.pid))
         what = f"adopted: '{self._program.name}' with pid {master.pid}"
-        self._side.log(INFO, f"{what}, successor of pid {old} ({_how(status)})")
+        self._side.log(INFO, f"{what}, successor of pid {old} ({how_ended(status)})")
         self._side.remember()
         self._program.adopted(master)
         if self.stop.has_begun:
@@ -158,10 +140,22 @@ class Runner:
         if pid != self._beside:
             return 0
         self._beside = 0
-        self.launch = replace(
-            self.launch, started_in=self._side.system.real_path(self.launch.directory)
-        )
+        started_in = self._side.system.real_path(self.launch.directory)
+        self.launch = replace(self.launch, started_in=started_in)
         return pid
+
+    def _lose(self, pid: int, how: str) -> None:
+        self._master = None
+        # Where a handover signalled it to quit, a caller has asked for a running program.
+        again = self._respawns or self._program.handovers.was_told_to_quit(pid)
+        self._program.lost()
+        self._side.remember()
+        if again and not self.stop.has_begun:
+            self._respawn.later(f"{self._program.name}: {how}")
+            return
+        self._is_over = True
+        self._program.held.let_go()
+        self._log(INFO, how)
 
     def difference(self) -> str:
         """Nothing: what a runner was given as its command stays so."""
@@ -179,52 +173,14 @@ class Runner:
         """Start a new master on sockets that are there already. Raises Refused."""
         self._program.spawning()
         try:
-            self._beside = _spawn(self.command(), inheritance)
+            self._beside = start(self.command(), inheritance)
         except CannotRun as why:
             raise Refused(str(why)) from None
         return self._beside
-
-    def reap_beside(self) -> None:
-        """Reap the dead, among them a new master that has not taken the place of the old one."""
-        self.adopt_if_dead()
-
-    def _start_later(self, why: str) -> None:
-        pause = self._backoff.after(self._side.system.clock() - self._started)
-        self._log(WARNING, f"{why}; it is started again in {pause:g} s")
-        self._cancel_start = self._side.loop.after(pause, self._start_again)
-
-    def _start_again(self) -> None:
-        self._cancel_start()
-        try:
-            self._start()
-        except CannotRun as error:
-            self._started = self._side.system.clock()
-            self._start_later(str(error))
-
-    def _log(self, level: int, text: str) -> None:
-        self._side.log(level, f"{self._program.name}: {text}")
 
     def stop_setting(self) -> tuple[str, int]:
         """Return nothing: the program is ended by its server's own signals."""
         return "", 0
 
-
-def _spawn(command: Command, given: Copies | None) -> int:
-    """Run a command, on sockets that are there already if any are given."""
-    sockets = dict(enumerate(given.numbers if given else [], FIRST_SOCKET))
-    variables = given.variables(list(sockets)) if given else {}
-    return spawn(command.words, sockets, {**command.environ, **variables}, command.directory)
-
-
-def _logical_directory() -> str:
-    """The working directory by the name that a shell came to it, such as a link to a release."""
-    here, named = os.getcwd(), os.environ.get("PWD", "")
-    return named if os.path.isabs(named) and os.path.realpath(named) == here else here
-
-
-def _how(status: int) -> str:
-    """How a process ended, in words."""
-    if not os.WIFSIGNALED(status):
-        return f"with exit status {os.WEXITSTATUS(status)}"
-    number = os.WTERMSIG(status)
-    return f"by {signal.Signals(number).name if number in set(signal.Signals) else number}"
+    def _log(self, level: int, text: str) -> None:
+        self._side.log(level, f"{self._program.name}: {text}")

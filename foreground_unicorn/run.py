@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import fields
 
 from unicorn_handover.errors import PREFIX, HandoverError, Refused, printable
+from unicorn_handover.host.command_socket import CommandSocket
 from unicorn_handover.host.survivors import Survivors
 from unicorn_handover.kernel.locked_file import LockedFile
 from unicorn_handover.kernel.spawn import CannotRun
@@ -17,7 +18,6 @@ from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options, parse
 
 from .answers import Answers
-from .control import Control
 from .host import Runner
 from .side import ForegroundSide
 
@@ -91,7 +91,7 @@ def _supervised(chosen: Namespace, options: Options, survivors: Survivors) -> in
     side = ForegroundSide(name, options, survivors)
     runner = Runner(side, chosen.words, chosen.respawn)
     try:
-        control = Control(chosen.control, side.loop, Answers(side, runner.stop).to)
+        control = CommandSocket(chosen.control, side.loop, Answers(side, runner.stop).to)
     except OSError as error:
         raise _no_control(chosen.control, error) from None
     side.watch = control.update

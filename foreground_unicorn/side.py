@@ -9,13 +9,12 @@ from collections.abc import Callable, Collection
 from unicorn_handover.errors import PREFIX
 from unicorn_handover.host.driver_process import DriverProcess
 from unicorn_handover.host.guard import contained
+from unicorn_handover.host.selector_loop import SelectorLoop
 from unicorn_handover.host.side import HostSide
 from unicorn_handover.host.survivors import Survivors
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options
 from unicorn_handover.model.record import Record
-
-from .loop import SelectorLoop
 
 TICK = 1.0  # seconds between polls of a driver that may not answer, while a handover runs
 

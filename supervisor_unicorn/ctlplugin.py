@@ -11,7 +11,14 @@ from supervisor.supervisorctl import Controller, ControllerPluginBase, LSBInitEx
 from supervisor.xmlrpc import Faults
 
 from unicorn_handover.errors import Refused, printable
-from unicorn_handover.progress import Progress
+from unicorn_handover.progress import (
+    Progress,
+    begun_line,
+    failure_lines,
+    has_succeeded,
+    outcome_lines,
+    unwatched_line,
+)
 
 from .asking import FAILURES, Asking, code, why
 from .completion import WAIT, Completer
@@ -166,22 +173,15 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         except KeyboardInterrupt:
             for name, number in begun:
                 see = f"supervisorctl unicorn status {name}"
-                self.ctl.output(f"{name}: handover {number} is not watched any more; see `{see}`")
+                self.ctl.output(unwatched_line(name, number, see))
             self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
 
     def _tell(self, name: str, number: int, wait: bool) -> None:
         if not wait:
-            self.ctl.output(f"{name}: started (handover {number} is under way)")
+            self.ctl.output(begun_line(name, number))
             return
         outcome = self._watch(name, number)
-        ended = outcome.get("ended") or {}
-        if ended.get("succeeded"):
-            pids = f"pid {ended['old_pid']} -> {ended['new_pid']}"
-            self.ctl.output(f"{name}: started ({pids} in {ended['seconds']:.1f} s)")
-            for note in filter(None, (ended.get("answer"), ended.get("warning"))):
-                self.ctl.output(f"    | {note}")
-        else:
-            self.fail(name, outcome["reason"], ended.get("output"))
+        self._output(outcome_lines(name, outcome), failed=not has_succeeded(outcome))
 
     def _watch(self, name: str, number: int) -> dict[str, Any]:
         """Wait for the end of a handover, showing how it goes; return what became of it."""
@@ -200,12 +200,15 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         finally:
             show.close()
 
-    def fail(self, name: str, reason: str, output: list[str] | None = None) -> None:
-        """Print that a handover failed, with the lines that show the cause."""
-        self.ctl.output(f"{name}: ERROR ({reason})")
-        for line in output or []:  # which are printable: see `excerpt`
-            self.ctl.output(f"    | {line}")
-        self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+    def fail(self, name: str, reason: str) -> None:
+        """Print that a handover failed."""
+        self._output(failure_lines(name, reason), failed=True)
+
+    def _output(self, lines: list[str], failed: bool) -> None:
+        for line in lines:
+            self.ctl.output(line)
+        if failed:
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
 
 
 def _means(name: str, info: dict[str, Any]) -> bool:

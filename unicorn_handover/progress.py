@@ -1,6 +1,6 @@
 """How an operator sees handovers: a line that updates on a terminal, and the status lines.
 
-Both hosts' commands show the structures that `struct` makes of records.
+All hosts' commands show the structures that `struct` makes of records.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from .model.phases import Phase
 from .model.record import Record
 
 ERASE_LINE = "\r\x1b[K"
+NOTES = ("answer", "warning")  # the keys of what is to be said beside a success
 
 
 def struct(record: Record, now: float) -> dict[str, Any]:
@@ -67,6 +68,44 @@ def status_line(status: Mapping[str, Any]) -> str:
     return f"{status['name']:<30} {now}{last}"
 
 
+def begun_line(name: str, number: int) -> str:
+    """What a restart that does not wait says when its handover is accepted."""
+    return f"{name}: started (handover {number} is under way)"
+
+
+def unwatched_line(name: str, number: int, command: str) -> str:
+    """What a restart that waited says when its caller has gone; `command` shows the rest."""
+    return f"{name}: handover {number} is not watched any more; see `{command}`"
+
+
+def outcome_lines(name: str, outcome: Mapping[str, Any]) -> list[str]:
+    """What a restart that waited says at the end.
+
+    `outcome` has the handover that has `ended`, as `struct` gives it, or the `reason` of its
+    failure.
+    """
+    ended = outcome.get("ended") or {}
+    if not has_succeeded(outcome):
+        return failure_lines(name, outcome["reason"], ended.get("output", []))
+    pids = f"pid {ended['old_pid']} -> {ended['new_pid']}"
+    notes = [ended[key] for key in NOTES if ended.get(key)]
+    return [f"{name}: started ({pids} in {ended['seconds']:.1f} s)", *map(_indented, notes)]
+
+
+def has_succeeded(outcome: Mapping[str, Any]) -> bool:
+    """True if the handover of an outcome has ended well."""
+    return bool(outcome.get("ended") and outcome["ended"]["succeeded"])
+
+
+def failure_lines(name: str, reason: str, output: Sequence[str] = ()) -> list[str]:
+    """What went wrong, and the lines that show the cause, which are printable: see `excerpt`."""
+    return [f"{name}: ERROR ({reason})", *map(_indented, output)]
+
+
+def _indented(line: str) -> str:
+    return f"    | {line}"
+
+
 def warnings(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
     """What is wrong beside the handovers, each line once."""
     lines = dict.fromkeys(status.get("warning", "") for status in statuses)
@@ -76,7 +115,7 @@ def warnings(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
 def _end_text(record: Mapping[str, Any]) -> str:
     pids = f"pid {record['old_pid']} -> {record['new_pid'] or '?'}"
     reason = f": {record['reason']}" if record["reason"] else ""
-    notes = "".join(f"; {record[key]}" for key in ("answer", "warning") if record.get(key))
+    notes = "".join(f"; {record[key]}" for key in NOTES if record.get(key))
     return f"{record['phase']}, {pids} in {record['seconds']:.1f} s{notes}{reason}"
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foreground_unicorn.control import ask
 from unicorn_handover.errors import Refused
+from unicorn_handover.host.command_socket import ask
 
 from ..waiting import LIMIT, wait_until
 from .host import Host, Outcome

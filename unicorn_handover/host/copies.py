@@ -10,8 +10,11 @@ from ..errors import printable
 from ..family.served import close_all, copy_served
 from ..kernel.listeners import Listener
 from ..kernel.process import Process
+from ..kernel.spawn import spawn
 from ..kernel.system import System
 from ..servers import Addresses, Server
+
+FIRST_SOCKET = 3  # the descriptor that the first of the copies has in the next master
 
 
 @dataclass(frozen=True)
@@ -94,3 +97,10 @@ class Copies:
     def close(self) -> None:
         """Close the copies. May be called twice."""
         close_all(self.sockets)
+
+
+def start(command: Command, given: Copies | None) -> int:
+    """Start a command, on sockets if any are given, and return its pid. Raises CannotRun."""
+    sockets = dict(enumerate(given.numbers if given else [], FIRST_SOCKET))
+    variables = given.variables(list(sockets)) if given else {}
+    return spawn(command.words, sockets, {**command.environ, **variables}, command.directory)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import socket
 import sys
-from logging import WARNING
 from typing import Any
 
-from ..kernel.spawn import Backoff, CannotRun, spawn
+from ..kernel.spawn import CannotRun, spawn
 from ..model.orders import CHANNEL_FD
 from .channel import HostEnd
+from .respawn import Respawn
 from .side import HostSide
 
 # `python -m` would search the working directory first, where an application has its modules.
@@ -25,20 +25,19 @@ class DriverProcess:
     def __init__(self, side: HostSide) -> None:
         self.pid = 0
         self._side = side
-        self._backoff = Backoff()
-        self._since = 0.0
+        self._respawn = Respawn(side, self.start)
 
     def start(self) -> None:
         """Start it with its end of a new channel."""
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         words = [sys.executable, "-c", BOOT, *filter(None, sys.path)]
-        self._since = self._side.system.clock()
+        self._respawn.started()
         with far:
             try:
                 self.pid = spawn(words, {CHANNEL_FD: far.fileno()})
             except CannotRun as error:
                 near.close()
-                self._start_later(str(error))
+                self._respawn.later(str(error))
                 return
         HostEnd(near, self._side.loop, self._hear, self._went, self._side.log)
 
@@ -51,10 +50,5 @@ class DriverProcess:
 
     def _went(self, end: HostEnd) -> None:
         self._side.driver_went()
-        self._start_later(f"the driver (pid {self.pid}) ended")
-
-    def _start_later(self, why: str) -> None:
-        pause = self._backoff.after(self._side.system.clock() - self._since)
-        self._side.log(WARNING, f"{why}; another is started in {pause:g} s")
-        self.pid = 0
-        self._side.loop.after(pause, self.start)
+        ended, self.pid = self.pid, 0
+        self._respawn.later(f"the driver (pid {ended}) ended")

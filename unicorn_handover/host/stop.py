@@ -10,6 +10,7 @@ from .master import Master
 from .program import Program
 
 FORCING = 5.0  # seconds that the quick signal is given
+TOGETHER = 2.0  # seconds: a terminal sends INT to runner and foreman, and foreman then sends TERM
 AGAIN = 1.0  # seconds until a starting master gets the next one: a starting ruby may lose it
 
 
@@ -21,12 +22,20 @@ class Stop:
         self._loop = loop
         self._steps = 0
         self._signum = signal.SIGTERM
+        self._asked = 0, 0.0  # by which signal, and until when another one is a part of that
         self._cancel: Call = lambda: None
 
     @property
     def has_begun(self) -> bool:
         """True once the program is being ended."""
         return self._steps > 0
+
+    def asked(self, signum: int, master: Master) -> None:
+        """Take a step for a signal that the host was sent, unless it is a part of the last one."""
+        now, (first, until) = self._program.system.clock(), self._asked
+        if signum == first or now >= until:
+            self._asked = signum, now + TOGETHER
+            self.step(master)
 
     def step(self, master: Master) -> None:
         """Begin the stop, or take its next step."""

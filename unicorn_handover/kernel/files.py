@@ -94,6 +94,12 @@ def chunks_of(path: str, start: int) -> Iterator[bytes]:
             yield chunk
 
 
+def logical_directory() -> str:
+    """This process's directory by the name that a shell came to it, such as a link to a release."""
+    here, named = os.getcwd(), os.environ.get("PWD", "")
+    return named if os.path.isabs(named) and os.path.realpath(named) == here else here
+
+
 def _without_blocking(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 

@@ -11,9 +11,6 @@ from typing import Any
 
 from ..errors import HandoverError, printable
 
-STABLE = 10.0  # seconds that a child lives, if it is not in a crash loop
-LONGEST = 60.0  # seconds between two starts in a crash loop
-
 
 class CannotRun(HandoverError):
     """A command that cannot be executed. status: what a shell gives, 127 if it is not there."""
@@ -74,15 +71,3 @@ def _in(directory: str) -> Iterator[None]:
     finally:
         os.fchdir(here)
         os.close(here)
-
-
-class Backoff:
-    """How long to wait before a child that ended is started again."""
-
-    def __init__(self) -> None:
-        self._pause = 0.0
-
-    def after(self, lived: float) -> float:
-        """Return the seconds to wait, given those that the child lived: doubled in a crash loop."""
-        self._pause = 0.0 if lived >= STABLE else min(max(1.0, 2 * self._pause), LONGEST)
-        return self._pause

@@ -12,8 +12,8 @@ import subprocess
 
 import pytest
 
-from foreground_unicorn.control import ask
 from unicorn_handover.errors import Refused
+from unicorn_handover.host.command_socket import ask
 
 from ...waiting import wait_until
 from ..foreground_host import COMMAND, ForegroundHost

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from unicorn_handover.host.master import Master
-from unicorn_handover.host.stop import AGAIN, FORCING, Stop
+from unicorn_handover.host.stop import AGAIN, FORCING, TOGETHER, Stop
 
 from ..fake_host import HOST_PID, FakeHost
 from ..fake_process import Fake
@@ -69,6 +71,20 @@ def test_asking_again_is_the_next_step(
     assert sent(host, fake) == ["QUIT", "TERM"]
     host.wait(FORCING - 0.1)
     assert sent(host, fake) == ["QUIT", "TERM"]
+
+
+def test_two_signals_that_mean_one_stop(
+    host: FakeHost, fake: Fake, master: Master, stop: Stop
+) -> None:
+    """A terminal's and its process manager's; the same one again, or a later one, is meant."""
+    stop.asked(signal.SIGINT, master)
+    stop.asked(signal.SIGTERM, master)
+    assert sent(host, fake) == ["QUIT"]
+    stop.asked(signal.SIGINT, master)
+    assert sent(host, fake) == ["QUIT", "TERM"]
+    host.wait(TOGETHER)
+    stop.asked(signal.SIGTERM, master)
+    assert sent(host, fake) == ["QUIT", "TERM", "KILL"]
 
 
 def test_a_starting_master(host: FakeHost, fake: Fake, master: Master, stop: Stop) -> None:

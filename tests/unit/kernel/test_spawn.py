@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from unicorn_handover.kernel.spawn import LONGEST, STABLE, Backoff, CannotRun, spawn
+from unicorn_handover.kernel.spawn import CannotRun, spawn
 
 
 @pytest.fixture
@@ -79,12 +79,3 @@ def test_what_cannot_be_run(command: str, status: int) -> None:
         spawn([command])
     assert caught.value.status == status
     assert command in str(caught.value)
-
-
-def test_backoff() -> None:
-    """Nothing for a child that lived, then doubled up to the longest pause."""
-    backoff = Backoff()
-    assert backoff.after(STABLE) == 0
-    assert [backoff.after(0.1) for _ in range(8)] == [1, 2, 4, 8, 16, 32, LONGEST, LONGEST]
-    assert backoff.after(STABLE) == 0
-    assert backoff.after(0.1) == 1

@@ -1,4 +1,4 @@
-"""The foreground host's own loop."""
+"""The loop of a host that has none of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from foreground_unicorn.loop import SelectorLoop
+from unicorn_handover.host.selector_loop import SelectorLoop
 
 
 @pytest.fixture

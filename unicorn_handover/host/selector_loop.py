@@ -8,8 +8,8 @@ import selectors
 import signal
 from collections.abc import Callable, Iterable
 
-from unicorn_handover.host.guard import contained
-from unicorn_handover.host.loop import Call
+from .guard import contained
+from .loop import Call
 
 
 class SelectorLoop:

@@ -1,4 +1,7 @@
-"""The socket between a runner and its commands: a question, and one or more answers."""
+"""The socket between a host without a supervisor and its commands.
+
+A command asks one question, and gets one or more answers.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,17 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from unicorn_handover.errors import Refused, printable
-from unicorn_handover.host.loop import Loop
+from ..errors import Refused, printable
+from .loop import Loop
 
 LARGEST = 1 << 16  # bytes of a message
-NAME = "unicorn-handover.sock"
 
 Answer = dict[str, Any]
 Answerer = Callable[[], Answer]  # gives the answer of the moment; if it has "more", others follow
 
 
-def default_path() -> str:
-    """The default path of the socket: in systemd's RuntimeDirectory, or else here."""
-    return os.path.join(os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0], NAME)
-
-
-class Control:
-    """The runner's end, for its user and root alone.
+class CommandSocket:
+    """The host's end, for its user and root alone.
 
     `answerer` is called with each question. Raises OSError if `path` cannot be listened at.
     """
