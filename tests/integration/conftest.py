@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from ..kit import hosts
+from ..kit.circus_host import CircusHost
+from ..kit.host import Host
+from ..kit.processes import describe, kill, living_in
+from ..kit.programs import BEFORE_ORPHANS_END, Program, short_folder
 from ..waiting import wait_until
-from . import hosts
-from .circus_host import CircusHost
-from .host import Host
-from .processes import describe, kill, living_in
-from .programs import BEFORE_ORPHANS_END, Program, short_folder
 
 MakeHost = Callable[..., Host]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from .programs import Program
-from .supervisor_host import SupervisorHost
+from ..kit.programs import Program
+from ..kit.supervisor_host import SupervisorHost
 
 ROOT = Path(__file__).parents[2]
 FETCHED = ROOT / ".venv" / "debian"  # by `scripts/setup debian`

@@ -6,12 +6,12 @@ import shutil
 import signal
 from pathlib import Path
 
+from ..kit.circus_host import CircusHost
+from ..kit.host import Host
+from ..kit.load import Request
+from ..kit.processes import kill, look
+from ..kit.programs import Program
 from ..waiting import LIMIT, Later, wait_until
-from .circus_host import CircusHost
-from .host import Host
-from .load import Request
-from .processes import kill, look
-from .programs import Program
 
 # Hooks that run in the child between its fork and its exec: it waits for a file.
 HOLD_EXEC = {

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from ..kit.host import Host
+from ..kit.load import Load
+from ..kit.programs import UNICORN, Program, free_port
 from ..waiting import wait_until
 from .conftest import PAIRS, MakeHost
-from .host import Host
-from .load import Load
-from .programs import UNICORN, Program, free_port
 from .scenes import deploy, hand_over, held_request
 
 AT_ONCE = 20  # seconds, far below boot_timeout

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from ..kit.host import Host
+from ..kit.load import Load
+from ..kit.processes import kill, look
+from ..kit.programs import Program
 from ..waiting import wait_until
 from .conftest import MakeHost
-from .host import Host
-from .load import Load
-from .processes import kill, look
-from .programs import Program
 from .scenes import re_execute_by_hand
 
 

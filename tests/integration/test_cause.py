@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from .circus_host import CircusHost
+from ..kit.circus_host import CircusHost
+from ..kit.host import Host
+from ..kit.load import Load
+from ..kit.programs import Program
 from .conftest import MakeHost
-from .host import Host
-from .load import Load
-from .programs import Program
 
 # Of the section that starts the program: where its output goes.
 ELSEWHERE = {

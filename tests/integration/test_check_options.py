@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ..kit.host import Host
+from ..kit.programs import Program
 from .conftest import MakeHost
-from .host import Host
-from .programs import Program
 
 # The program's own app answers all but /up, which is Django's, behind a proxy that speaks TLS.
 DJANGO = """

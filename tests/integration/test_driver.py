@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from ..kit.host import Host
+from ..kit.load import Load
+from ..kit.processes import awaits, kill, look
+from ..kit.programs import Program
 from ..waiting import Later, stays, wait_until
 from .conftest import PAIRS, MakeHost
-from .host import Host
-from .load import Load
-from .processes import awaits, kill, look
-from .programs import Program
 from .scenes import hand_over, holding_exec, reach
 
 ROOT = Path(__file__).parents[2]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ..kit.host import Host
+from ..kit.programs import UNICORN, Program
 from ..waiting import wait_until
 from .conftest import MakeHost
-from .host import Host
-from .programs import UNICORN, Program
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,11 +10,11 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 import psutil
 import pytest
 
+from ..kit.host import Host
+from ..kit.load import Load
+from ..kit.programs import Program
 from ..waiting import Later, wait_until
 from .conftest import MakeHost
-from .host import Host
-from .load import Load
-from .programs import Program
 
 NO_GETFD = Path(__file__).with_name("no_getfd.py")
 IPV6 = {"ip": "::1"}

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from ..kit.circus_host import PLUGIN, CircusHost
+from ..kit.load import Load
+from ..kit.programs import BIN, Program
 from ..waiting import wait_until
-from .circus_host import PLUGIN, CircusHost
 from .conftest import MakeHost
-from .load import Load
-from .programs import BIN, Program
 from .scenes import hand_over
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from unicorn_handover import __version__
 
+from ..kit.load import Load
+from ..kit.programs import Program
 from . import debian
-from .load import Load
-from .programs import Program
 
 
 def test_the_package_has_the_version_of_the_code() -> None:

@@ -7,14 +7,14 @@ from signal import SIGQUIT
 
 import pytest
 
+from ..kit.circus_host import CircusHost
+from ..kit.load import Load, Request
+from ..kit.nginx import NGINX, Nginx
+from ..kit.processes import kill, look
+from ..kit.programs import Program
+from ..kit.supervisor_host import SupervisorHost
 from ..waiting import Later, wait_until
-from .circus_host import CircusHost
 from .conftest import MakeHost
-from .load import Load, Request
-from .nginx import NGINX, Nginx
-from .processes import kill, look
-from .programs import Program
-from .supervisor_host import SupervisorHost
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from ..kit.host import Host, Outcome
+from ..kit.hosts import ALL
+from ..kit.load import Load
+from ..kit.processes import end, look
+from ..kit.programs import Program
 from ..waiting import Watch, wait_until
 from .conftest import MakeHost
-from .host import Host, Outcome
-from .hosts import ALL
-from .load import Load
-from .processes import end, look
-from .programs import Program
 from .scenes import deploy, holding_exec, reach
 
 pytestmark = pytest.mark.parametrize("host_class", ALL, indirect=True)

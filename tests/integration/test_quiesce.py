@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..kit.load import Load
+from ..kit.programs import Program
 from .conftest import MakeHost
-from .load import Load
-from .programs import Program
 from .scenes import hand_over, reach
 
 LONG = {"soak": "3600"}

@@ -20,10 +20,10 @@ from unicorn_handover.kernel.process import Process
 from unicorn_handover.kernel.system import System
 from unicorn_handover.servers import SERVERS, Server
 
+from ..kit.load import Load
+from ..kit.processes import MARK
+from ..kit.programs import Program
 from ..waiting import wait_until
-from .load import Load
-from .processes import MARK
-from .programs import Program
 
 SYSTEM = System()
 

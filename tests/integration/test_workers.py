@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ..kit.host import Host
+from ..kit.load import Load
+from ..kit.programs import OTHER_GUNICORNS, Program, gunicorn
 from ..waiting import Later, stays, wait_until
 from .conftest import MakeHost
-from .host import Host
-from .load import Load
-from .programs import OTHER_GUNICORNS, Program, gunicorn
 from .scenes import hand_over
 
 # A short process for each worker, and none that waits for it.

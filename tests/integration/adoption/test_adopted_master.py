@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...kit.processes import kill, look
+from ...kit.programs import Program
 from ...waiting import Later, wait_until
 from ..conftest import PAIRS, MakeHost
-from ..processes import kill, look
-from ..programs import Program
 from ..scenes import (
     hand_over,
     held_request,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ...kit import hosts
+from ...kit.programs import Program
 from ...waiting import Later, wait_until
-from .. import hosts
 from ..conftest import PAIRS, MakeHost
-from ..programs import Program
 from ..scenes import (
     holding_exec,
     reach,

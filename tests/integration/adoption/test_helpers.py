@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...kit.processes import MARK, Found, end, kill, look
+from ...kit.programs import Program
 from ...waiting import wait_until
 from ..conftest import MakeHost
-from ..processes import MARK, Found, end, kill, look
-from ..programs import Program
 from ..scenes import (
     hand_over,
 )

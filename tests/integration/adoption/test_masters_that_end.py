@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load
+from ...kit.processes import end, kill, look
+from ...kit.programs import Program
 from ...waiting import Later, wait_until
 from ..conftest import PAIRS, MakeHost
-from ..load import Load
-from ..processes import end, kill, look
-from ..programs import Program
 from ..scenes import (
     hand_over,
     held_request,

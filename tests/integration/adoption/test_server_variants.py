@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load
+from ...kit.programs import UNICORN, Program
 from ..conftest import PAIRS, MakeHost
-from ..load import Load
-from ..programs import UNICORN, Program
 from ..scenes import (
     hand_over,
     re_execute_by_hand,

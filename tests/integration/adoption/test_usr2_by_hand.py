@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+from ...kit.load import Load
+from ...kit.processes import kill, look
+from ...kit.programs import Program
 from ...waiting import wait_until
 from ..conftest import PAIRS, MakeHost
-from ..load import Load
-from ..processes import kill, look
-from ..programs import Program
 from ..scenes import (
     hand_over,
     re_execute_by_hand,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..circus_host import CircusHost
+from ...kit.circus_host import CircusHost
 
 
 @pytest.fixture

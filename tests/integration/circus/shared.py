@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..circus_host import CircusHost
+from ...kit.circus_host import CircusHost
 
 
 def hand_over(host: CircusHost) -> int:

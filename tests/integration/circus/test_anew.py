@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from ...kit.circus_host import DRIVER, CircusHost
+from ...kit.host import Outcome
+from ...kit.load import Load
+from ...kit.processes import alive, kill, look
+from ...kit.programs import BIN, Program
 from ...waiting import Later, Watch, wait_until
-from ..circus_host import DRIVER, CircusHost
-from ..host import Outcome
-from ..load import Load
-from ..processes import alive, kill, look
-from ..programs import BIN, Program
 from ..scenes import reach, slow_watcher
 
 

@@ -8,10 +8,10 @@ import time
 import psutil
 import pytest
 
+from ...kit.circus_host import DRIVER, CircusHost
+from ...kit.processes import alive, kill, look
+from ...kit.programs import Program
 from ...waiting import Later, Watch, stays, wait_until
-from ..circus_host import DRIVER, CircusHost
-from ..processes import alive, kill, look
-from ..programs import Program
 from ..scenes import held_request, reach
 
 

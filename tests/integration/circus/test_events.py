@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...kit.circus_host import CircusHost
+from ...kit.load import Load
+from ...kit.processes import kill, look
+from ...kit.programs import Program, free_port
 from ...waiting import Later, Watch, wait_until
-from ..circus_host import CircusHost
-from ..load import Load
-from ..processes import kill, look
-from ..programs import Program, free_port
 from ..scenes import slow_watcher
 from .shared import hand_over
 

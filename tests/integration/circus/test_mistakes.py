@@ -8,9 +8,9 @@ import socket
 
 import pytest
 
+from ...kit.circus_host import CircusHost
+from ...kit.programs import Program
 from ...waiting import wait_until
-from ..circus_host import CircusHost
-from ..programs import Program
 from .shared import hand_over
 
 MISTAKES = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ...kit.circus_host import CircusHost
+from ...kit.load import Load
+from ...kit.programs import Program
 from ...waiting import wait_until
-from ..circus_host import CircusHost
-from ..load import Load
-from ..programs import Program
 from .shared import hand_over
 
 

@@ -6,11 +6,11 @@ import signal
 
 import pytest
 
+from ...kit.circus_host import CircusHost
+from ...kit.load import Load
+from ...kit.processes import kill, look
+from ...kit.programs import Program
 from ...waiting import wait_until
-from ..circus_host import CircusHost
-from ..load import Load
-from ..processes import kill, look
-from ..programs import Program
 
 OTHER = """
 [watcher:other]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.circus_host import CircusHost
+from ...kit.load import Load
+from ...kit.processes import kill, look
+from ...kit.programs import Program
 from ...waiting import Later, wait_until
-from ..circus_host import CircusHost
-from ..load import Load
-from ..processes import kill, look
-from ..programs import Program
 
 
 @pytest.fixture(params=["unicorn", "gunicorn-unix"])

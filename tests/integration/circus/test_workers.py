@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ...kit.circus_host import CircusHost
+from ...kit.programs import Program
 from ...waiting import Later, wait_until
-from ..circus_host import CircusHost
-from ..programs import Program
 from ..scenes import held_request
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.foreground_host import ForegroundHost, RunsvHost
+from ...kit.processes import living_in
+from ...kit.programs import BEFORE_ORPHANS_END, Program
 from ...waiting import wait_until
-from ..foreground_host import ForegroundHost, RunsvHost
-from ..processes import living_in
-from ..programs import BEFORE_ORPHANS_END, Program
 
 
 @pytest.fixture

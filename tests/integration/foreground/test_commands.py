@@ -15,9 +15,9 @@ import pytest
 from unicorn_handover.errors import Refused
 from unicorn_handover.host.command_socket import ask
 
+from ...kit.foreground_host import COMMAND, ForegroundHost
+from ...kit.programs import Program
 from ...waiting import wait_until
-from ..foreground_host import COMMAND, ForegroundHost
-from ..programs import Program
 
 NOBODY = 65534
 

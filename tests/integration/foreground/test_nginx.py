@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.foreground_host import ForegroundHost
+from ...kit.load import Load
+from ...kit.nginx import Nginx
+from ...kit.programs import Program
 from ...waiting import wait_until
-from ..foreground_host import ForegroundHost
-from ..load import Load
-from ..nginx import Nginx
-from ..programs import Program
 
 
 @pytest.fixture

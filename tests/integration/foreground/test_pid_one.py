@@ -7,11 +7,11 @@ import subprocess
 
 import pytest
 
+from ...kit.foreground_host import ForegroundHost
+from ...kit.load import Load
+from ...kit.processes import children, kill, look
+from ...kit.programs import Program
 from ...waiting import wait_until
-from ..foreground_host import ForegroundHost
-from ..load import Load
-from ..processes import children, kill, look
-from ..programs import Program
 
 NAMESPACE = ["unshare", "--user", "--map-root-user", "-pf", "--mount-proc"]
 

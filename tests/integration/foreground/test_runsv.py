@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.foreground_host import RunsvHost
+from ...kit.load import Load
+from ...kit.processes import kill, look
+from ...kit.programs import Program
 from ...waiting import stays, wait_until
-from ..foreground_host import RunsvHost
-from ..load import Load
-from ..processes import kill, look
-from ..programs import Program
 from .conftest import both
 
 CONTROL = Path(__file__).parents[3] / "examples/runit/control/t"

@@ -6,11 +6,11 @@ import signal
 
 import pytest
 
+from ...kit.foreground_host import ForegroundHost
+from ...kit.load import Load
+from ...kit.processes import kill, look
+from ...kit.programs import Program
 from ...waiting import wait_until
-from ..foreground_host import ForegroundHost
-from ..load import Load
-from ..processes import kill, look
-from ..programs import Program
 from ..scenes import held_request
 from .conftest import both
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import signal
 
+from ...kit.foreground_host import ForegroundHost
+from ...kit.load import Load
+from ...kit.processes import kill, look
+from ...kit.programs import UNICORN, Program
 from ...waiting import wait_until
-from ..foreground_host import ForegroundHost
-from ..load import Load
-from ..processes import kill, look
-from ..programs import UNICORN, Program
 from .conftest import both
 
 

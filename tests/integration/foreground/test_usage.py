@@ -10,7 +10,7 @@ import pytest
 
 from unicorn_handover.model.options import Options
 
-from ..foreground_host import COMMAND
+from ...kit.foreground_host import COMMAND
 
 
 def run(folder: Path, *words: str) -> tuple[int, str]:

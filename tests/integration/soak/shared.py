@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..programs import Program
+from ...kit.programs import Program
 
 LONG = "3600"  # seconds of a soak that a test ends itself
 

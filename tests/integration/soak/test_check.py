@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load, Request
+from ...kit.processes import kill, look
+from ...kit.programs import Program
 from ...waiting import Later, stays, wait_until
 from ..conftest import MakeHost
-from ..load import Load, Request
-from ..processes import kill, look
-from ..programs import Program
 from ..scenes import held_request
 from .shared import LONG, check_of
 

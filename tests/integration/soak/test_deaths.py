@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load
+from ...kit.processes import alive, children, kill, look
+from ...kit.programs import Program
 from ...waiting import wait_until
 from ..conftest import PAIRS, MakeHost
-from ..load import Load
-from ..processes import alive, children, kill, look
-from ..programs import Program
 from ..scenes import reach, without_regular_looks
 from .shared import LONG
 

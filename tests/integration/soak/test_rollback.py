@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load
+from ...kit.processes import kill
+from ...kit.programs import Program
 from ...waiting import wait_until
 from ..conftest import PAIRS, MakeHost
-from ..load import Load
-from ..processes import kill
-from ..programs import Program
 from ..scenes import held_request, reach
 from .shared import LONG
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load
+from ...kit.programs import Program
 from ...waiting import wait_until
 from ..conftest import PAIRS, MakeHost
-from ..load import Load
-from ..programs import Program
 from ..scenes import reach
 from .shared import LONG, check_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from ..programs import BIN
+from ...kit.programs import BIN
 
 PLAIN = "\n[program:plain]\ncommand = sleep 3600\nstartsecs = 0\n"
 

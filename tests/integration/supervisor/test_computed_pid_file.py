@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load
+from ...kit.programs import Program
+from ...kit.supervisor_host import SupervisorHost
 from ...waiting import wait_until
 from ..conftest import MakeHost
-from ..load import Load
-from ..programs import Program
-from ..supervisor_host import SupervisorHost
 
 COMPUTED = {
     "unicorn": 'pid File.join({folder!r}, "computed.pid")\n',

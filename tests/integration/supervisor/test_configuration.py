@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load
+from ...kit.processes import look
+from ...kit.programs import Program, free_port
+from ...kit.supervisor_host import DRIVER
 from ...waiting import wait_until
 from ..conftest import MakeHost
-from ..load import Load
-from ..processes import look
-from ..programs import Program, free_port
 from ..scenes import hand_over
-from ..supervisor_host import DRIVER
 from .shared import PLAIN
 
 

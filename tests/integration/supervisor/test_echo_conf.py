@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 import subprocess
 
-from ..programs import BIN
+from ...kit.programs import BIN
 from .shared import echo_conf
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load
+from ...kit.processes import kill, look
+from ...kit.programs import UNICORN, Program
 from ...waiting import wait_until
 from ..conftest import MakeHost
-from ..load import Load
-from ..processes import kill, look
-from ..programs import UNICORN, Program
 from ..scenes import hand_over, holding_exec, reach
 
 REFUSALS = {

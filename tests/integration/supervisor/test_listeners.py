@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ...kit.programs import BIN, Program
 from ...waiting import wait_until
 from ..conftest import MakeHost
-from ..programs import BIN, Program
 from ..scenes import hand_over
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.processes import kill, look
+from ...kit.programs import Program
 from ...waiting import wait_until
 from ..conftest import MakeHost
-from ..processes import kill, look
-from ..programs import Program
 from ..scenes import hand_over, held_request, reach
 
 

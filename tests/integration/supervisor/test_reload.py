@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.processes import living_in
+from ...kit.programs import BEFORE_ORPHANS_END, Program
 from ...waiting import Later, wait_until
 from ..conftest import MakeHost
-from ..processes import living_in
-from ..programs import BEFORE_ORPHANS_END, Program
 from ..scenes import hand_over, reach
 
 

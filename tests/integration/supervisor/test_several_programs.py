@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load
+from ...kit.programs import Program
 from ...waiting import wait_until
 from ..conftest import MakeHost
-from ..load import Load
-from ..programs import Program
 from ..scenes import hand_over, reach
 from .shared import PLAIN, echo_conf
 

@@ -15,12 +15,12 @@ import pytest
 from supervisor.options import ClientOptions
 from supervisor.supervisorctl import Controller
 
+from ...kit.processes import kill, living_in, look
+from ...kit.programs import BIN, Program
+from ...kit.supervisor_host import DRIVER, SupervisorHost
 from ...waiting import LIMIT, Later, wait_until
 from ..conftest import MakeHost
-from ..processes import kill, living_in, look
-from ..programs import BIN, Program
 from ..scenes import held_request
-from ..supervisor_host import DRIVER, SupervisorHost
 
 
 @pytest.fixture

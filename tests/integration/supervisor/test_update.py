@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.host import Outcome
+from ...kit.load import Load
+from ...kit.processes import kill, look
+from ...kit.programs import Program
+from ...kit.supervisor_host import SupervisorHost
 from ...waiting import Later, wait_until
 from ..conftest import MakeHost
-from ..host import Outcome
-from ..load import Load
-from ..processes import kill, look
-from ..programs import Program
-from ..supervisor_host import SupervisorHost
 
 
 @pytest.fixture(params=["unicorn", "gunicorn-unix"])

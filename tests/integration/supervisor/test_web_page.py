@@ -14,11 +14,11 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from ...kit.load import Load
+from ...kit.programs import Program, free_port
+from ...kit.supervisor_host import SupervisorHost
 from ...waiting import LIMIT
 from ..conftest import MakeHost
-from ..load import Load
-from ..programs import Program, free_port
-from ..supervisor_host import SupervisorHost
 
 SWITCHES = [
     "--headless",
