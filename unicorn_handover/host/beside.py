@@ -179,16 +179,26 @@ class Beside:
             inheritance.give_back()
         pid = self.pid
         self.release()
-        self._start_again(pid)
+        self._start_again(pid, self._output().text)
 
-    def _start_again(self, pid: int) -> None:
+    @contained(False)
+    def starts_another(self, record: Record) -> bool:
+        """True if another one is started in the place of the one that a driver saw fail.
+
+        The driver has read the refusal, in the server's own log: it did not pass through the host.
+        """
+        if record.phase is not Phase.FAILED or record.new is None or self.process:
+            return False
+        return self._start_again(record.new.pid, "\n".join(record.output))
+
+    def _start_again(self, pid: int, written: str) -> bool:
         """Start another one if `pid` has refused to start on an unknown pid file."""
         record = self._handovers.running
         if record is None or not self._is_wanted(record, pid):
-            return
-        path = self._taken.learn(SERVERS[record.server], record.old, self._output().text)
+            return False
+        path = self._taken.learn(SERVERS[record.server], record.old, written)
         if not path:
-            return
+            return False
         self._host.log(
             INFO,
             f"{record.program}: the new master (pid {pid}) found its pid file taken, "
@@ -197,6 +207,7 @@ class Beside:
         self._output().begin()
         self._handovers.name_new(None)
         self._host.loop.after(0, lambda: self.reported(record.but(phase=Phase.STARTING)))
+        return True
 
     def _is_wanted(self, record: Record, pid: int) -> bool:
         """True if `pid` was the new master, still to be proven, and no command is against it."""

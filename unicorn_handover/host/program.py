@@ -216,6 +216,8 @@ class Program:
             # A dead master is replaced before any caller gets an answer.
             self.adopt_if_dead()
             self.beside.look()
+        if self.beside.starts_another(record):
+            return
         self.handovers.report(record.but(output=self._output_for(record)))
         self.beside.reported(record)
 

@@ -77,6 +77,26 @@ def test_another_master_is_started_in_the_same_handover(host: FakeHost, tmp_path
     assert "computed.pid.oldbin" in pid_files(tmp_path)  # the next one knows it
 
 
+def test_a_refusal_that_only_the_driver_has_read(host: FakeHost, tmp_path: Path) -> None:
+    """It stands in a log of the server's own; the failure of the first master is not the end."""
+    path, section = computed(host, tmp_path), begin(host)
+    host.drive(Phase.BOOTING, new=id_of(section.started[0]))
+    host.kernel.end(section.started[0])
+    host.web.beside.ended()
+    told = REFUSALS["unicorn"].format(host.old.pid, path)  # type: ignore[attr-defined]
+    for master in (0, 1):
+        new = id_of(section.started[master])
+        host.drive(Phase.FAILED, new=new, reason="it ended", output=("x", told))
+        host.wait(1)
+        running = host.web.handovers.running
+        assert (running is not None and running.new == id_of(section.started[-1])) == (master == 0)
+        if master == 0:
+            host.drive(Phase.BOOTING, new=id_of(section.started[1]))
+            host.kernel.end(section.started[1])
+            host.web.beside.ended()
+    assert len(section.started) == 2 and path.exists()
+
+
 @pytest.mark.parametrize(
     "refusal",
     [
