@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 import signal
+from pathlib import Path
+
+import pytest
 
 from ...kit.foreground_host import ForegroundHost
 from ...kit.load import Load
 from ...kit.processes import kill, look
 from ...kit.programs import UNICORN, Program
 from ...waiting import wait_until
+from ..supervisor.test_computed_pid_file import COMPUTED
 from .conftest import both
 
 
@@ -77,3 +81,29 @@ def test_what_a_re_exec_needs_is_gone(host: ForegroundHost, web: Program) -> Non
     assert "No such file or directory" in refused.text
     assert renewed.ok
     assert web.answers("v2")
+
+
+@pytest.mark.parametrize("server", COMPUTED)
+def test_a_computed_pid_file_is_learned(folder: Path, server: str) -> None:
+    """From the server's own log, for its output does not pass through the runner."""
+    settings = COMPUTED[server].format(folder=str(folder))
+    log = {"unicorn": "stderr_path", "gunicorn": "errorlog ="}[server]
+    settings += f"{log} {str(folder / 'own.log')!r}\n"
+    web = Program(folder, server=server, pidfile=False, settings=settings)
+    host = ForegroundHost(folder, [web], {"method": "spawn"})
+    host.start()
+    try:
+        masters = [host.master("web")]
+        with Load(web.address) as load:
+            for release in ("v2", "v3"):
+                web.write(release)
+                outcome = host.restart()
+                assert outcome.ok, outcome.text
+                masters.append(host.wait_for_rest("web"))
+        assert load.failures == [] and load.releases() == {"v1", "v2", "v3"}
+        path = folder / "computed.pid"
+        wait_until(lambda: path.read_text().strip() == str(masters[-1]), "the pid file names it")
+        assert not path.with_name("computed.pid.oldbin").exists()
+        assert host.host_log().count(f"found its pid file taken, {path};") == 1
+    finally:
+        host.shutdown()
