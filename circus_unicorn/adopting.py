@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from typing import Any
@@ -78,6 +79,9 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
             command=() if self.shell else (*words_of(self.cmd), *words),
             directory=self.working_dir,
             started_in=process.started_in if process else "",
+            user=self.uid,
+            group=self.gid,
+            environ={k: v for k, v in (self.env or {}).items() if os.environ.get(k) != v},
         )
 
     def command_in_force(self) -> Command:

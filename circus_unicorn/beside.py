@@ -15,7 +15,7 @@ from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.copies import Command
 from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.model.record import Record
-from unicorn_handover.servers import words_of
+from unicorn_handover.servers import Launch, words_of
 
 from .given import GivenProcess
 
@@ -56,6 +56,12 @@ class BesideProcess:
         for name in RENEWED:
             setattr(self._watcher, name, getattr(new, name))
         self._section, self._watcher._cfg = self._watcher._cfg, {**section, "env": new._cfg["env"]}
+
+    @property
+    def next_launch(self) -> Launch:
+        """How Circus would start it: what was set is in force for the next start already."""
+        launch: Launch = self._watcher.launch
+        return launch
 
     def command(self) -> Command:
         """How Circus would start the watcher's process now."""

@@ -34,7 +34,8 @@ class Runner:
     """
 
     def __init__(self, side: ForegroundSide, words: Sequence[str], respawn: bool) -> None:
-        self.launch = Launch("run", "directory", tuple(words), logical_directory(), os.getcwd())
+        here = logical_directory(), os.getcwd()
+        self.launch = self.next_launch = Launch("run", "directory", tuple(words), *here)
         self.stop = Stop(side.program, side.loop)
         self._side = side
         self._program = side.program
@@ -141,7 +142,7 @@ class Runner:
             return 0
         self._beside = 0
         started_in = self._side.system.real_path(self.launch.directory)
-        self.launch = replace(self.launch, started_in=started_in)
+        self.launch = self.next_launch = replace(self.launch, started_in=started_in)
         return pid
 
     def _lose(self, pid: int, how: str) -> None:

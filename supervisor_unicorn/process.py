@@ -21,10 +21,11 @@ from unicorn_handover.host.logs import Output
 from unicorn_handover.host.master import Master
 from unicorn_handover.host.program import Program
 from unicorn_handover.kernel.process import Process
-from unicorn_handover.servers import Launch, words_of
+from unicorn_handover.servers import Launch
 
 from .beside import BesideSubprocess
 from .child import prepare_child_fds
+from .launch import launch_by
 from .loop import PollLoop
 from .output import listen
 from .states import starts_again
@@ -263,15 +264,13 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
 
     @property
     def launch(self) -> Launch:
-        """How Supervisor would start this program now."""
-        config = self.config
-        return Launch(
-            section=f"program:{config.name}",
-            key="directory",
-            command=words_of(config.command),
-            directory=config.directory or "",
-            started_in=self._started_in,
-        )
+        """How Supervisor would start this program after a crash."""
+        return launch_by(self.config, self._started_in)
+
+    @property
+    def next_launch(self) -> Launch:
+        """How it would start the new master of a handover."""
+        return launch_by(self.next_config or self.config, self._started_in)
 
     def stop_setting(self) -> tuple[str, int]:
         """The setting of the stop signal and its number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from signal import SIGQUIT
 
@@ -146,3 +147,38 @@ def test_a_crash_of_nginx_refuses_nothing(
         wait_until(lambda: host.master("web") not in (0, dead), "another master is there")
         wait_until(lambda: host.at_rest("web"), "its workers alone are left")
     assert load.failures == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts programs of other users")
+def test_a_changed_section_is_checked_as_it_is_now(host: SupervisorHost) -> None:
+    """`-t` runs by the changed command, as the changed user: what it finds is true of that start.
+
+    A file of root's alone is refused to nobody, and then read for root again.
+    """
+    web = host.programs["web"]
+    host.start()
+    first = host.master("web")
+    host.folder.chmod(0o755)
+    web.folder.chmod(0o777)
+    web.conf.chmod(0o600)
+    with Load(web.address) as load:
+        web.host_options["user"] = "nobody"
+        host.write_conf()
+        refused = host.ctl("update")
+        web.conf.chmod(0o644)
+        web.pid_path.chmod(0o666)
+        renewed = host.ctl("update")
+        second = host.wait_for_rest("web")
+        web.conf.chmod(0o600)
+        del web.host_options["user"]
+        web.command = web.command_line.replace(str(web.conf), str(web.conf.with_name("n.conf")))
+        host.write_conf()
+        missing = host.ctl("update")
+        web.conf.rename(web.conf.with_name("n.conf"))
+        back = host.ctl("update")
+        third = host.wait_for_rest("web")
+    assert load.failures == [] and len({first, second, third}) == 3
+    assert f'open() "{web.conf}" failed (13: Permission denied)' in refused.text
+    assert renewed.ok and back.ok, renewed.text + back.text
+    assert f"{web.folder}/n.conf -g 'daemon off;' -t -q says: open()" in missing.text
+    assert look(second) is None and "Uid:\t0\t" in Path(f"/proc/{third}/status").read_text()

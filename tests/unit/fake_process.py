@@ -134,7 +134,7 @@ class FakeRun:
         self.ended = False
         self.status = 0
         self.output = ""
-        self.told: tuple[int, list[str], str] | None = None
+        self.told: tuple[object, ...] = ()  # the arguments of `System.run_as`
         self.closed = False
 
     def close(self) -> None:

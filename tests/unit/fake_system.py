@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from signal import (
     Signals,
 )
@@ -199,10 +199,10 @@ class FakeSystem:
     def listening_sockets(self, pid: int, outlive_exec: bool = False) -> frozenset[int]:
         return self.sockets(pid, outlive_exec) & self.listening_inodes
 
-    def run_as(self, pid: int, words: Sequence[str], directory: str) -> FakeRun:
+    def run_as(self, *who: object) -> FakeRun:
         if not self.run:
-            raise FileNotFoundError(words[0])
-        self.run.told = (pid, list(words), directory)
+            raise FileNotFoundError
+        self.run.told = who
         return self.run
 
     def inode_of(self, pid: int, descriptor: int) -> int:

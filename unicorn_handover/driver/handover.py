@@ -30,8 +30,10 @@ class Handover:
         record: Record,
         report: Callable[[Record], None],
         launch: Launch | None = None,
+        next_launch: Launch | None = None,
     ) -> None:
-        self._situation = Situation(system, options, record, report, launch or Launch())
+        launches = launch or Launch(), next_launch or Launch()
+        self._situation = Situation(system, options, record, report, *launches)
         self._begun = False
 
     @property

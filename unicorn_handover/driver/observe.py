@@ -114,8 +114,8 @@ def _is_tried(situation: Situation, old: Process, server: Server) -> bool:
     """True once the server itself finds nothing wrong. Raises Refused if it does."""
     if situation.trial is None:
         patience = situation.options.boot_timeout / 2  # the phase has that twice
-        launch, system = situation.launch, situation.system
-        situation.trial = Trial(system, old, server, launch, patience)
+        launch = situation.next_launch
+        situation.trial = Trial(situation.system, old, server, launch, patience)
     return situation.trial.passed()
 
 

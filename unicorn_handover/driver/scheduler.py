@@ -146,7 +146,8 @@ class Driver:
         late = self._late_masters.pop(order.record.program, None) if order.record.found else None
         if late:
             late.close()
-        handover = Handover(self._system, order.options, order.record, self._enters, order.launch)
+        launches = order.launch, order.next_launch
+        handover = Handover(self._system, order.options, order.record, self._enters, *launches)
         self._running[order.record.key] = handover
         if order.command in COMMANDS:
             handover.command(COMMANDS[order.command])

@@ -36,12 +36,14 @@ class Situation:
         record: Record,
         report: Callable[[Record], None],
         launch: Launch,
+        next_launch: Launch,
     ) -> None:
         self.system = system
         self.options = options
         self.record = record
         self._report = report
-        self.launch = launch
+        self.launch = launch  # of the old master
+        self.next_launch = next_launch  # of one that the host starts
         self.server: Server | None = SERVERS.get(record.server)
         self.old = system.hold(*record.old)
         self._process_group = members.process_group(system, self.old)

@@ -16,7 +16,8 @@ def has_taken_over(situation: Situation) -> bool:
     server, new = situation.server, situation.new
     if not (server and new):
         return True
-    path = server.configured(situation.system, new.pid, situation.launch).pidfile
+    launch = situation.next_launch if situation.record.method == "spawn" else situation.launch
+    path = server.configured(situation.system, new.pid, launch).pidfile
     if path is None:
         path = situation.options.pidfile or None
     if path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+from subprocess import SubprocessError
 
 from ..errors import Refused, printable
 from ..kernel.process import Process
@@ -14,7 +15,7 @@ PATIENCE = 20.0  # seconds: nginx looks the names of upstream servers up
 
 
 class Trial:
-    """One run of a server's trial, as the user of its running master. Nothing waits for it here.
+    """One run of a server's trial, as the host would start it now. Nothing waits for it here.
 
     Where it cannot be run, it is left out: the new master finds out by itself then.
     """
@@ -29,8 +30,9 @@ class Trial:
         self._run = None
         if self._words:
             directory = launch.directory or system.working_directory(master.pid)
-            with contextlib.suppress(OSError):
-                self._run = system.run_as(master.pid, self._words, directory)
+            who, environ = (launch.user, launch.group), launch.environ
+            with contextlib.suppress(OSError, SubprocessError):
+                self._run = system.run_as(*who, self._words, directory, environ)
 
     def passed(self) -> bool:
         """True once it has ended well. Raises Refused, with the server's own words, if it has not.

@@ -13,7 +13,7 @@ from ..kernel.process import Process
 from ..model.options import Options
 from ..model.phases import Phase
 from ..model.record import MasterId, Record
-from ..servers import SERVERS
+from ..servers import SERVERS, Launch
 from .base import Host
 from .copies import Command
 from .guard import contained
@@ -35,6 +35,10 @@ class Starter(Protocol):
 
     def command(self) -> Command:
         """How the host would start the program now."""
+
+    @property
+    def next_launch(self) -> Launch:
+        """The same, as the driver is to know it."""
 
     def start_beside(self, inheritance: Inheritance) -> int:
         """Start a master on these sockets, beside the running one. Raises Refused.
@@ -88,6 +92,11 @@ class Beside:
         if method == "spawn":
             return method, why or "method = spawn"
         return (method, why) if self.starter else ("usr2", "")
+
+    @contained()
+    def launch(self) -> Launch | None:
+        """How the host would start the next master, None if it cannot."""
+        return self.starter.next_launch if self.starter else None
 
     def reported(self, record: Record) -> None:
         """Start the new master that the driver waits for, once."""

@@ -251,7 +251,8 @@ class Program:
         if handovers.running is None:
             return None
         launch = self._launch() or Launch()
-        return Order(handovers.running, self.options, handovers.command, launch)
+        next_launch = self.beside.launch() or launch
+        return Order(handovers.running, self.options, handovers.command, launch, next_launch)
 
     @contained()
     def _launch(self) -> Launch | None:

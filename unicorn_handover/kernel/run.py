@@ -1,50 +1,72 @@
-"""Runs a command for its output, as another process's user. Nothing blocks on it."""
+"""Runs a command for its output, as some user. Nothing blocks on it."""
 
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
+import pwd
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-
-from .procfs import read_bytes
 
 MOST = 1 << 16  # bytes of its output that are read
 
 
 class Ids(NamedTuple):
-    """A process's effective user and group, and its supplementary groups."""
+    """A user and a group, and the supplementary groups."""
 
     user: int
     group: int
     groups: tuple[int, ...]
 
 
-def ids_of(pid: int) -> Ids:
-    """Read them. Raises ProcessLookupError if the process is gone."""
-    lines = read_bytes(f"/proc/{pid}/status").decode().splitlines()
-    found = {key: value.split() for key, _, value in (line.partition(":") for line in lines)}
+def ids_for(user: int | str | None, group: int | str | None) -> Ids:
+    """The ids that a host gives to a program with this user and group, each a name or a number.
+
+    None for this process's own user, and for the user's own group. Raises OSError if there is none
+    of that name or number.
+    """
+    own = Ids(os.geteuid(), os.getegid(), tuple(os.getgroups()))
     try:
-        groups = tuple(map(int, found["Groups"]))
-        return Ids(int(found["Uid"][1]), int(found["Gid"][1]), groups)
-    except KeyError:
-        raise ProcessLookupError(f"pid {pid} is gone") from None
+        entry = None if user is None else _user(user)
+        main = None if group is None else _group(group)
+    except KeyError as unknown:
+        raise ProcessLookupError(str(unknown)) from None
+    if entry is None or entry.pw_uid == own.user:
+        return own if main is None else own._replace(group=main)
+    main = entry.pw_gid if main is None else main
+    return Ids(entry.pw_uid, main, tuple(os.getgrouplist(entry.pw_name, main)))
+
+
+def _user(named: int | str) -> pwd.struct_passwd:
+    """An entry of the user database. Raises KeyError."""
+    as_number = str(named).isdigit()
+    return pwd.getpwuid(int(named)) if as_number else pwd.getpwnam(str(named))
+
+
+def _group(named: int | str) -> int:
+    """The number of a group. Raises KeyError."""
+    return int(named) if str(named).isdigit() else grp.getgrnam(str(named)).gr_gid
 
 
 class Run:
     """A running command, in a session of its own; its output goes to a file without a name.
 
-    Raises OSError, and subprocess.SubprocessError, if it cannot be started.
+    Its environment is this process's, with `environ` added. Raises OSError, and
+    subprocess.SubprocessError, if it cannot be started.
     """
 
-    def __init__(self, words: Sequence[str], directory: str, ids: Ids) -> None:
+    def __init__(
+        self, words: Sequence[str], directory: str, ids: Ids, environ: Mapping[str, str]
+    ) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         try:
             self._child = subprocess.Popen(
                 words,
                 cwd=directory or None,
+                env={**os.environ, **environ},
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,

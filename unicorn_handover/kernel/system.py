@@ -8,13 +8,13 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .file_facts import FileFacts
 from .files import changed
 from .process import Process, readable
 from .process_facts import ProcessFacts
-from .run import Run, ids_of
+from .run import Run, ids_for
 from .socket_facts import SocketFacts
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
@@ -85,9 +85,19 @@ class System(ProcessFacts, FileFacts, SocketFacts):
         """One more than the highest descriptor that this process can get."""
         return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
-    def run_as(self, pid: int, words: Sequence[str], directory: str) -> Run:
-        """Run a command for a short while as a process's user. Raises OSError."""
-        return Run(words, directory, ids_of(pid))
+    def run_as(
+        self,
+        user: int | str | None,
+        group: int | str | None,
+        words: Sequence[str],
+        directory: str,
+        environ: Mapping[str, str],
+    ) -> Run:
+        """Run a command for a short while, under the ids that `ids_for` gives.
+
+        Raises OSError, and what else `Run` raises.
+        """
+        return Run(words, directory, ids_for(user, group), environ)
 
     def become_subreaper(self) -> None:
         """Make this process the parent of its orphaned descendants. Raises OSError if refused.

@@ -18,13 +18,15 @@ CHANNEL_FD = 3  # the descriptor at which a driver inherits its end of the chann
 class Order:
     """One handover that the host wants driven, as it knows it, and the operator's command.
 
-    launch: how the host would start the program now.
+    launch: how the running master was started, by the section in force. next_launch: how the
+    host would start the new one.
     """
 
     record: Record
     options: Options
     command: str = ""
     launch: Launch = field(default_factory=Launch)
+    next_launch: Launch = field(default_factory=Launch)
 
     def to_json(self) -> dict[str, Any]:
         """Return this as what `json.dumps` takes."""
@@ -33,6 +35,7 @@ class Order:
             "options": vars(self.options),
             "command": self.command,
             "launch": vars(self.launch),
+            "next_launch": vars(self.next_launch),
         }
 
     @classmethod
@@ -42,7 +45,8 @@ class Order:
         known = Options.__dataclass_fields__
         options = {name: value for name, value in fields["options"].items() if name in known}
         launch = Launch.from_json(fields.get("launch", {}))
-        return cls(record, Options(**options), str(fields["command"]), launch)
+        next_launch = Launch.from_json(fields.get("next_launch", {}))
+        return cls(record, Options(**options), str(fields["command"]), launch, next_launch)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -17,6 +17,8 @@ class Launch:
     command: the words of the command, none if the host leaves them to a shell.
     directory: an absolute path, "" if the section names none.
     started_in: the real path that the directory had at the start, "" if that is not known.
+    user, group: what it runs as, each a name or an id; None for the host's, or the user's group.
+    environ: the variables that it gets and the host has not, or has with another value.
     """
 
     section: str = ""
@@ -24,6 +26,9 @@ class Launch:
     command: tuple[str, ...] = ()
     directory: str = ""
     started_in: str = ""
+    user: int | str | None = None
+    group: int | str | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Launch:

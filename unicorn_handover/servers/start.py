@@ -12,7 +12,7 @@ class Start:
     def trial(self, launch: Launch) -> tuple[str, ...]:
         """The words of a command that checks whether a program could be started, or none.
 
-        It is run as the program's user, beside the running master, and changes nothing.
+        It is run as the next master would be, beside the running one, and changes nothing.
         """
         return ()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from unicorn_handover.host.inheritance import Command, Inheritance
 from unicorn_handover.model.orders import Orders
 from unicorn_handover.model.phases import Phase
+from unicorn_handover.servers import Launch
 
 from ..fake_host import HOST_PID, FakeHost, Section
 from ..fake_listener import Made
@@ -27,6 +29,10 @@ class Starting(Section):
 
     def command(self) -> Command:
         return Command(["unicorn"], "/", {}, str(self._pidfile))
+
+    @property
+    def next_launch(self) -> Launch:
+        return replace(self.launch, user="changed")
 
     def start_beside(self, inheritance: Inheritance) -> int:
         if self.fault:

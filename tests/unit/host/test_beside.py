@@ -34,6 +34,7 @@ def test_a_changed_section_is_planned_for(host: FakeHost) -> None:
     host.request(host.web)
     (order,) = host.channel.said[-1].orders  # type: ignore[attr-defined]
     assert (order.record.method, order.record.why) == ("auto", "[program:web] was changed")
+    assert (order.launch.user, order.next_launch.user) == (None, "changed")
 
 
 def test_the_new_master_is_started_once_and_named(host: FakeHost, web_socket: Made) -> None:

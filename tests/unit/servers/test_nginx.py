@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from signal import SIGCHLD, SIGHUP, SIGQUIT, SIGUSR2
 
@@ -16,12 +15,10 @@ from unicorn_handover.errors import CannotReExec, Refused
 from unicorn_handover.family.orphans import Orphans
 from unicorn_handover.family.successors import end_master
 from unicorn_handover.kernel.pid_file import PidFile
-from unicorn_handover.kernel.run import Ids, Run, ids_of
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.servers import SERVERS, Launch
 
-from ...waiting import wait_until
 from ..fake_process import Fake, FakeRun
 from ..fake_system import FakeSystem
 
@@ -29,7 +26,9 @@ NGINX = SERVERS["nginx"]
 TITLE = "nginx: master process /usr/sbin/nginx -c /n.conf -g daemon off;"
 WORKER = "nginx: worker process"
 CATCHES = {SIGHUP, SIGQUIT, SIGUSR2}
-SECTION = Launch("program:web", "directory", ("nginx", "-c", "/n.conf"), "/srv", "/srv")
+SECTION = Launch(
+    "program:web", "directory", ("nginx", "-c", "/n.conf"), "/srv", "/srv", "web", None, {"A": "b"}
+)
 
 
 @pytest.fixture
@@ -127,11 +126,12 @@ def trial(system: FakeSystem, run: FakeRun | None) -> Trial:
 
 
 def test_a_trial_that_finds_nothing(system: FakeSystem) -> None:
-    """It is the program's own command, in its directory, and nothing waits for its end."""
+    """It is run as the next master will be, and nothing waits for its end."""
     run = FakeRun()
     found = trial(system, run)
     assert not found.passed()
-    assert run.told and run.told[1:] == (["nginx", "-c", "/n.conf", "-t", "-q"], "/srv")
+    words = ("nginx", "-c", "/n.conf", "-t", "-q")
+    assert run.told == ("web", None, words, "/srv", {"A": "b"})
     run.ended = True
     assert found.passed() and found.passed() and run.closed
 
@@ -207,26 +207,3 @@ def test_its_pid_file_is_written_again(tmp_path: Path) -> None:
     (tmp_path / "pid").write_text("1\n")
     file.write_if_gone(os.getpid())
     assert file.names(1)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may be another user")
-def test_a_command_is_another_user_s() -> None:
-    """It has that one's user, group and groups, and no more rights than those."""
-    run = Run(["id"], "/", Ids(65534, 65533, (65532,)))
-    wait_until(lambda: run.ended, "it has ended")
-    found = re.sub(r"\([^)]*\)", "", run.output)
-    run.close()
-    assert found == "uid=65534 gid=65533 groups=65533,65532\n"
-
-
-def test_a_command_is_run(tmp_path: Path) -> None:
-    """Its output and status are there when it has ended; one that does not end is killed."""
-    run = Run(["sh", "-c", "pwd; echo b >&2; exit 3"], str(tmp_path), ids_of(os.getpid()))
-    wait_until(lambda: run.ended, "it has ended")
-    assert (run.status, run.output) == (3, f"{tmp_path}\nb\n")
-    run.close()
-    run = Run(["sleep", "600"], "", ids_of(os.getpid()))
-    run.close()
-    assert run.ended and run.status < 0
-    with pytest.raises(FileNotFoundError):
-        Run(["/nosuch"], "", ids_of(os.getpid()))
