@@ -87,7 +87,7 @@ def held_request(program: Program) -> Request:
     return program.request("/held")
 
 
-def reach(host: Host, phase: str, name: str = "web") -> Request | None:
+def reach(host: Host, phase: str, name: str = "web", release: str = "v2") -> Request | None:
     """Begin a handover and bring it to a phase, in which it stays until the gate is opened.
 
     With exceptions: requested lasts until the driver, which is stopped, goes on or dies;
@@ -97,7 +97,7 @@ def reach(host: Host, phase: str, name: str = "web") -> Request | None:
     """
     program = host.programs[name]
     request = held_request(program) if phase == "draining" else None
-    program.write("v2", "gated" if phase in ("booting", "removing") else "good")
+    program.write(release, "gated" if phase in ("booting", "removing") else "good")
     if phase == "requested":
         kill(look(host.driver()), signal.SIGSTOP)
     outcome = host.restart(name, wait=False)
@@ -107,7 +107,7 @@ def reach(host: Host, phase: str, name: str = "web") -> Request | None:
     else:
         host.wait_for_phase(name, phase)
     if phase == "booting":
-        wait_until(lambda: program.began_to_load("v2"), "the release is read")
+        wait_until(lambda: program.began_to_load(release), "the release is read")
     return request
 
 

@@ -59,8 +59,9 @@ def test_three_generations(make_host: MakeHost, folder: Path, unix: bool) -> Non
     assert not web.pid_path.exists()
 
 
-def test_a_broken_configuration_is_refused(host: SupervisorHost) -> None:
+def test_a_broken_configuration_is_refused(make_host: MakeHost, folder: Path) -> None:
     """In nginx's own words, before anything is started; a mended one is handed over."""
+    host = make_host(Nginx(folder))
     host.start()
     web = host.programs["web"]
     first = host.master("web")

@@ -47,9 +47,10 @@ class Nginx(Program):
         return "QUIT"
 
     def write(self, release: str, *kinds: str) -> None:
-        """Put a configuration on the disk. wrong: one that nginx refuses."""
+        """Put a configuration on the disk. wrong: one that nginx refuses; sick: answers 500."""
         self.conf = self.folder / "nginx.conf"
-        location = f'default_type text/plain; return 200 "{release} worker=$pid";'
+        status = 500 if "sick" in kinds else 200
+        location = f'default_type text/plain; return {status} "{release} worker=$pid";'
         if self.behind:
             location = f"proxy_pass http://unix:{self.behind.address}:$request_uri;"
         self.conf.write_text(
