@@ -78,36 +78,6 @@ def test_a_changed_section_is_handed_over(host: SupervisorHost) -> None:
     assert update(host).text == ""  # what is in force is what is configured
 
 
-@pytest.mark.parametrize("host", ["unicorn"], indirect=True)
-def test_everything_is_renewed(host: SupervisorHost, folder: Path) -> None:
-    """Command, script, environment, directory, umask and user are those of the changed section."""
-    host.start()
-    web = host.programs["web"]
-    host.folder.chmod(0o755)
-    for path in (web.folder, *web.folder.iterdir()):
-        os.chown(path, 65534, 65534)
-    there, script = folder / "there", folder / "a b" / "unicorn"
-    there.mkdir()
-    script.parent.mkdir()
-    script.symlink_to("/usr/bin/unicorn")
-    web.command = f"'{script}' -E deployment -c {web.conf} {web.folder}/config.ru"
-    with Load(web.address) as load:
-        change(
-            host,
-            directory=str(there),
-            umask="027",
-            user="nobody",
-            environment=f'COLOUR="blue",HOME="{there}"',
-        )
-        outcome = update(host)
-    assert outcome.ok and load.failures == [], outcome.text
-    master = host.wait_for_rest("web")
-    assert os.readlink(f"/proc/{master}/cwd") == str(there)
-    assert "Umask:\t0027" in proc(master, "status") and "Uid:\t65534\t" in proc(master, "status")
-    assert "-E deployment" in proc(master, "cmdline")
-    assert environment(master)["COLOUR"] == "blue"
-
-
 def test_what_cannot_boot_changes_nothing(host: SupervisorHost) -> None:
     """The old master and the old section stay, also over a crash; the next update tries again."""
     host.start()
