@@ -75,16 +75,21 @@ def test_a_crash_refuses_nothing(
 
 
 def test_an_idle_gunicorn_is_served_again_at_once(make_host: MakeHost, folder: Path) -> None:
-    """Workers without a request notice the death of their master late, and keep the port."""
+    """Workers that have not noticed the death of their master keep the port."""
     web = Program(folder, server="gunicorn", timeout=240)
     host = make_host(web)
     host.start()
     dead, old = when_held(host), {found.pid for found in host.workers("web")}
+    for pid in old:
+        os.kill(pid, SIGSTOP)
     os.kill(dead, SIGKILL)
     wait_until(lambda: host.master("web") not in (0, dead), "another master is there")
     wait_until(lambda: len(host.workers("web")) == web.workers, "it has its workers")
     assert {found.pid for found in host.family("web")} >= old
     assert web.ask().outcome == "ok"
+    for pid in old:
+        os.kill(pid, SIGCONT)
+    wait_until(lambda: host.at_rest("web"), "they have gone, without a request")
 
 
 def holds(host: Host, program: Program) -> bool:

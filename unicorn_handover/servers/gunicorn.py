@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from signal import SIGQUIT, SIGTERM
+from signal import SIGQUIT, SIGTERM, Signals
 
 from ..kernel.listeners import Listener
 from ..kernel.system import System
@@ -25,7 +25,12 @@ from .base import (
 )
 from .configured import Configured, Need
 from .gunicorn_start import configured, re_exec_needs
-from .gunicorn_workers import heartbeat_of, heartbeats, workers_among
+from .gunicorn_workers import (
+    heartbeat_of,
+    heartbeats,
+    is_orphaned_worker,
+    workers_among,
+)
 from .launch import Launch
 from .lines import REQUEST, Lines
 
@@ -167,6 +172,10 @@ class Gunicorn(Server):
     def is_booting(self, system: System, pid: int) -> bool:
         """True until each heartbeat file that the worker has was beaten."""
         return self.is_forked(system, pid) and False in heartbeats(system, pid).values()
+
+    def orphan_ends_by(self, system: System, pid: int) -> Signals | None:
+        """TERM: an idle worker misses its master only after half of `timeout`, with the port."""
+        return self.graceful if is_orphaned_worker(system, pid) else None
 
 
 def _listener_name(address: str, directory: str) -> str:

@@ -64,6 +64,17 @@ def _owned(
     return found
 
 
+def is_orphaned_worker(system: System, pid: int) -> bool:
+    """True for a worker whose master is dead: it has a heartbeat file and a worker's handlers.
+
+    The workers of uvicorn set others, so they are not known here.
+    """
+    try:
+        return bool(heartbeats(system, pid)) and _traps_abort(system, pid)
+    except PermissionError:
+        return False
+
+
 def heartbeats(system: System, pid: int) -> dict[tuple[int, int], bool]:
     """The heartbeat files that a process has, by device and inode, and whether each has a beat.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from signal import SIGABRT, SIGTERM, Signals
+
 import pytest
 
 from unicorn_handover.family import members
@@ -48,6 +50,21 @@ def test_workers_and_what_is_in_the_middle_of_an_exec_are_held(site: Site) -> No
     assert site.collect() == []  # they are held already
     site.orphans.release()
     assert site.system.open_handles == 0
+
+
+def test_a_gunicorn_s_workers_are_told_that_their_master_is_dead(site: Site) -> None:
+    """An idle one would keep the port; what the application has forked besides is not signalled."""
+    worker = site.child("gunicorn: worker [app]", forked=True)
+    worker.heartbeats, worker.catches = {1: (5.0, 0o100600)}, {SIGABRT, SIGTERM}
+    helper = site.child("gunicorn: worker [app]", forked=True)
+    helper.heartbeats, helper.catches = {1: (5.0, 0o100600)}, {SIGTERM}
+    other = site.child("gunicorn: worker [app]", forked=True)
+    other.catches = {SIGABRT, SIGTERM}
+    got: list[tuple[str, Signals]] = []
+    for name, process in (("worker", worker), ("helper", helper), ("other", other)):
+        process.obey = lambda number, name=name: got.append((name, number))  # type: ignore[misc]
+    site.collect()
+    assert got == [("worker", SIGTERM)]
 
 
 def test_one_that_execs_is_ended(site: Site) -> None:
