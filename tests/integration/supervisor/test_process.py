@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ...kit.load import Load
 from ...kit.processes import kill, look
 from ...kit.programs import Program
 from ...waiting import wait_until
@@ -112,3 +113,19 @@ def test_stop_and_start_keep_their_meaning(make_supervisor: MakeHost, folder: Pa
     assert host.rpc.supervisor.startProcess("web") and host.master("web") != master
     host.wait_for_rest("web")
     assert host.ended("web") == []
+
+
+def test_every_log_on_a_full_disk(make_supervisor: MakeHost, folder: Path) -> None:
+    """Supervisor goes on without them, and so do handovers, good and bad."""
+    full = {"stdout_logfile": "/dev/full", "stdout_logfile_maxbytes": "0"}
+    web = Program(folder, host_options={**full, "redirect_stderr": "true"})
+    host = make_supervisor(web)
+    host.supervisord = "logfile = /dev/full\nlogfile_maxbytes = 0"
+    host.start()
+    with Load(web.address) as load:
+        web.write("v2")
+        assert host.restart("web").ok
+        web.write("v3", "raises")
+        assert "release v3 is broken" in host.restart("web").text
+        host.wait_for_rest("web")
+    assert not load.failures and load.releases() == {"v1", "v2"}
