@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Callable, Collection
 
-from unicorn_handover.errors import PREFIX
+from unicorn_handover.errors import PREFIX, complain
 from unicorn_handover.host.driver_process import DriverProcess
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.selector_loop import SelectorLoop
@@ -67,8 +65,7 @@ class ForegroundSide(HostSide):
 
     def log(self, level: int, text: str) -> None:
         """Write a line to standard error."""
-        with contextlib.suppress(OSError):  # whoever read it may be gone
-            print(f"{PREFIX}{text}", file=sys.stderr, flush=True)
+        complain(f"{PREFIX}{text}")
 
     def why_no_driver(self) -> str:
         """Why there is no driver, or none that answers, and what to do."""

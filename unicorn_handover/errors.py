@@ -1,5 +1,8 @@
 """Every refusal an operator can meet, each as one line: what, where, and what to do."""
 
+import contextlib
+import sys
+
 PREFIX = "unicorn-handover: "  # of our lines on a standard error that a program shares
 
 
@@ -12,6 +15,12 @@ def printable(text: str, limit: int = 200) -> str:
 def raised(error: Exception) -> str:
     """Return an unexpected error as one line, for a log or a caller."""
     return f"{type(error).__name__}: {printable(str(error))}"
+
+
+def complain(line: str) -> None:
+    """Write a line to standard error, which may be on a full disk, or have lost its reader."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 class HandoverError(Exception):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
+from ..errors import complain
 from ..family import members
 from ..kernel.process import Process
 from ..kernel.system import System
@@ -75,11 +75,9 @@ class LateMaster:
 
     def _remove(self, new: Process) -> None:
         record, found = self._record, members.workers(self._system, new, self._server)
-        print(
+        complain(
             f"{record.program}: removing pid {new.pid}, a new master that came after handover "
-            f"{record.number} was given up",
-            file=sys.stderr,
-            flush=True,
+            f"{record.number} was given up"
         )
         removal = record.but(
             phase=Phase.REMOVING,

@@ -7,10 +7,9 @@ So a message can be merged with the next one, and a driver that starts anew need
 from __future__ import annotations
 
 import selectors
-import sys
 from collections.abc import Callable
 
-from ..errors import raised
+from ..errors import complain, raised
 from ..kernel.system import System
 from ..model.orders import Order, Orders
 from ..model.phases import NEVER_BEGAN, Event, Phase
@@ -165,8 +164,7 @@ class Driver:
         try:
             late.step()
         except Exception as error:
-            line = f"{program}: a new master may come late: {raised(error)}"
-            print(line, file=sys.stderr, flush=True)
+            complain(f"{program}: a new master may come late: {raised(error)}")
             self._late_masters.pop(program).close()
             return
         if late.over:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
+from ..errors import complain
 from ..kernel.process import Process
 from ..kernel.socket_name import SocketNames
 from ..kernel.system import System
@@ -46,7 +45,7 @@ class SharedNames:
         if self._names is None and at_stake(record, server):
             self._names = self._system.keep_names(record.sockets)
             for line in self._names.lost:
-                print(f"{record.program}: {line}", file=sys.stderr, flush=True)
+                complain(f"{record.program}: {line}")
         if self._names:
             self._names.restore()
         if self._ending and not self._ending.over:
