@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ..kit import commands
+from ..kit.host import Outcome
 from ..kit.programs import Program
 from ..kit.supervisor_host import SupervisorHost
 
@@ -80,6 +82,11 @@ class DebianSupervisorHost(SupervisorHost):
         for name, words in WORDS.items():
             (self.bin / name).write_text(RUN.format(root=root, name=name, words=words))
             (self.bin / name).chmod(0o755)
+
+    def ctl(self, *words: str, seconds: float = 60) -> Outcome:
+        """Run Debian's supervisorctl."""
+        command = [str(self.bin / "supervisorctl"), "-c", str(self.conf), *words]
+        return commands.start(command, self.folder, seconds)
 
     def write_conf(self) -> None:
         """Install as docs/install.md says."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from circus.client import CircusClient
 from circus.exc import CallError
 
 from ..waiting import LIMIT, wait_until
+from . import commands
 from .circus_events import Event, collected
 from .host import Host, Outcome
 from .processes import Found, alive, look
@@ -163,17 +163,7 @@ class CircusHost(Host):
         return ["--endpoint", self.endpoint, *patience, *words]
 
     def _run(self, words: Sequence[str], seconds: float) -> Outcome:
-        began = time.monotonic()
-        done = subprocess.run(
-            words,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=seconds,
-        )
-        return Outcome(done.stdout, done.returncode, time.monotonic() - began)
+        return commands.run(words, self.folder, seconds)
 
     def pid(self) -> int:
         return self._found.pid if self._found and alive(self._found) else 0

@@ -16,6 +16,7 @@ from unicorn_handover.errors import Refused
 from unicorn_handover.host.command_socket import ask
 
 from ..waiting import LIMIT, wait_until
+from . import commands
 from .host import Host, Outcome
 from .processes import Found, children, kill, look
 from .programs import BIN, Program
@@ -89,17 +90,8 @@ class ForegroundHost(Host):
 
     def command(self, *words: str, seconds: float = 60) -> Outcome:
         """Run `unicorn-handover` as an operator does."""
-        began = time.monotonic()
         command, *rest = words
-        done = subprocess.run(
-            [COMMAND, command, "--control", self.control, *rest],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=seconds,
-        )
-        return Outcome(done.stdout, done.returncode, time.monotonic() - began)
+        return commands.run([COMMAND, command, "--control", self.control, *rest], seconds=seconds)
 
     def pid(self) -> int:
         """The runner's pid, also where it has another one for itself."""
@@ -217,16 +209,7 @@ class RunsvHost(ForegroundHost):
 
     def sv(self, *words: str) -> Outcome:
         """Run runit's own command."""
-        began = time.monotonic()
-        done = subprocess.run(
-            ["sv", *words, str(self.service)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-        )
-        return Outcome(done.stdout, done.returncode, time.monotonic() - began)
+        return commands.start(["sv", *words, str(self.service)])
 
     def pid(self) -> int:
         """The runner's pid, as runsv knows it."""

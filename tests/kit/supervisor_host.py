@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
 import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from supervisor.xmlrpc import SupervisorTransport
 
 from ..waiting import LIMIT, wait_until
+from . import commands
 from .host import Host, Outcome
 from .processes import Found, alive, look
 from .programs import BIN, Program
@@ -167,17 +167,8 @@ class SupervisorHost(Host):
 
     def ctl(self, *words: str, seconds: float = 60) -> Outcome:
         """Run supervisorctl."""
-        began = time.monotonic()
-        done = subprocess.run(
-            [f"{self.bin}/supervisorctl", "-c", str(self.conf), *words],
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=seconds,
-        )
-        return Outcome(done.stdout, done.returncode, time.monotonic() - began)
+        words = (f"{BIN}/supervisorctl", "-c", str(self.conf), *words)
+        return commands.run(words, self.folder, seconds)
 
     def pid(self) -> int:
         return self._found.pid if self._found and alive(self._found) else 0
