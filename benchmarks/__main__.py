@@ -75,7 +75,8 @@ def report_restarts(host: type[Host], server: type[App], boot: float) -> None:
     for other in outcomes.values():
         print(row.format(f"{other.way} / handover", "", *ratios(other, ours), ""))
     print(against(outcomes[restarts.SPAWN], ours))
-    print(copies.described(copies.measure(host, server)))
+    for line in copies.measure(host, server):
+        print(line)
     sys.stdout.flush()
 
 

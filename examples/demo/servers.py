@@ -25,6 +25,8 @@ class App:
     server: str
     stop_signal: str
     release_file: str
+    conf_file: str
+    opens: str  # a line of that file: the master keeps so many files open
 
     def __init__(self, folder: Path, workers: int = 4) -> None:
         self.folder = folder
@@ -45,6 +47,11 @@ class App:
     def configure(self) -> None:
         """Write the server's configuration."""
         raise NotImplementedError
+
+    def open_files(self, number: int) -> None:
+        """Let the next master have so many files open besides."""
+        conf = self.folder / self.conf_file
+        conf.write_text(conf.read_text() + self.opens.format(number=number))
 
     def source(self, release: str, boot: float, broken: bool) -> str:
         """Return the text of a release."""
@@ -69,10 +76,15 @@ class Unicorn(App):
     server = "unicorn"
     stop_signal = "QUIT"
     release_file = "config.ru"
+    conf_file = "unicorn.rb"
+    opens = """\
+Process.setrlimit(:NOFILE, Process.getrlimit(:NOFILE)[1])
+$opened = Array.new({number}) {{ File.open("/dev/null") }}
+"""
 
     def configure(self) -> None:
         """Write unicorn.rb."""
-        (self.folder / "unicorn.rb").write_text(
+        (self.folder / self.conf_file).write_text(
             f"""\
 worker_processes {self.workers}
 listen "127.0.0.1:{self.port}", backlog: 1024
@@ -105,10 +117,19 @@ class Gunicorn(App):
     server = "gunicorn"
     stop_signal = "TERM"
     release_file = "app.py"
+    conf_file = "gunicorn.conf.py"
+    opens = """\
+import builtins
+import resource
+
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+builtins.opened = [open("/dev/null") for _ in range({number})]
+"""
 
     def configure(self) -> None:
         """Write gunicorn.conf.py."""
-        (self.folder / "gunicorn.conf.py").write_text(
+        (self.folder / self.conf_file).write_text(
             f"""\
 workers = {self.workers}
 bind = "127.0.0.1:{self.port}"

@@ -41,6 +41,7 @@ class FakeSystem:
         self.unlinked: set[str] = set()
         self.file_ids: dict[str, tuple[int, int]] = {}  # by path
         self.denied = ""  # why nobody's listeners can be copied
+        self.searches: list[tuple[int, tuple[int, ...]]] = []  # for listeners: of whom, known ones
         self.stopped: set[int] = set()
         self.stopped: set[int] = set()
         self.zombies: set[int] = set()  # that their parent has not waited for
@@ -219,9 +220,10 @@ class FakeSystem:
         self.names = FakeNames(self, set(paths))
         return self.names
 
-    def listeners(self, owner: FakeHandle) -> list[Any]:
+    def listeners(self, owner: FakeHandle, numbers: Collection[int] = ()) -> list[Any]:
         if self.denied:
             raise PermissionError(self.denied)
+        self.searches.append((owner.pid, tuple(numbers)))
         return list(self.listening.get(owner.pid, []))
 
     def open_files(self, pid: int, name_part: str) -> Iterable[SimpleNamespace]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ..errors import Refused
 from ..family import members
+from ..family.served import listening_numbers
 from ..kernel.process import Process
 from ..model.phases import Event, Phase, matters
 from ..servers import Server
@@ -95,6 +96,7 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         if method == "spawn" and not _is_tried(situation, old, server):
             return
         workers = members.workers(system, old, server)
+        listening = listening_numbers(system, old) if method == "spawn" else ()
     except (Refused, PermissionError) as refusal:
         situation.refusal = str(refusal)
         yield Event.REFUSED
@@ -105,6 +107,7 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         worker_count=len(workers.all),
         method=method,
         why=why,
+        listening=listening,
         preloaded=situation.record.preloaded or server.preloads(system, old.pid),
     )
     yield Event.TO_SPAWN if method == "spawn" else Event.PASSED
@@ -139,7 +142,7 @@ def _boot(situation: Situation) -> Iterator[Event]:
         yield Event.DYING
     if situation.all_ready:
         options = situation.options
-        situation.note_preloading()
+        situation.note_new_master()
         yield Event.READY if options.soak or options.check else Event.PROVEN
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ..family import members
+from ..family.served import listening_numbers
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.deadlines import deadline
@@ -151,12 +152,14 @@ class Situation:
         """True if every worker of the new master is ready."""
         return self.workers is not None and self.workers.all_ready(self.record.worker_count)
 
-    def note_preloading(self) -> None:
-        """Note what the next handover will ask about the new master, while it can be seen."""
+    def note_new_master(self) -> None:
+        """Note what the host, and the next handover, will ask about the new master."""
         if self.server and self.new:
-            preloads = self.server.preloads(self.system, self.new.pid)
-            both_serve = why_both_serve(self.server, self.options, self.record)
-            self.record = self.record.but(new_preloaded=preloads, both_serve=both_serve)
+            self.record = self.record.but(
+                new_preloaded=self.server.preloads(self.system, self.new.pid),
+                new_listening=listening_numbers(self.system, self.new),
+                both_serve=why_both_serve(self.server, self.options, self.record),
+            )
 
     def end_check(self) -> None:
         """Ask no more."""

@@ -142,7 +142,8 @@ class Beside:
         try:
             patient = self._system.clock() < record.since + PATIENCE
             server, taken = SERVERS[record.server], self._taken.paths
-            return Inheritance(self._system, old, server, command, patient, taken)
+            numbers = record.listening
+            return Inheritance(self._system, old, server, command, patient, taken, numbers)
         finally:
             old.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import printable
@@ -34,13 +34,15 @@ class Command:
 class Copies:
     """The copies, and the variable that names them to the next master.
 
-    Raises Refused if another master cannot serve on them. paths: of the unix sockets, absolute.
-    owner: the pid of that master.
+    numbers: those of all its listeners, if that is known. Raises Refused if another master cannot
+    serve on them. paths: of the unix sockets, absolute. owner: the pid of that master.
     """
 
-    def __init__(self, system: System, master: Process, server: Server) -> None:
+    def __init__(
+        self, system: System, master: Process, server: Server, numbers: Collection[int] = ()
+    ) -> None:
         self.server = server
-        self.sockets: list[Listener] = copy_served(system, master, server)
+        self.sockets: list[Listener] = copy_served(system, master, server, numbers)
         here = system.working_directory(master.pid)  # a unix socket's path may be relative
         self.paths = tuple(os.path.join(here, each.path) for each in self.sockets if each.path)
         self._system = system

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from logging import INFO, WARNING
 
 from ..errors import Refused
@@ -58,13 +58,20 @@ class HeldSockets:
         )
 
     @contained()
-    def expect(self, master: Master) -> None:
-        """Copy the sockets of a master, started or adopted, once one of its workers is ready."""
+    def expect(self, master: Master, numbers: Sequence[int] = ()) -> None:
+        """Copy the sockets of a master, started or adopted, once one of its workers is ready.
+
+        That was so already if a driver has told the `numbers` of its listeners.
+        """
         self._master = master
         self._look.stop()
         if self._stopped or not (self._options().hold or self._options().hold_stop):
             return
-        self._look_at(master, self._system.clock())
+        server = self._server_of(master) if numbers else None
+        if server and master.process and master.is_alive:
+            self._take(master.process, server, numbers)
+        else:
+            self._look_at(master, self._system.clock())
 
     @contained()
     def check(self) -> None:
@@ -144,7 +151,7 @@ class HeldSockets:
         process = master.process
         if process is None or not process.alive():
             return
-        server = server_of(self._system, process.pid, self._options().server)
+        server = self._server_of(master)
         if server and self._is_serving(process, server):
             self._take(process, server)
             return
@@ -153,6 +160,9 @@ class HeldSockets:
         if waited < self._options().boot_timeout:
             pause = min(max(waited / 4, FIRST_POLL), LONGEST_PAUSE)
             self._look.start(pause, lambda: self._look_at(master, since))
+
+    def _server_of(self, master: Master) -> Server | None:
+        return server_of(self._system, master.pid, self._options().server)
 
     def _drop_what_was_lost(self, process: Process) -> None:
         """Release them if the started master did not inherit them: it could not bind its own.
@@ -176,12 +186,12 @@ class HeldSockets:
             return False
         return bool(members.workers(self._system, master, server).ready)
 
-    def _take(self, master: Process, server: Server) -> None:
+    def _take(self, master: Process, server: Server, numbers: Sequence[int] = ()) -> None:
         """Replace the copies by those of this master's sockets."""
         self._end.stop()
         before, self._copies = self._copies, None
         try:
-            copies = self._copies = Copies(self._system, master, server)
+            copies = self._copies = Copies(self._system, master, server, numbers)
             self._refuse_crowd(copies)
             self._origin = copies.origin(self._command())
         except (Refused, OSError) as error:

@@ -17,7 +17,7 @@ class Inheritance(Copies):
 
     Made before the new master is started: what speaks against it is Refused, and nothing is
     changed. `close` when it has been started, then `forget` or `give_back`. `taken`: pid files that
-    no configuration names.
+    no configuration names. `numbers`: see `Copies`.
 
     Raises NotYet, if `patient`, while the old master is about to give its pid file its last name:
     it would do so in the place of the new one's, which would then refuse to serve.
@@ -31,8 +31,9 @@ class Inheritance(Copies):
         command: Command,
         patient: bool = False,
         taken: Sequence[str] = (),
+        numbers: Sequence[int] = (),
     ) -> None:
-        super().__init__(system, old, server)
+        super().__init__(system, old, server, numbers)
         self._pid_files: list[PidFile] = []
         try:
             self._refuse_new_addresses(command)

@@ -166,7 +166,9 @@ class Program:
     @contained()
     def adopted(self, master: Master) -> None:
         """Note that a master's successor has taken its place."""
-        self.held.expect(master)
+        running = self.handovers.running
+        is_known = running is not None and running.new == master.id
+        self.held.expect(master, running.new_listening if running and is_known else ())
         if master.id:
             self.handovers.adopted(master.id, self._host.presence.is_there)
 

@@ -6,6 +6,7 @@ import ctypes
 import os
 import socket
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from .getfd import LIBC, copy_descriptors
@@ -85,14 +86,25 @@ class Listener:
         return bool(self.socket.getsockopt(level, option))
 
 
-def listeners(owner: Process) -> list[Listener]:
+def listeners(owner: Process, numbers: Collection[int] = ()) -> list[Listener]:
     """Copy every listening stream socket of a held process, each once, in the order of its numbers.
 
-    The caller closes them. An owner that is gone has none. Raises PermissionError, with what to do,
-    if this process may not copy them.
+    The caller closes them. An owner that is gone has none. `numbers` are those that it was seen to
+    have just now: if these listen no others are looked at, which takes some 5 us for each.
+    Raises PermissionError, with what to do, if this process may not copy them.
     """
+    found = _listeners(owner, numbers) if numbers else []
+    if numbers and {each.number for each in found} == set(numbers):
+        return found
+    for outdated in found:
+        outdated.close()
+    return _listeners(owner, _sockets_of(owner.pid))
+
+
+def _listeners(owner: Process, numbers: Collection[int]) -> list[Listener]:
+    """Copy those of a process's descriptors that listen. Raises PermissionError."""
     found: dict[int, Listener] = {}
-    for number, copy in copy_descriptors(owner, _sockets_of(owner.pid)).items():
+    for number, copy in copy_descriptors(owner, numbers).items():
         if not _is_listening(copy):
             os.close(copy)
             continue

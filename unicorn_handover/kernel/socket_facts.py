@@ -45,12 +45,13 @@ class SocketFacts:
         """The inodes of a process's listening stream sockets."""
         return self.sockets(pid, outlive_exec) & listening_inodes()
 
-    def listeners(self, owner: Process) -> list[Listener]:
+    def listeners(self, owner: Process, numbers: Collection[int] = ()) -> list[Listener]:
         """Copies of a process's listening stream sockets, for the caller to close.
 
+        `numbers` are those that they had just now, if that is known: see `listeners.listeners`.
         Raises PermissionError, with what to do, if this process may not have them.
         """
-        return listeners(owner)
+        return listeners(owner, numbers)
 
     def keep_names(self, paths: Collection[str]) -> SocketNames:
         """Keep the names of unix sockets from now on."""

@@ -39,6 +39,8 @@ class Record:
     needs saying. The host sets what it wants, the driver what was taken.
     sockets: the paths of the unix sockets that the new master shares with the old one; the host
     gives them with the name of a master that it has started.
+    listening, new_listening: the descriptors of the old and of the new master's listeners, which
+    the host copies to start the new one, and to hold them; none if they are not known.
     began, signalled, since: seconds of CLOCK_MONOTONIC when it was asked for, when USR2 was sent or
     the host was asked to start the new master (0 before that), and when the phase was entered.
     quiesced: when the old workers got the signal to quit, 0 if they never did.
@@ -69,6 +71,8 @@ class Record:
     method: str = "usr2"
     why: str = ""
     sockets: tuple[str, ...] = ()
+    listening: tuple[int, ...] = ()
+    new_listening: tuple[int, ...] = ()
     signalled: float = 0.0
     quiesced: float = 0.0
     preloaded: bool = False
@@ -124,6 +128,8 @@ class Record:
                 "old": MasterId(*fields["old"]),
                 "new": None if new is None else MasterId(*new),
                 "sockets": tuple(fields.get("sockets", ())),
+                "listening": tuple(fields.get("listening", ())),
+                "new_listening": tuple(fields.get("new_listening", ())),
                 "output": tuple(fields["output"]),
                 "passed": tuple((phase, seconds) for phase, seconds in fields.get("passed", ())),
             }

@@ -11,6 +11,7 @@ from unicorn_handover.model.phases import Event, Phase
 from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.servers import SERVERS
 
+from ..fake_listener import Made
 from ..fake_process import Fake
 from .history import History
 
@@ -59,6 +60,18 @@ def test_a_spawned_master_takes_over() -> None:
     assert history.signals == ["QUIT old"]
     assert record.new == (history.spawned[0].pid, history.spawned[0].start)
     assert record.began <= record.signalled <= record.since
+
+
+def test_the_driver_finds_the_listeners_that_the_host_copies() -> None:
+    """The old master's for the start, the new one's to be held; none where it may not see them."""
+    history = SpawnHistory()
+    history.system.listening[history.old.pid] = [Made(5), Made(7)]
+    record = history.run()
+    assert record.listening == (5, 7) and record.new_listening == ()
+    denied = SpawnHistory()
+    denied.system.denied = "no"
+    record = denied.run()
+    assert record.succeeded and record.listening == record.new_listening == ()
 
 
 def test_the_host_wants_it_only_where_something_speaks_for_it() -> None:

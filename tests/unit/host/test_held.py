@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from unicorn_handover.model.phases import Phase
+
 from ..fake_listener import Made
 from .holding import Site
 
@@ -66,6 +68,19 @@ def test_a_stop_lets_go_before_its_first_signal(site: Site) -> None:
     site.serve()
     site.web.held.stopping()
     assert not site.holds and site.web.held.give() is None
+
+
+def test_a_master_that_a_driver_has_seen_serve_is_held_at_once(site: Site) -> None:
+    """When it is adopted, by the numbers that the driver has found: no search, no poll."""
+    site.serve()
+    site.start(boots=None)
+    site.web.handovers.request()
+    running, new = site.web.handovers.running, site.master.id
+    assert running and new and site.timers == 1
+    site.web.report(running.but(phase=Phase.DRAINING, new=new, new_listening=(7,)))
+    site.web.adopted(site.master)
+    assert [each.closed for each in site.made] == [True, False] and site.timers == 0
+    assert site.kernel.searches[-1] == (new.pid, (7,))
 
 
 def test_a_master_that_is_adopted_in_a_stop_is_not_held(site: Site) -> None:

@@ -71,6 +71,18 @@ def test_a_copy_serves_what_connects_to_its_owner() -> None:
             accepted.close()
 
 
+def test_known_numbers_save_the_search() -> None:
+    """As long as they listen; else the search finds what does by now."""
+    more = "other = socket.create_server(('127.0.0.1', 0))\n"
+    with running(SERVER + more + TOLD + WAIT) as (owner, told), copied(owner) as both:
+        one, other = (each.number for each in both)
+        for numbers, expected in (([one], [one]), ([one, other + 1], [one, other])):
+            found = System().listeners(owner, numbers)
+            assert [each.number for each in found] == expected and int(told[0]) == one
+            for each in found:
+                each.close()
+
+
 def test_other_sockets_are_left_alone(tmp_path: Path) -> None:
     """Datagram sockets, connections, files and sockets that are only bound are no listeners."""
     others = f"""
