@@ -93,6 +93,10 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
         """The setting of the stop signal and its number."""
         return f"[watcher:{self.name}] stop_signal", self.stop_signal
 
+    def remembered(self) -> dict[str, Any]:
+        """Nothing yet."""
+        return {}
+
     def adopt_if_dead(self) -> None:
         """Let each dead master's successor take its place."""
         for process in list(self.processes.values()):

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from logging import INFO, WARNING
+from typing import Any
 
 from unicorn_handover.errors import Refused
 from unicorn_handover.host.copies import Command, start
@@ -178,6 +179,10 @@ class Runner:
         except CannotRun as why:
             raise Refused(str(why)) from None
         return self._beside
+
+    def remembered(self) -> dict[str, Any]:
+        """Nothing yet."""
+        return {}
 
     def stop_setting(self) -> tuple[str, int]:
         """Return nothing: the program is ended by its server's own signals."""

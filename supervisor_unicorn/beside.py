@@ -10,6 +10,7 @@ from supervisor.process import ProcessGroupBase, Subprocess
 
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.inheritance import Inheritance
+from unicorn_handover.kernel.reopen import become_own_reader
 
 from .child import prepare_child_fds
 
@@ -30,12 +31,14 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
         group: ProcessGroupBase,
         inheritance: Inheritance,
         ended: Callable[[], None],
+        own_reader: bool = False,
     ) -> None:
         Subprocess.__init__(self, config)
         self.group = group
         self.started_in = ""
         self._inheritance = inheritance
         self._ended = ended
+        self._own_reader = own_reader
 
     def start(self) -> int:
         """Start it, and return its pid. Raises Refused."""
@@ -53,6 +56,8 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
     def _prepare_child_fds(self) -> None:
         """In the child: give it the sockets."""
         prepare_child_fds(self, self._inheritance)
+        if self._own_reader:
+            become_own_reader()
 
     def finish(self, pid: int, sts: int) -> None:
         """It was reaped before it could take the old master's place."""

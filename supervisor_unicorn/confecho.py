@@ -24,6 +24,7 @@ programs = {programs}
 ;check =              ; http://host:port/path or unix:/path.sock:/path, must answer 2xx or 3xx
 ;drain_timeout = 60   ; seconds the old master has for its requests, then it gets the quick signal
 ;pidfile =            ; the server's pid file; a hint
+;survive = yes        ; a supervisord that was killed finds its programs again when it is started
 ;max_handovers = 0    ; how many may run at once, each doubling its program's memory; 0: no limit
 ;{first}.soak = 5       ; any option but max_handovers may be set for one program
 

@@ -60,6 +60,13 @@ class SupervisorSide(HostSide):
             self._unfit = f"[{SECTION}] no restart can be a handover: {unfit}"
             self._complain(self._unfit)
         else:
+            options = self._supervisord.options
+            self.open_notes(
+                self.settings.state,
+                "supervisord",
+                self.system.real_path(options.configfile),
+                options.identifier,
+            )
             self._manage_groups()
         for line in self._startup.complaints(self.settings.programs):
             self._complain(line)
@@ -71,6 +78,8 @@ class SupervisorSide(HostSide):
         self.subscribe(events.ProcessGroupRemovedEvent, self._group_removed)
         self.subscribe(events.ProcessStateRunningEvent, self._running)
         self.subscribe(events.Tick5Event, lambda event: self.tick())
+        self.subscribe(events.SupervisorRunningEvent, self._begins)
+        self.subscribe(events.SupervisorStoppingEvent, lambda event: self.ends())
         groups = self._supervisord.process_groups.values()
         for error in [*self.settings.errors, *unknown_programs(self.settings, groups)]:
             self._complain(str(error))
@@ -143,6 +152,7 @@ class SupervisorSide(HostSide):
         group = self._supervisord.process_groups.get(event.group)
         if group:
             self._specialise(group)
+            take_over(group)
 
     def _group_removed(self, event: events.ProcessGroupRemovedEvent) -> None:
         self.drivers.forget(event.group)
@@ -150,6 +160,13 @@ class SupervisorSide(HostSide):
             if process.group.config.name == event.group:
                 del self.processes[name]
                 self.forget(name, "the program was removed")
+
+    def _begins(self, event: events.SupervisorRunningEvent) -> None:
+        """This is the process that stays: take over what an earlier supervisord has left."""
+        for group in self._supervisord.process_groups.values():
+            take_over(group)
+        if self.notes:
+            self.notes.report_others(self.programs)
 
     def _running(self, event: events.ProcessStateRunningEvent) -> None:
         if isinstance(event.process, ManagedSubprocess):
@@ -183,3 +200,10 @@ class SupervisorSide(HostSide):
     def why_no_driver(self) -> str:
         """Why there is no driver, or none that answers, and what to do."""
         return self.drivers.why_none()
+
+
+def take_over(group: ProcessGroupBase) -> None:
+    """Take over what an earlier supervisord has left of a group's programs."""
+    for process in group.processes.values():
+        if isinstance(process, ManagedSubprocess):
+            process.take_over()

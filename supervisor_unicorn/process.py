@@ -3,55 +3,44 @@
 from __future__ import annotations
 
 import copy
-import os
-import shlex
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
 
 from supervisor.options import ProcessConfig, decode_wait_status
 from supervisor.process import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
 
-from unicorn_handover.host.copies import Command, Copies
+from unicorn_handover.host.copies import Copies
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.host.logs import Output
 from unicorn_handover.host.master import Master
 from unicorn_handover.host.program import Program
 from unicorn_handover.kernel.process import Process
-from unicorn_handover.servers import Launch
+from unicorn_handover.kernel.reopen import become_own_reader
 
 from .beside import BesideSubprocess
 from .child import prepare_child_fds
-from .launch import launch_by
 from .loop import PollLoop
 from .output import listen
 from .states import starts_again
+from .survivor import SurvivingSubprocess
 
 
-class ManagedSubprocess(Subprocess):  # type: ignore[misc]
+class ManagedSubprocess(SurvivingSubprocess):
     """A program whose master may re-execute itself: when it ends, its successor takes its place.
 
     `reap` is supervisord's own search for dead children, which calls `finish`.
     """
 
-    config: Any
-    pipes: Any
-
     def __init__(
         self, config: ProcessConfig, program: Program, loop: PollLoop, reap: Callable[[], None]
     ) -> None:
-        Subprocess.__init__(self, config)
-        self.program = program
+        super().__init__(config, program)
         self._loop = loop
         self._reap = reap
-        self._master: Master | None = None
-        self._started_in = ""
         self._beside: BesideSubprocess | None = None
-        self.next_config: Any = None  # by which the new master of one handover is started,
-        self.next_number = 0  # of the one that has this number
         self._given: Copies | None = None
         program.supervised = program.beside.starter = self
         program.label = config.name
@@ -59,14 +48,14 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
     def spawn(self) -> int | None:
         """Start the first master of a family; its orphans will become supervisord's children."""
         self.program.spawning()
+        self.program.survival.begins()
+        if self.read_config and self.state in (ProcessStates.STOPPED, ProcessStates.FATAL):
+            self.bring_into_force(self.read_config, "")
+            self.read_config = None
         self._started_in = self._directory_of(self.config)
         self._given = self.program.held.give()
         pid: int | None = Subprocess.spawn(self)
         return pid
-
-    def _directory_of(self, config: ProcessConfig) -> str:
-        """The real path that a configuration's directory has now, "" if it names none."""
-        return self.program.system.real_path(config.directory) if config.directory else ""
 
     def _prepare_child_fds(self) -> None:
         """In the child: give the new master the sockets that were held for it."""
@@ -74,19 +63,17 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             prepare_child_fds(self, self._given)
         else:
             Subprocess._prepare_child_fds(self)
+        if self.program.options.own_reader:
+            become_own_reader()
 
     def _spawn_as_parent(self, pid: int) -> int:
         Subprocess._spawn_as_parent(self, pid)
         # The child makes itself the leader of a new group. Its exit has only to wake supervisord's
         # loop, which reaps in each turn: neither SIGCHLD does, nor the log pipes while a new master
         # holds them, so it could sleep for a second (supervisord.py, `runforever`).
-        self._master = self.program.hold(pid, lambda: None, group=pid)
+        self._master = self.program.hold(pid, self._exited, group=pid)
         self._listen()
         return pid
-
-    def failed(self, text: str) -> None:
-        """Log a contained error of this plugin."""
-        self.program.failed(text)
 
     @contained()
     def _listen(self) -> None:
@@ -135,29 +122,17 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         if self.killing:  # the stop signal was sent before this master was there to get it
             master.end([successor], self.config.stopsignal)
 
-    def difference(self) -> str:
-        """That the section was changed, while an update waits for its next master."""
-        return "" if self.next_config is None else f"[program:{self.config.name}] was changed"
-
-    def command(self) -> Command:
-        """How supervisord would start the new master of a handover now."""
-        return self._command_of(self.next_config or self.config)
-
-    def command_in_force(self) -> Command:
-        """How it would start this program after a crash."""
-        return self._command_of(self.config)
-
-    def _command_of(self, config: Any) -> Command:
-        environ = {**os.environ, **(config.environment or {})}
-        directory = config.directory or os.getcwd()
-        pidfile = self.program.options.pidfile
-        return Command(shlex.split(config.command), directory, environ, pidfile)
-
     def start_beside(self, inheritance: Inheritance) -> int:
         """Start a new master by the configuration as it is now."""
-        config = self.next_config or self.config
+        config = self.coming_config
         self.program.spawning()
-        self._beside = BesideSubprocess(config, self.group, inheritance, self._beside_ended)
+        self._beside = BesideSubprocess(
+            config,
+            self.group,
+            inheritance,
+            self._beside_ended,
+            self.program.options.own_reader,
+        )
         self._beside.started_in = self._directory_of(config)
         try:
             pid = self._beside.start()
@@ -193,18 +168,9 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
             dispatcher.process = self
         if self.killing:  # it takes the place only to be ended, and its section was never proven
             return True
-        self.config, self._started_in = beside.config, beside.started_in
-        # `update` compares this with what it has read.
-        self.group.config = copy.copy(self.group.config)
-        self.group.config.process_configs = [
-            self.group.processes[config.name].config for config in self.group.config.process_configs
-        ]
+        self.bring_into_force(beside.config, beside.started_in)
+        self.read_config = None
         return True
-
-    def handover_ended(self, number: int) -> None:
-        """Forget a configuration that did not come into force, or has."""
-        if number >= self.next_number or self.program.handovers.queued_next != self.next_number:
-            self.next_config = None
 
     def give_up(self) -> None:
         """Start it no more: it is FATAL."""
@@ -217,9 +183,13 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
         # The driver lets go first, so that it starts no new master behind the signal.
         self.program.handovers.cancel("the program was stopped")
         self.program.held.stopping(for_good=ending)
+        self.program.survival.stopping()
         master = self._master
         if not self.pid or self.state == ProcessStates.BACKOFF or master is None:
-            return self._stock_kill(sig)
+            error = self._stock_kill(sig)
+            if self.state == ProcessStates.STOPPED:
+                self.program.survival.lost()
+            return error
         stopping, config = self.state == ProcessStates.STOPPING, self.config
         as_group = config.killasgroup if stopping else config.stopasgroup
         # Held before the signal: afterwards nothing proves them.
@@ -261,17 +231,5 @@ class ManagedSubprocess(Subprocess):  # type: ignore[misc]
     def adopt_if_dead(self) -> None:
         """Reap the dead now, among them maybe the old master."""
         self._reap()
-
-    @property
-    def launch(self) -> Launch:
-        """How Supervisor would start this program after a crash."""
-        return launch_by(self.config, self._started_in)
-
-    @property
-    def next_launch(self) -> Launch:
-        """How it would start the new master of a handover."""
-        return launch_by(self.next_config or self.config, self._started_in)
-
-    def stop_setting(self) -> tuple[str, int]:
-        """The setting of the stop signal and its number."""
-        return f"[program:{self.config.name}] stopsignal", self.config.stopsignal
+        if self._master and not self._master.is_child:
+            self._master.settle()

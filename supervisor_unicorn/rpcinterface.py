@@ -40,6 +40,7 @@ def side_for(supervisord: Supervisor, config: dict[str, str]) -> SupervisorSide:
     if not any(side.serves(supervisord) for side in _sides):
         for older in _sides:
             older.loop.close()
+            older.close_notes()
         side = SupervisorSide(supervisord, config, System())
         _sides[:] = [side]
         side.subscribe(SupervisorRunningEvent, lambda event: web.install(supervisord, side))

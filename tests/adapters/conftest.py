@@ -77,7 +77,9 @@ class Site:
 
     def manage(self, **config: str) -> SupervisorSide:
         """Load the plugin as supervisord does, before anything is started."""
-        return side_for(self.supervisord, {"programs": "web", **config})
+        return side_for(
+            self.supervisord, {"programs": "web", "state": f"{self.folder}/state", **config}
+        )
 
     @property
     def web(self) -> ManagedSubprocess:

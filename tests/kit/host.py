@@ -51,6 +51,7 @@ class Host(abc.ABC):
         self.options = dict(options)
         self.unmanaged = unmanaged
         self.mark = {MARK: str(folder)}
+        self.was_killed = False
         self.prefix: list[str] = []  # of the command that starts the host
 
     # -- to be written for each host -------------------------------------------------------------
@@ -139,6 +140,10 @@ class Host(abc.ABC):
     def begin_driver(self) -> None:
         """Start the driver again; return when it is there."""
 
+    def kill(self) -> None:
+        """Kill the host alone, with SIGKILL; return when it is gone."""
+        raise NotImplementedError
+
     # -- the same for all ------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -147,6 +152,12 @@ class Host(abc.ABC):
         for name, program in self.programs.items():
             wait_until(program.answers, f"{name} answers")
             wait_until(lambda n=name: self.at_rest(n), f"{name} has all its workers")
+
+    def kill_and_start_again(self) -> None:
+        """Kill the host alone, with SIGKILL, and start it again as before."""
+        self.kill()
+        self.was_killed = True
+        self.launch()
 
     def family(self, name: str) -> list[Found]:
         """All living processes of a program."""
@@ -174,13 +185,17 @@ class Host(abc.ABC):
         master = look(self.master(name))
         workers = self.workers(name) if master else []
         program = self.programs[name]
-        if not master or master.ppid != self.pid() or len(workers) != program.workers:
+        if not master or not self._may_have(master) or len(workers) != program.workers:
             return False
         # With preload it is the master that has loaded the app.
         if not all(program.has_loaded(worker.pid, master.pid) for worker in workers):
             return False
         family = {found.pid for found in self.family(name)}
         return family == {master.pid, *(worker.pid for worker in workers)}
+
+    def _may_have(self, master: Found) -> bool:
+        """True if it is the host's child, or may be an earlier host's."""
+        return self.was_killed or master.ppid == self.pid()
 
     def wait_for_rest(self, name: str) -> int:
         """Wait until one full family is left, and return its master."""

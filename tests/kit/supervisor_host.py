@@ -15,7 +15,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from ..waiting import LIMIT, wait_until
 from . import commands
 from .host import Host, Outcome
-from .processes import Found, alive, look
+from .processes import Found, alive, end, look
 from .programs import BIN, Program
 
 DRIVER = "unicorn_handover"
@@ -103,7 +103,8 @@ class SupervisorHost(Host):
     def write_conf(self) -> None:
         """Write the configuration as the attributes say; done by `launch`."""
         managed = [name for name in self.programs if name not in self.unmanaged]
-        options = {"programs": " ".join(managed), **self.options}
+        state = {"state": f"{self.folder}/state"}
+        options = {"programs": " ".join(managed), **state, **self.options}
         self.conf.write_text(
             CONF.format(
                 folder=self.folder,
@@ -149,6 +150,12 @@ class SupervisorHost(Host):
         self._found = look(self.rpc.supervisor.getPID())
         if self.listener:
             wait_until(self.driver_is_there, "the driver is there")
+
+    def kill(self) -> None:
+        assert self._found
+        end(self._found)
+        if self._process:
+            self._process.wait(LIMIT)
 
     def _answers(self) -> bool:
         try:

@@ -61,8 +61,8 @@ class FakeHost(HostSide):
 
     daemon = "fake"
 
-    def __init__(self) -> None:
-        self.kernel = FakeSystem()
+    def __init__(self, kernel: FakeSystem | None = None) -> None:
+        self.kernel = kernel or FakeSystem()
         self.lines: list[str] = []
         self.published: list[tuple[str, int, str]] = []
         self.known: set[int] = set()
@@ -134,6 +134,9 @@ class Section:
 
     def adopt_if_dead(self) -> None:
         raise OSError("no")
+
+    def remembered(self) -> dict[str, Any]:
+        return {"section": "web"}
 
 
 def id_of(fake: Fake) -> MasterId:

@@ -87,9 +87,26 @@ class FakeHandle:
     def wait_status(self) -> int | None:
         return None if self._fake.alive or not self._system.tells_ends else self._fake.status
 
+    def reaped(self) -> FakeReaped:
+        return FakeReaped(self._system, self.pid)
+
     def close(self) -> None:
         self._system.open_handles -= self._open
         self._open = False
+
+
+class FakeReaped:
+    """What `Process.reaped` returns: the loop calls for it in its next turn."""
+
+    def __init__(self, system: FakeSystem, pid: int) -> None:
+        self._system, self._pid = system, pid
+        system.open_handles += 1
+
+    def fileno(self) -> int:
+        return -self._pid  # not its pidfd
+
+    def close(self) -> None:
+        self._system.open_handles -= 1
 
 
 class FakeFile:

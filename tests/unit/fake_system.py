@@ -115,6 +115,14 @@ class FakeSystem:
     def own_children(self) -> list[int]:
         return self.children(1)
 
+    def is_own_child(self, pid: int) -> bool:
+        fake = self.processes.get(pid)
+        return fake is not None and fake.ppid == 1
+
+    def group_members(self, group: int) -> list[int]:
+        found = [fake for fake in self.processes.values() if fake.pgrp == group]
+        return [fake.pid for fake in sorted(found, key=lambda fake: fake.start)]
+
     def signal_group(self, group: int, number: Signals) -> None:
         for fake in [fake for fake in self.processes.values() if fake.pgrp == group]:
             self.signals.append((number.name[3:], fake.pid))

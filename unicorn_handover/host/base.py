@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Collection
-from logging import ERROR
+from logging import ERROR, WARNING
 
+from ..errors import Refused
+from ..kernel.private_folder import PrivateFolder
 from ..kernel.system import System
 from .guard import contained
 from .loop import Loop
+from .notes import Notes
 from .presence import Presence
 
 
@@ -16,6 +19,8 @@ class Host(abc.ABC):
     """One supervisor: what its programs need of it, and where hosts differ."""
 
     daemon: str  # the name of its process, for log lines
+    notes: Notes | None = None  # None while nothing can be remembered
+    is_ending = False  # it was told to end, or to begin anew
 
     def __init__(self, system: System, loop: Loop) -> None:
         self.system = system
@@ -34,10 +39,40 @@ class Host(abc.ABC):
         """Log a contained error of this plugin."""
         self.log(ERROR, text)
 
-    def strangers(self) -> list[int]:
-        """The pids of this process's children that belong to no program yet."""
+    def strangers(self, group: int = 0) -> list[int]:
+        """The pids of this process's children that belong to no program yet.
+
+        `group` is the process group of a master that is no child of this process: what that has
+        left are not its children either, but still in its group.
+        """
         known = self.known_pids()
-        return [pid for pid in self.system.own_children() if pid not in known]
+        members = self.system.group_members(group) if group > 1 else []
+        pids = dict.fromkeys([*self.system.own_children(), *members])
+        return [pid for pid in pids if pid not in known]
+
+    @contained()
+    def open_notes(self, state: str, *identity: str) -> None:
+        """Begin to remember the programs for the next host, and to know them from the last one.
+
+        state: the folder, "" for the default. identity: what no other host has in common with this.
+        """
+        name = " ".join(identity)
+        try:
+            folder = PrivateFolder(state, name)
+        except Refused as why:
+            self.log(
+                WARNING,
+                f"a killed {self.daemon} would lose its programs, for they cannot be remembered: "
+                f"{why}; set state to a folder of its user's own",
+            )
+        else:
+            self.notes = Notes(folder, name, self.system, self.log)
+
+    def close_notes(self) -> None:
+        """Let another host have what is remembered."""
+        notes, self.notes = self.notes, None
+        if notes:
+            notes.release()
 
     @contained()
     def become_subreaper(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from logging import INFO
 from signal import SIGKILL
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import NotYet, Refused, printable, raised
 from ..family.successors import end_master
@@ -114,6 +114,10 @@ class Beside:
             self._host.loop.after(AGAIN, lambda: self.reported(record))
         except Exception as error:
             self._handovers.fail(str(error) if isinstance(error, Refused) else raised(error))
+
+    def state(self) -> dict[str, Any]:
+        """What is to be remembered of it, in plain types; nothing while there is none."""
+        return {"pid": self.pid} if self.process else {}
 
     def _start(self, record: Record, starter: Starter) -> None:
         if self.process:

@@ -21,7 +21,8 @@ class Handovers:
     `plan` gives the method of a handover that begins, and what speaks for it: see `Record`.
     queued_next: the number of the handover that begins when the running one has ended, or 0.
     last: the last number given to a caller; none is given twice. changes: counts them, for those
-    who watch. command: the operator's "rollback" or "promote".
+    who watch. command: the operator's "rollback" or "promote". quitting: the master that a handover
+    has signalled to quit.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Handovers:
         self._master = master
         self._changed = changed
         self._plan = plan
-        self._quitting: MasterId | None = None  # the master that a handover has signalled to quit
+        self.quitting: MasterId | None = None
         self._replaced: MasterId | None = None  # by another new master, in the running handover
         self._published: tuple[int, Phase] | None = None
 
@@ -83,9 +84,9 @@ class Handovers:
             return
         self.running = record = record.after(self.running)
         if record.phase.traits.quits == "old":
-            self._quitting = record.old
+            self.quitting = record.old
         elif record.phase.traits.quits == "new":  # it may become the master, if the old one dies
-            self._quitting = record.new
+            self.quitting = record.new
         if record.phase.final:
             self._end(record)
         else:
@@ -154,7 +155,7 @@ class Handovers:
 
     def was_told_to_quit(self, pid: int) -> bool:
         """True if a handover, even a failed one, sent this master its graceful signal."""
-        return self._quitting is not None and self._quitting.pid == pid
+        return self.quitting is not None and self.quitting.pid == pid
 
     def new_master_of(self, old: int) -> MasterId | None:
         """The new master that a handover has found for the master with the pid `old`, or None.
@@ -171,8 +172,8 @@ class Handovers:
         While the old master was draining, that is the end of the handover. A driver that is there
         sees to the rest; it need not be there.
         """
-        if self._quitting != new:
-            self._quitting = None
+        if self.quitting != new:
+            self.quitting = None
         record = self.running
         if record and record.phase in (Phase.REQUESTED, Phase.QUEUED):
             self.running = record.but(old=new)  # USR2 was sent by hand before it began
@@ -190,7 +191,7 @@ class Handovers:
 
     def lost(self, reason: str, output: tuple[str, ...] = ()) -> None:
         """Note that the program's master died without a successor; `output` shows the cause."""
-        self._quitting = None
+        self.quitting = None
         if self.running:
             self._fail(self.running.but(output=self.running.output or output), reason)
 

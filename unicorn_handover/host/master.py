@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from ..family import members
 from ..family.sharers import Sharers
 from ..family.successors import Successors, end_master
-from ..kernel.process import Process
+from ..kernel.process import Process, Reaped
 from ..kernel.system import System
 from ..model.record import MasterId
 from ..servers import SERVERS
 from .guard import contained
 from .loop import Loop
+from .timer import Timer
+
+REAPING = 0.2  # seconds that another process has to reap a master that was its child
 
 
 class Master:
@@ -21,8 +24,10 @@ class Master:
 
     `exited` is called once, on the loop or by `look`, when it has exited. pid: its number, also
     once it is dead. group: the process group, which every later master of the family is in.
-    successors: those that are held to be ended with it. sharers: what else has its sockets, held
-    for its end.
+    is_child: whether this process is to reap it; another one's is reaped before `exited` is called,
+    or was not within REAPING, and has its `status`, as waitpid(2) tells it, None if that is
+    unknown. successors: those that are held to be ended with it. sharers: what else has its
+    sockets, held for its end.
     """
 
     def __init__(
@@ -43,6 +48,10 @@ class Master:
         self._loop = loop
         self._exited = exited
         self.process: Process | None = None
+        self.status: int | None = None
+        self.is_child = True
+        self._reaped: Reaped | None = None
+        self._patience = Timer(loop)
         self._watch(system.hold(pid))
 
     @property
@@ -68,12 +77,34 @@ class Master:
 
     def look(self) -> None:
         """Call `exited`, once, if the master has exited."""
+        if self.process is None or self.process.alive():
+            return
+        if self.is_child:
+            self.settle()
+        elif self._reaped is None:
+            self._await_reaping(self.process)
+
+    def settle(self) -> None:
+        """Call `exited` now, if the master has exited and that was not reported yet."""
         if self.process and not self.process.alive():
+            self.status = None if self.is_child else self.process.wait_status()
             self.release()  # a pidfd stays readable, and would keep the loop busy
             self._exited()
 
+    def _await_reaping(self, process: Process) -> None:
+        """Wait for its parent: a zombie counts as a master that runs, for both servers."""
+        self._loop.unwatch(process.fileno())
+        self._reaped = process.reaped()
+        self._loop.watch(self._reaped.fileno(), self.settle)
+        self._patience.start(REAPING, self.settle)
+
     def release(self) -> None:
-        """Close the pidfd."""
+        """Close the descriptors by which its end is seen."""
+        reaped, self._reaped = self._reaped, None
+        if reaped:
+            self._patience.stop()
+            self._loop.unwatch(reaped.fileno())
+            reaped.close()
         process, self.process = self.process, None
         if process:
             self._loop.unwatch(process.fileno())
@@ -123,6 +154,7 @@ class Master:
     def _watch(self, process: Process | None) -> None:
         self.process = process
         if process:
+            self.is_child = self._system.is_own_child(process.pid)
             self._loop.watch(process.fileno(), self.look)
         else:  # it was dead before it could be held
             self._loop.after(0, self._exited)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from logging import WARNING
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..family import members
 from ..kernel.process import Process
@@ -25,6 +25,7 @@ from .logs import Output
 from .master import Master
 from .orphans import MindedOrphans
 from .stop_signal import StopSignal
+from .survival import Survival
 
 
 class Supervised(Protocol):
@@ -39,6 +40,9 @@ class Supervised(Protocol):
 
     def stop_setting(self) -> tuple[str, int]:
         """The setting of the stop signal, as "[section] key", and the signal's number."""
+
+    def remembered(self) -> dict[str, Any]:
+        """What the next host needs to take the running program over, in plain types."""
 
     def adopt_if_dead(self) -> None:
         """If a master is dead, reap it now, and adopt its successor."""
@@ -71,6 +75,10 @@ class Program:
         def log(level: int, text: str) -> None:
             host.log(level, f"{self.label}: {text}")
 
+        def living() -> Master | None:
+            return next((master for master in self._masters if master.is_alive), None)
+
+        self._living = living
         self.orphans = MindedOrphans(
             host.system, host.loop, lambda text: log(WARNING, text), self.failed
         )
@@ -87,6 +95,7 @@ class Program:
         self.held = HeldSockets(
             host, lambda: self.options, lambda: self.supervised.command_in_force(), log
         )
+        self.survival = Survival(host, self, self._living, lambda: self.supervised, log)
         self._host = host
         self._tell_host = changed
         self._masters: list[Master] = []
@@ -132,6 +141,7 @@ class Program:
         master = Master(self.system, self._host.loop, self.failed, pid, group, exited)
         self._masters = [other for other in self._masters if other.is_alive] + [master]
         self.held.expect(master)
+        self.survival.note()
         return master
 
     @contained()
@@ -139,18 +149,17 @@ class Program:
         """Hold and return a dead master's successor, or None: what is left is orphaned then."""
         master.release()
         self.held.died()
-        strangers = self._host.strangers()
+        new = self.handovers.new_master_of(master.pid)
+        strangers = self._host.strangers(0 if master.is_child else master.group)
+        if new and not master.is_child and new.pid not in self._host.known_pids():
+            strangers.append(new.pid)
         left = self.orphans.left_in(master.group, strangers)
         beside = self.beside.take()
         if beside:
             self.orphans.keep(left, self.options.drain_timeout)  # in no group of the new master's
             return beside
         successor = master.successors.take() or members.successor_among(
-            self.system,
-            strangers,
-            master.pid,
-            master.group,
-            self.handovers.new_master_of(master.pid),
+            self.system, strangers, master.pid, master.group, new
         )
         if successor is None:
             line = went_away(self.system, self._launch() or Launch())
@@ -158,6 +167,7 @@ class Program:
                 self._host.log(WARNING, f"{self.label}: {line}")
             left += master.sharers.take(strangers)
             self.orphans.keep(left, self.options.drain_timeout)
+            self.survival.ended(master)
             return None
         for process in left:
             process.close()
@@ -171,6 +181,7 @@ class Program:
         self.held.expect(master, running.new_listening if running and is_known else ())
         if master.id:
             self.handovers.adopted(master.id, self._host.presence.is_there)
+        self.survival.note()
 
     def lost(self) -> None:
         """Note that the program has no master any more.
@@ -181,6 +192,7 @@ class Program:
         running = self.handovers.running
         output = self._output_for(running.but(reason=ended)) if running else ()
         self.handovers.lost(ended, output)
+        self.survival.lost()
 
     @contained()
     def adopt_if_dead(self) -> None:
@@ -203,7 +215,7 @@ class Program:
 
         One of a handover is proven in the same way, so this is for a program without one.
         """
-        living = next((master for master in self._masters if master.is_alive), None)
+        living = self._living()
         return living.successor() if living else None
 
     @contained(())
@@ -246,6 +258,7 @@ class Program:
         elif not self.output.is_kept:
             self.output.begin()
         self._tell_host(record, entered)
+        self.survival.note()
 
     def order(self) -> Order | None:
         """The order for the driver, or None."""

@@ -61,6 +61,14 @@ class HostSide(Host):
             program.handovers.cancel(reason)
             del self.programs[name]
             program.release()
+            program.survival.forget()
+
+    @contained()
+    def ends(self) -> None:
+        """Note that the host was told to end: what has ended with it is not to be remembered."""
+        self.is_ending = True
+        for program in self.programs.values():
+            program.survival.note()
 
     def driver_came(self, channel: HostEnd) -> None:
         """Note that a driver is there, and send it the orders."""

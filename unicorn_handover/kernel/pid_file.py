@@ -54,6 +54,12 @@ class PidFile:
             with contextlib.suppress(OSError):
                 os.unlink(self.path + ASIDE)
 
+    def remove(self, dead: int) -> None:
+        """Unlink it if it names `dead`, a process that has ended."""
+        if self.names(dead):
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+
     def write_if_gone(self, pid: int) -> None:
         """Write it for a living master whose own was unlinked by another one, as its user would."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

@@ -8,6 +8,8 @@ import select
 import signal
 import struct
 
+from .procfs import ended_with
+
 # ioctl_pidfd(2), include/uapi/linux/pidfd.h
 PIDFD_INFO_EXIT = 1 << 3
 PIDFD_INFO = struct.Struct("=QQ11Ii")  # mask, cgroup, 11 ids, exit code
@@ -51,17 +53,25 @@ class Process:
         return True
 
     def wait_status(self) -> int | None:
-        """How it ended, as waitpid(2) told its parent, once that has reaped it; None before.
+        """How it ended, as waitpid(2) tells its parent; None while that does not show.
 
-        None for ever where the kernel does not report it, before Linux 6.15, and after `close`.
+        A zombie shows it to its own user and to root. From then on the pidfd does, since Linux
+        6.15. None after `close`.
         """
         answer = bytearray(PIDFD_INFO.pack(PIDFD_INFO_EXIT, *[0] * 13))
         try:
             fcntl.ioctl(self._pidfd, PIDFD_GET_INFO, answer)
         except (OSError, ValueError):
-            return None
-        mask, *_, status = PIDFD_INFO.unpack(answer)
-        return int(status) if mask & PIDFD_INFO_EXIT else None
+            pass
+        else:
+            mask, *_, status = PIDFD_INFO.unpack(answer)
+            if mask & PIDFD_INFO_EXIT:
+                return int(status)
+        return ended_with(self.pid, self.start) if self._pidfd >= 0 else None
+
+    def reaped(self) -> Reaped:
+        """Wait from now on until its parent has reaped it, once it is dead."""
+        return Reaped(self._pidfd)
 
     def close(self) -> None:
         """Give the pidfd back. May be called twice."""
@@ -71,6 +81,25 @@ class Process:
 
     def __repr__(self) -> str:
         return f"<Process {self.pid}@{self.start}>"
+
+
+class Reaped:
+    """Becomes readable when a process has been reaped: its pidfd hangs up then (Linux 6.9).
+
+    The descriptor is close-on-exec, and given back by `close`.
+    """
+
+    def __init__(self, pidfd: int) -> None:
+        self._epoll = select.epoll()
+        self._epoll.register(pidfd, 0)  # EPOLLHUP is reported all the same: epoll_ctl(2)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._epoll.fileno()
+
+    def close(self) -> None:
+        """Give it back."""
+        self._epoll.close()
 
 
 def readable(descriptor: int) -> bool:

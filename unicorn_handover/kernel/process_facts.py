@@ -40,6 +40,13 @@ class ProcessFacts:
             pids += map(int, read_bytes(f"/proc/{pid}/task/{thread}/children").split())
         return pids
 
+    def group_members(self, group: int) -> list[int]:
+        """The pids of all that are in a process group, the eldest first."""
+        pids = [int(name) for name in list_directory("/proc") if name.isdigit()]
+        stats = [(pid, read_stat(pid)) for pid in pids]
+        found = sorted((stat.start, pid) for pid, stat in stats if stat and stat.pgrp == group)
+        return [pid for _, pid in found]
+
     def signal_masks(self, pid: int) -> SignalMasks | None:
         """Read the signal masks of a process, or None if it is gone."""
         masks = {}

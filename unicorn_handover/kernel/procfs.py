@@ -77,6 +77,22 @@ def read_stat(pid: int) -> Stat | None:
     return Stat(fields[0].decode(), ppid, pgrp, flags, reaped_faults, start)
 
 
+def ended_with(pid: int, start: int) -> int | None:
+    """The wait status of a zombie that was started at `start`; None of any other process.
+
+    Field 52 of /proc/PID/stat (proc(5)), which is 0 for whom the kernel would not let trace it.
+    """
+    try:
+        with eyes_of_owner(pid):
+            text = read_bytes(f"/proc/{pid}/stat")
+    except OSError:
+        return None
+    fields = text.rpartition(b")")[2].split()
+    if len(fields) < 50 or fields[0] != b"Z" or int(fields[19]) != start:
+        return None
+    return int(fields[49])
+
+
 def bytes_read(pid: int) -> int:
     """`rchar` of /proc/PID/io (proc(5)). Raises OSError; see `look_into`."""
     with open(f"/proc/{pid}/io", encoding="ascii") as file:

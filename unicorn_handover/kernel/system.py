@@ -63,6 +63,11 @@ class System(ProcessFacts, FileFacts, SocketFacts):
         """The pids of this process's own children."""
         return self.children(os.getpid())
 
+    def is_own_child(self, pid: int) -> bool:
+        """True if a process, living or not reaped yet, is this one's child."""
+        stat = self.stat(pid)
+        return stat is not None and stat.ppid == os.getpid()
+
     def signal_group(self, group: int, number: signal.Signals) -> None:
         """Send a signal to a process group. Raises OSError if it is empty or not this user's.
 

@@ -39,6 +39,8 @@ class Options:
     pidfile: str = ""
     hold: float = 30.0
     hold_stop: float = 0.0
+    survive: bool = True
+    own_reader: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,13 @@ class Settings:
 
     `programs` holds the options of every program the section names, in its order; `errors` the
     lines to show the operator; `refusals` what keeps a program from being handed over, by its name.
-    `max_handovers` is how many may run at once, 0 for no limit.
+    `max_handovers` is how many may run at once, 0 for no limit; `state` the folder for what the
+    next host is to know, "" for the default.
     """
 
     programs: dict[str, Options]
     max_handovers: int = 0
+    state: str = ""
     errors: list[ConfigError] = field(default_factory=list)
     refusals: dict[str, ConfigError] = field(default_factory=dict)
 
@@ -91,12 +95,12 @@ class _Parser:
             self._error(self.listing, "names nothing", "list the programs to manage", ())
         common: dict[str, object] = {}
         own: dict[str, dict[str, object]] = {name: {} for name in self.names}
-        limit = 0
+        whole: dict[str, object] = {}
         for key, value in self.raw.items():
             if key == self.listing:
                 continue
-            if key == "max_handovers":
-                limit = self._limit(key, value)
+            if key in _OF_ALL:
+                self._read(key, key, value, whole, self.names)
             elif "." in key:
                 name, _, option = key.rpartition(".")
                 meant = self._meant(name)
@@ -108,7 +112,7 @@ class _Parser:
                 self._read(key, key, value, common, self.names)
         programs = {name: Options(**{**common, **own[name]}) for name in self.names}  # type: ignore[arg-type]
         self._refuse_shared_pidfiles(programs)
-        return Settings(programs, limit, self.errors, self.refusals)
+        return Settings(programs, errors=self.errors, refusals=self.refusals, **whole)  # type: ignore[arg-type]
 
     def _meant(self, name: str) -> list[str]:
         """The listed names that a key begins with.
@@ -138,10 +142,10 @@ class _Parser:
             name = printable(key.rpartition(".")[0], 60)
             self._error(key, f"{name} is not in `{self.listing}`", "add it there", ())
             return
-        reader = _READERS.get(option)
+        reader = _READERS.get(option) or (_OF_ALL.get(option) if option == key else None)
         if reader is None:
             known = [f.name for f in fields(Options)]
-            known += ["max_handovers"] if option == key else []
+            known += _OF_ALL if option == key else []
             fix = f"the options are {', '.join(known)}"
             self._error(printable(key, 60), "unknown option", fix, concerned)
             return
@@ -151,14 +155,6 @@ class _Parser:
             shown = printable(value, 80)
             problem, fix = error.args
             self._error(key, f"{problem}, not {shown!r}", fix, concerned)
-
-    def _limit(self, key: str, value: str) -> int:
-        if value.strip().isascii() and value.strip().isdigit():
-            return int(value)
-        shown = printable(value, 80)
-        fix = "0 means no limit"
-        self._error(key, f"must be a whole number, not {shown!r}", fix, self.names)
-        return 0
 
     def _refuse_shared_pidfiles(self, programs: Mapping[str, Options]) -> None:
         users: dict[str, list[str]] = {}
@@ -192,6 +188,18 @@ class _Seconds:
                 "write it without a unit",
             )
         return seconds
+
+
+def _limit(value: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError("must be a whole number", "0 means no limit")
+    return int(value)
+
+
+def _yes_or_no(value: str) -> bool:
+    if value not in ("yes", "no"):
+        raise ValueError("must be yes or no", "write one of them")
+    return value == "yes"
 
 
 def _method(value: str) -> str:
@@ -272,4 +280,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "pidfile": _path,
     "hold": _Seconds(0),
     "hold_stop": _Seconds(0),
+    "survive": _yes_or_no,
+    "own_reader": _yes_or_no,
 }
+_OF_ALL: dict[str, Callable[[str], object]] = {"max_handovers": _limit, "state": _path}

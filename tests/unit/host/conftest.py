@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from unicorn_handover.host.channel import HostEnd
 
 from ..fake_host import FakeHost
 from .holding import Site
+from .remembering import remembering
 
 
 @pytest.fixture
@@ -43,3 +45,15 @@ def driver(host: FakeHost) -> Iterator[socket.socket]:
 def site() -> Site:
     """A program that is not running, on a host that may hold its sockets."""
     return Site()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Where it is remembered."""
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def first(state: Path) -> FakeHost:
+    """A host that remembers."""
+    return remembering(FakeHost(), state)

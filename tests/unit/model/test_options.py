@@ -207,8 +207,8 @@ def test_an_unknown_option_is_told_all_that_there_are(key: str) -> None:
     assert line.startswith(f"[{SECTION}] {key}: ")
     if not key.startswith("programs."):
         known = "server, method, boot_timeout, soak, quiesce, check, check_host, check_headers, "
-        known += "check_status, drain_timeout, pidfile, hold, hold_stop"
-        known += "" if "." in key else ", max_handovers"
+        known += "check_status, drain_timeout, pidfile, hold, hold_stop, survive, own_reader"
+        known += "" if "." in key else ", max_handovers, state"
         assert line.endswith(f"unknown option; the options are {known}")
 
 

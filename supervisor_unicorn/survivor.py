@@ -1,0 +1,144 @@
+"""A managed program that outlives its supervisord, and is taken over by the next one."""
+
+from __future__ import annotations
+
+import time
+from logging import INFO, WARNING
+from typing import Any
+
+from supervisor.options import ProcessConfig
+from supervisor.states import ProcessStates, SupervisorStates
+
+from unicorn_handover.host.guard import contained
+from unicorn_handover.host.master import Master
+from unicorn_handover.host.program import Program
+from unicorn_handover.host.survival import Survivor
+
+from .configured import ConfiguredSubprocess
+from .output import listen
+from .pipes import reopen_pipes
+from .section import from_json, to_json
+
+
+class SurvivingSubprocess(ConfiguredSubprocess):
+    """A program whose master may be none of supervisord's children."""
+
+    pipes: Any
+    dispatchers: Any
+
+    def __init__(self, config: ProcessConfig, program: Program) -> None:
+        super().__init__(config, program)
+        self._master: Master | None = None
+
+    def log(self, level: int, text: str) -> None:
+        """Write a line to supervisord's log, whose levels are those of `logging`."""
+        self.config.options.logger.log(level, f"{self.config.name}: {text}")
+
+    def failed(self, text: str) -> None:
+        """Log a contained error of this plugin."""
+        self.program.failed(text)
+
+    def remembered(self) -> dict[str, Any]:
+        """What the next supervisord needs to take the running program over."""
+        return {
+            "section": to_json(self.config),
+            "started": self.laststart,
+            "started_in": self._started_in,
+        }
+
+    @contained()
+    def take_over(self) -> None:
+        """Take over what an earlier supervisord has left of this program, if it has."""
+        survivor = self.program.survival.find()
+        if survivor is None:
+            return
+        if survivor.master:
+            self._take(survivor, survivor.master.pid)
+        elif survivor.note.stopped:
+            self._stay_stopped()
+
+    def _take(self, survivor: Survivor, pid: int) -> None:
+        own = survivor.note.own
+        self._restore_section(own)
+        self.laststart = _past(own.get("started"))
+        self._master = self.program.hold(pid, self._exited, survivor.group)
+        self.pid = pid
+        self.config.options.pidhistory[pid] = self
+        if self._master.process:
+            reopen_pipes(self, self._master.process, lambda text: self.log(WARNING, text))
+        listen(self, self.program.output)
+        self.change_state(ProcessStates.STARTING)
+        self.program.survival.resume(survivor)
+        if survivor.note.ending:
+            self.log(INFO, "it was being stopped, which goes on")
+            self.stop()
+
+    def _stay_stopped(self) -> None:
+        self.laststart = self.laststop = time.time()  # Supervisor starts what never ran
+        self.log(
+            INFO,
+            "it was stopped by command before supervisord was killed, and is not started; "
+            f"`supervisorctl start {self.program.name}`",
+        )
+
+    @contained()
+    def _restore_section(self, own: dict[str, Any]) -> None:
+        """Let the section be in force by which the master was started, as after `reread`."""
+        started_in = str(own.get("started_in", ""))
+        then = from_json(self.config, own["section"])
+        if then is not self.config:
+            self.read_config = self.config
+            self.log(INFO, "its section was changed; `supervisorctl update` hands it over")
+        self.bring_into_force(then, started_in)
+
+    def _exited(self) -> None:
+        """Finish a master that is not reaped by supervisord, as it finishes those that are."""
+        master = self._master
+        if master is None or master.is_child:
+            return
+        self.config.options.pidhistory.pop(master.pid, None)
+        self.finish(master.pid, self._status_of(master))
+
+    def _status_of(self, master: Master) -> int:
+        """How it ended, as waitpid(2) tells it; an unexpected exit status if that is unknown."""
+        if master.status is not None:
+            return master.status
+        known = self.config.exitcodes
+        code = next(code for code in range(255, 0, -1) if code not in known or len(known) > 254)
+        self.log(
+            WARNING,
+            f"how pid {master.pid} ended is unknown, for it was another supervisord's child; it "
+            f"is taken for an unexpected exit status, {code}",
+        )
+        return code << 8
+
+    @property
+    def is_to_stay(self) -> bool:
+        """True if supervisord is about to end without this program."""
+        ending = self.config.options.mood < SupervisorStates.RUNNING
+        return ending and self.program.survival.left and self._master is not None
+
+    def stop(self) -> str | None:
+        """Stop it, or leave it to the next supervisord."""
+        if self.is_to_stay:
+            self._leave()
+            return None
+        error: str | None = ConfiguredSubprocess.stop(self)
+        return error
+
+    def _leave(self) -> None:
+        """Let supervisord see no running process here; the master runs on, and is remembered."""
+        self.program.survival.leave()
+        self.log(INFO, f"pid {self.pid} is left running, for the next supervisord")
+        self.config.options.pidhistory.pop(self.pid, None)
+        self.program.release()
+        self.config.options.close_parent_pipes(self.pipes)
+        self.pipes, self.dispatchers = {}, {}
+        self._master = None
+        self.pid, self.state = 0, ProcessStates.STOPPED
+
+
+def _past(moment: Any) -> float:
+    """A remembered time, or now if it is none of the past."""
+    now = time.time()
+    return float(moment) if isinstance(moment, (int, float)) and 0 < moment < now else now

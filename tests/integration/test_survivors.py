@@ -1,0 +1,82 @@
+"""The host is killed, and started again: its programs go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ..kit.host import Host
+from ..kit.load import Load
+from ..kit.processes import end, look
+from ..kit.programs import Program
+from ..waiting import wait_until
+from .conftest import MakeHost
+from .scenes import hand_over
+
+SURVIVE = pytest.mark.parametrize("host_class", ["supervisor"], indirect=True)
+
+
+def begun(host: Host, web: Program) -> int:
+    """Start a host, and return its program's master."""
+    host.start()
+    return host.master(web.name)
+
+
+@SURVIVE
+def test_the_same_master_goes_on(make_host: MakeHost, folder: Path, server: str) -> None:
+    """kill -9 of the host and a new start lose no request and no log line; all commands work."""
+    web = Program(folder, server=server, host_options={})
+    host = make_host(web)
+    master = begun(host, web)
+    with Load(web.address) as load:
+        host.kill_and_start_again()
+        wait_until(lambda: host.state("web") == "running", "it runs")
+        assert host.master("web") == master
+        assert host.signal("web", "TTIN").ok
+        wait_until(lambda: len(host.workers("web")) == 3, "a worker more")
+        assert host.signal("web", "TTOU").ok
+        wait_until(lambda: len(host.workers("web")) == 2, "a worker less")
+    assert not load.failures
+    web.ask("/print/still-logged")
+    wait_until(lambda: "still-logged" in host.log("web"), "what it prints is logged")
+    wait_until(lambda: "err-still-logged" in host.log("web"), "on both channels")
+    assert host.stop("web").ok
+    host.wait_for_nobody("web")
+    assert host.begin("web").ok
+    wait_until(lambda: host.at_rest("web"), "it is started again")
+    hand_over(host)
+
+
+@SURVIVE
+def test_its_end_is_seen_with_its_status(make_host: MakeHost, folder: Path) -> None:
+    """A survivor that is killed is started again, on its sockets, and how it ended is logged."""
+    web = Program(folder)
+    host = make_host(web)
+    master = begun(host, web)
+    host.kill_and_start_again()
+    wait_until(lambda: host.host_log().count("is held") == 2, "its sockets are held again")
+    with Load(web.address) as load:
+        end(look(master))
+        wait_until(lambda: host.at_rest("web"), "it is started again")
+    assert not load.failures
+    assert "web (terminated by SIGKILL" in host.host_log()
+    assert host.master("web") != master
+
+
+@SURVIVE
+def test_a_restart_of_a_survivor(make_host: MakeHost, folder: Path, server: str) -> None:
+    """It is handed over as ever, twice; the master in between is no child of the host either."""
+    web = Program(folder, server=server)
+    host = make_host(web)
+    begun(host, web)
+    host.kill_and_start_again()
+    with Load(web.address) as load:
+        for release in ("v2", "v3"):
+            web.write(release)
+            outcome = host.restart("web")
+            assert outcome.ok, outcome.text
+            assert web.answers(release)
+    assert not load.failures
+    wait_until(lambda: len(host.masters("web")) == 1, "one master is left")
+    assert host.masters("web")[0].pid == host.master("web")

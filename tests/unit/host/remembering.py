@@ -1,0 +1,32 @@
+"""Hosts that remember their programs, one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unicorn_handover.host.notes import BOOT_ID
+
+from ..fake_host import FakeHost
+from ..fake_system import FakeSystem
+
+
+def remembering(host: FakeHost, state: Path) -> FakeHost:
+    """Let a host remember its programs, on a machine that was booted once."""
+    host.kernel.files[BOOT_ID] = "boot-1\n"
+    host.open_notes(str(state), "fake", "/etc/fake.conf")
+    return host
+
+
+def killed(host: FakeHost, state: Path) -> FakeHost:
+    """Kill a host, and return the next one: on the same machine, with children of its own."""
+    kernel: FakeSystem = host.kernel
+    host.close_notes()
+    for fake in kernel.processes.values():
+        fake.ppid = 999 if fake.ppid == 1 else fake.ppid  # of init
+    return remembering(FakeHost(kernel), state)
+
+
+def note_of(state: Path) -> Path:
+    """The file of the program web."""
+    (path,) = state.glob("*/web-*.json")
+    return path

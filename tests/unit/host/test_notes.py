@@ -1,0 +1,95 @@
+"""What is remembered is read without trust, and nothing of it stops a host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unicorn_handover.model.phases import Phase
+
+from ..fake_host import FakeHost, id_of
+from .remembering import killed, note_of, remembering
+
+Change = Callable[[dict[str, Any]], object]
+NONSENSE: dict[str, Change] = {
+    "version": lambda note: note.update(version=99),
+    "host": lambda note: note.update(host="supervisord /etc/other.conf"),
+    "program": lambda note: note.update(program="api"),
+    "boot": lambda note: note.update(boot="boot-0"),
+    "no group": lambda note: note.update(group="all"),
+    "no master": lambda note: note.update(master=[1]),
+    "no pid": lambda note: note.update(master=["a", "b"]),
+    "no start": lambda note: note.update(master=[[], {}]),
+    "no handovers": lambda note: note.update(handovers=[]),
+    "empty": lambda note: note.clear(),
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_a_note_that_is_none(first: FakeHost, state: Path, name: str) -> None:
+    """One line, and it is as if there were none."""
+    first.start(first.web)
+    fields = json.loads(note_of(state).read_bytes())
+    NONSENSE[name](fields)
+    note_of(state).write_text(json.dumps(fields))
+    host = killed(first, state)
+    assert host.web.survival.find() is None and len(host.lines) == 1, host.lines
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"7", b"null", b"[" * 100000, b"\xff\xfe"])
+def test_a_note_that_is_cut_or_something_else(first: FakeHost, state: Path, data: bytes) -> None:
+    """The same."""
+    first.start(first.web)
+    note_of(state).write_bytes(data)
+    host = killed(first, state)
+    assert host.web.survival.find() is None and len(host.lines) == 1, host.lines
+
+
+def test_handovers_that_are_nonsense(first: FakeHost, state: Path) -> None:
+    """The master is taken over all the same: nothing is doubled."""
+    fake = first.start(first.web)
+    fields = json.loads(note_of(state).read_bytes())
+    fields["handovers"]["ended"] = [{"phase": "sleeping"}]
+    note_of(state).write_text(json.dumps(fields))
+    host = killed(first, state)
+    found = host.web.survival.find()
+    assert found and found.master == id_of(fake)
+    assert [line for line in host.lines if "earlier handovers are not known" in line]
+
+
+def test_a_disk_that_takes_nothing(first: FakeHost, state: Path) -> None:
+    """One line, once; the host goes on."""
+    folder = next(state.iterdir())
+    folder.rename(state / "away")
+    first.start(first.web)
+    first.request(first.web)
+    assert len([line for line in first.lines if "cannot write in" in line]) == 1
+    (state / "away").rename(folder)
+    first.drive(Phase.CHECKING)
+    assert note_of(state).exists()
+
+
+def test_programs_that_are_not_configured_any_more(first: FakeHost, state: Path) -> None:
+    """What runs on of them is reported, and stays remembered; what has ended is forgotten."""
+    first.start(first.web)
+    api = first.start(first.api)
+    first.kernel.end(api)
+    host = killed(first, state)
+    assert host.notes
+    host.notes.report_others([])
+    (line,) = host.lines
+    assert "web is not configured any more, and runs on as pid" in line and "kill -QUIT" in line
+    assert note_of(state).exists() and not list(state.glob("*/api-*"))
+
+
+def test_a_second_host(first: FakeHost, state: Path) -> None:
+    """It gets nothing of the first one's, and remembers nothing; one line says so."""
+    first.start(first.web)
+    second = remembering(FakeHost(), state)
+    assert second.notes is None and len(second.lines) == 1
+    assert "another process holds" in second.lines[0]
+    assert second.web.survival.find() is None

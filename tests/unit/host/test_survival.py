@@ -1,0 +1,216 @@
+"""What one host remembers of a program, and how the next one finds it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unicorn_handover.model.phases import Phase
+
+from ..fake_host import FakeHost, id_of
+from ..fake_process import Fake
+from .remembering import killed
+
+
+def test_a_running_master_is_found(first: FakeHost, state: Path) -> None:
+    """By its pid and start time, in its group, with what the host needs of it."""
+    fake = first.start(first.web)
+    found = killed(first, state).web.survival.find()
+    assert found and found.master == id_of(fake) and found.group == fake.pgrp
+    assert found.note.own == {"section": "web"} and not found.note.ending
+    assert not found.was_beside
+
+
+def test_only_what_an_earlier_host_has_left(first: FakeHost) -> None:
+    """A host does not find its own."""
+    assert first.web.survival.find() is None
+    first.start(first.web)
+    assert first.web.survival.find() is None
+
+
+def test_its_exit_is_seen(first: FakeHost, state: Path) -> None:
+    """It is no child; the host is called once its parent has reaped it, with its status."""
+    fake = first.start(first.web)
+    host = killed(first, state)
+    found = host.web.survival.find()
+    assert found and found.master
+    ends: list[object] = []
+    master = host.web.hold(found.master.pid, lambda: ends.append(master.status), found.group)
+    host.loop.turn()  # type: ignore[attr-defined]
+    assert not master.is_child and ends == []
+    host.kernel.end(fake, status=9)
+    host.loop.turn()  # type: ignore[attr-defined]
+    host.loop.turn()  # type: ignore[attr-defined]
+    assert ends == [9]
+    host.wait(5)
+    assert ends == [9]
+
+
+def test_one_that_is_not_reaped(first: FakeHost, state: Path) -> None:
+    """Its parent may take its time: the host does not wait for it."""
+    fake = first.start(first.web)
+    host = killed(first, state)
+    host.kernel.tells_ends = False
+    ends: list[object] = []
+    master = host.web.hold(fake.pid, lambda: ends.append(master.status), fake.pgrp)
+    fake.alive = False
+    master.look()
+    master.look()
+    assert ends == []
+    host.wait(0.3)
+    assert ends == [None]
+
+
+def test_a_dead_master_s_successor(first: FakeHost, state: Path) -> None:
+    """It died while no host was there: who it re-executed is in its group, and proven."""
+    fake = first.start(first.web)
+    new = first.successor(fake)
+    first.kernel.end(fake)
+    new.ppid = 999
+    stranger = first.successor(fake)
+    stranger.pgrp = 4711
+    found = killed(first, state).web.survival.find()
+    assert found and found.master == id_of(new) and found.group == fake.pgrp
+
+
+def test_a_successor_of_a_survivor(first: FakeHost, state: Path) -> None:
+    """It is no child of the host either, when the survivor ends."""
+    fake = first.start(first.web)
+    host = killed(first, state)
+    master = host.web.hold(fake.pid, lambda: None, fake.pgrp)
+    new = host.successor(fake)
+    host.kernel.end(fake)
+    new.ppid = 999
+    held = host.web.died(master)
+    assert held and held.pid == new.pid
+    master.replace(held)
+    assert not master.is_child
+
+
+def test_workers_of_a_dead_master_are_orphans(first: FakeHost, state: Path) -> None:
+    """They are minded as after a crash; the program has no master then."""
+    fake = first.start(first.web)
+    worker = first.kernel.add(ppid=fake.pid, forked=True, words=["unicorn worker"])
+    first.kernel.end(fake)
+    worker.ppid = 999
+    host = killed(first, state)
+    found = host.web.survival.find()
+    assert found and found.master is None
+    host.wait(host.web.options.drain_timeout + 1)
+    assert ("KILL", worker.pid) in host.kernel.signals
+
+
+def test_a_process_that_runs_no_server(first: FakeHost, state: Path) -> None:
+    """Whoever wrote that note: a stranger is not touched, and one line says so."""
+    fake = first.start(first.web)
+    host = killed(first, state)
+    fake.words = ["sleep", "600"]
+    found = host.web.survival.find()
+    assert found and found.master is None
+    assert [line for line in host.lines if "runs no server" in line]
+    assert host.kernel.signals == []
+
+
+def test_a_handover_goes_on(first: FakeHost, state: Path) -> None:
+    """Its record, and those that ended, are as they were; no number is given twice."""
+    fake = first.start(first.web)
+    first.request(first.web)
+    first.drive(Phase.FAILED, reason="no")
+    first.request(first.web)
+    new = first.successor(fake)
+    first.drive(Phase.BOOTING, new=id_of(new), server="unicorn")
+    before = first.web.handovers.running
+    host = killed(first, state)
+    found = host.web.survival.find()
+    assert found and found.master
+    host.web.hold(found.master.pid, lambda: None, found.group)
+    host.web.survival.resume(found)
+    handovers = host.web.handovers
+    assert handovers.running == before and [r.number for r in handovers.ended] == [1]
+    assert handovers.last == 2 and host.published == [("web", 2, "booting")]
+
+
+def test_a_handover_whose_new_master_is_left(first: FakeHost, state: Path) -> None:
+    """The old one ended while no host was there: the new one is the master, and may be quitting."""
+    fake = first.start(first.web)
+    first.request(first.web)
+    new = first.successor(fake)
+    first.drive(Phase.DRAINING, new=id_of(new), server="unicorn")
+    first.kernel.end(fake)
+    new.ppid = 999
+    host = killed(first, state)
+    found = host.web.survival.find()
+    assert found and found.master == id_of(new)
+    host.web.hold(new.pid, lambda: None, found.group)
+    host.web.survival.resume(found)
+    running = host.web.handovers.running
+    assert running and running.phase is Phase.DRAINING and host.web.master == id_of(new)
+
+
+def test_a_handover_whose_masters_have_ended(first: FakeHost, state: Path) -> None:
+    """It has failed, and says why."""
+    fake = first.start(first.web)
+    first.request(first.web)
+    first.kernel.end(fake)
+    host = killed(first, state)
+    found = host.web.survival.find()
+    assert found and found.master is None
+    assert host.web.handovers.running is None
+    assert host.web.handovers.ended[-1].reason == "the program ended while no host was there"
+
+
+def stop(host: FakeHost, fake: Fake) -> None:
+    """Stop web as a command does."""
+    host.web.survival.stopping()
+    host.kernel.end(fake)
+    host.web.lost()
+
+
+def test_stopped_and_being_stopped(first: FakeHost, state: Path) -> None:
+    """What was stopped by command stays so, until it is started; a stop under way is known."""
+    fake = first.start(first.web)
+    first.web.survival.stopping()
+    host = killed(first, state)
+    found = host.web.survival.find()
+    assert found and found.note.ending == "stop" and found.master
+    host.web.hold(fake.pid, lambda: None, fake.pgrp)
+    host.web.survival.stopping()
+    host.kernel.end(fake)
+    host.web.lost()
+    third = killed(host, state)
+    found = third.web.survival.find()
+    assert found and found.note.stopped and found.master is None
+    third.web.survival.begins()
+    third.start(third.web)
+    found = killed(third, state).web.survival.find()
+    assert found and not found.note.stopped
+
+
+def test_a_host_that_ends_leaves_nothing(first: FakeHost, state: Path) -> None:
+    """Its programs end with it, stopped ones are started by the next: the folder is taken away."""
+    fake, api = first.start(first.web), first.start(first.api)
+    stop(first, fake)
+    first.ends()
+    assert list(state.glob("*/api-*")) and not list(state.glob("*/web-*"))
+    first.api.survival.stopping()
+    first.kernel.end(api)
+    first.api.lost()
+    assert list(state.iterdir()) == [] and first.notes is None
+
+
+def test_one_that_is_left(first: FakeHost, state: Path) -> None:
+    """It is remembered although its host ends, whatever happens there afterwards."""
+    fake = first.start(first.web)
+    first.web.survival.left = True
+    first.ends()
+    first.web.survival.leave()
+    first.web.release()
+    first.web.survival.note()
+    found = killed(first, state).web.survival.find()
+    assert found and found.master == id_of(fake)
+
+
+def test_survive_no(first: FakeHost, state: Path) -> None:
+    """Nothing is remembered."""
+    first.web.options = type(first.web.options)(survive=False)
+    first.start(first.web)
+    assert list(state.glob("*/web-*")) == []

@@ -1,0 +1,172 @@
+"""What a host remembers of its programs, for the host that is started when it was killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field
+from logging import INFO, WARNING
+from typing import Any
+
+from ..errors import Refused, printable
+from ..kernel.private_folder import PrivateFolder, file_name
+from ..kernel.system import System
+from ..model.record import MasterId
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"  # start times are those of one boot: random(4)
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Note:
+    """One program.
+
+    master: None while it has none; group: its process group. handovers: see `Handovers.state`.
+    beside: the master that the host has started beside it, see `Beside.state`. ending: how the host
+    ends it, "stop" by command or "shutdown". stopped: whether it has ended so, by command. left: to
+    run on without its host. own: what the host itself needs.
+    """
+
+    program: str
+    master: MasterId | None = None
+    group: int = 0
+    handovers: dict[str, Any] = field(default_factory=dict)
+    beside: dict[str, Any] = field(default_factory=dict)
+    ending: str = ""
+    stopped: bool = False
+    left: bool = False
+    own: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Note:
+        """Read one. Raises KeyError, TypeError or ValueError if it is none."""
+        known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
+        master = known.pop("master", None)
+        note = cls(master=master and MasterId(*map(int, master)), **known)
+        for name, kind in (("program", str), ("group", int), ("ending", str)):
+            if not isinstance(getattr(note, name), kind):
+                raise TypeError(name)
+        for name in ("handovers", "beside", "own"):
+            if not isinstance(getattr(note, name), dict):
+                raise TypeError(name)
+        return note
+
+
+class Notes:
+    """The notes of one host, each a file. `log` takes a level and a line.
+
+    identity: what no other host has in common with this one. What cannot be read is nothing, and
+    what cannot be written is reported once: the host goes on.
+    """
+
+    def __init__(
+        self,
+        folder: PrivateFolder,
+        identity: str,
+        system: System,
+        log: Callable[[int, str], None],
+    ) -> None:
+        self._folder = folder
+        self._log = log
+        self._system = system
+        self._head = {
+            "version": VERSION,
+            "boot": system.text_of(BOOT_ID).strip(),
+            "host": identity,
+        }
+        self._written: dict[str, bytes] = {}
+        self._fails = False
+
+    def write(self, note: Note) -> None:
+        """Remember a program just so."""
+        data = json.dumps({**self._head, **asdict(note)}).encode()
+        if self._written.get(note.program) == data:
+            return
+        try:
+            self._folder.write(_file(note.program), data)
+        except OSError as error:
+            self._written.pop(note.program, None)
+            self._complain(error)
+        else:
+            self._written[note.program] = data
+            self._fails = False
+
+    def _complain(self, error: OSError) -> None:
+        if not self._fails:
+            self._log(
+                WARNING,
+                f"cannot write in {printable(self._folder.path)} ({error.strerror}), so a killed "
+                "host could lose its programs; free the disk, or set state",
+            )
+        self._fails = True
+
+    def read(self, program: str) -> Note | None:
+        """What an earlier host, or this one, remembered of a program; None if nothing."""
+        return self._read(_file(program), program)
+
+    def report_others(self, programs: Collection[str]) -> None:
+        """Log what runs on of programs that are not among these; forget what has ended."""
+        known = {_file(program) for program in programs}
+        for name in self._folder.names():
+            note = None if name in known else self._read(name)
+            if note and note.master and self._lives(note.master):
+                self._log(WARNING, _orphaned(note.program, note.master))
+            elif note:
+                self._folder.remove(name)
+
+    def _lives(self, master: MasterId) -> bool:
+        held = self._system.hold(*master)
+        if held:
+            held.close()
+        return held is not None
+
+    @property
+    def are_gone(self) -> bool:
+        """True if nothing is remembered."""
+        return not self._folder.names()
+
+    def remove(self, program: str) -> None:
+        """Forget a program."""
+        self._written.pop(program, None)
+        self._folder.remove(_file(program))
+
+    def release(self) -> None:
+        """Let another host have them."""
+        self._folder.release()
+
+    def _read(self, name: str, program: str | None = None) -> Note | None:
+        try:
+            data = self._folder.read(name)
+            return None if data is None else self._parsed(data, name, program)
+        except Refused as why:
+            path = printable(f"{self._folder.path}/{name}")
+            self._log(WARNING, f"{path} is not used: {why}")
+            return None
+
+    def _parsed(self, data: bytes, name: str, program: str | None) -> Note | None:
+        try:
+            fields = json.loads(data)
+            head = {key: fields[key] for key in self._head}
+            note = Note.from_json(fields)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise Refused("it was not written by unicorn-handover") from None
+        if head["version"] != VERSION or head["host"] != self._head["host"]:
+            raise Refused("it is another version's or another host's")
+        if name != _file(note.program) or program not in (None, note.program):
+            raise Refused("it is another program's")
+        if head["boot"] != self._head["boot"]:
+            self._log(INFO, f"{printable(note.program)}: the machine was booted since it ran")
+            self._folder.remove(name)
+            return None
+        return note
+
+
+def _file(program: str) -> str:
+    return f"{file_name(program)}.json"
+
+
+def _orphaned(program: str, master: MasterId) -> str:
+    return (
+        f"{printable(program)} is not configured any more, and runs on as pid {master.pid}, left "
+        f"by an earlier host; configure it again, or end it with `kill -QUIT {master.pid}`"
+    )

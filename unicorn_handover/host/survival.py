@@ -1,0 +1,245 @@
+"""How one program outlives its host: what is remembered of it, and how the next host finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from logging import INFO, WARNING
+from typing import Any, Protocol
+
+from ..errors import raised
+from ..family import members
+from ..kernel.pid_file import PidFile
+from ..kernel.process import Process
+from ..model.options import Options
+from ..model.record import MasterId
+from ..servers import handlers_installed, recognise
+from .base import Host
+from .beside import Beside
+from .copies import Command
+from .guard import contained
+from .handover_notes import restore, resume, state_of
+from .handovers import Handovers
+from .master import Master
+from .notes import Note
+from .orphans import MindedOrphans
+
+ENDED = "the program ended while no host was there"
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A program as an earlier host has left it.
+
+    master: the living one, None if there is none; group: its process group. note: what was
+    remembered. was_beside: whether it is the one that was started beside a master that has died.
+    """
+
+    note: Note
+    master: MasterId | None
+    group: int
+    was_beside: bool = False
+
+
+class Remembered(Protocol):
+    """What is remembered of a program, as `Program` has it."""
+
+    name: str
+    options: Options
+    handovers: Handovers
+    orphans: MindedOrphans
+    beside: Beside
+
+
+class Owner(Protocol):
+    """The host's own object for a program."""
+
+    def remembered(self) -> dict[str, Any]:
+        """What the next host needs to take the running program over, in plain types."""
+
+    def command_in_force(self) -> Command:
+        """How the host would start the program after a crash."""
+
+
+class Survival:
+    """What of one program is remembered, and found again.
+
+    ending: how the host ends it now, see `Note`. left: to be left running when the host ends.
+    `living` gives the living master, `owner` the host's own object. `log` takes a level and a line.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        program: Remembered,
+        living: Callable[[], Master | None],
+        owner: Callable[[], Owner],
+        log: Callable[[int, str], None],
+    ) -> None:
+        self.failed = host.failed
+        self.ending = ""
+        self.left = False
+        self._stopped = False
+        self._sought = False  # what is there by now is this host's own
+        self._is_over = False
+        self._host = host
+        self._program = program
+        self._living = living
+        self._owner = owner
+        self._log = log
+
+    @contained()
+    def note(self) -> None:
+        """Remember the program as it is at this moment."""
+        notes, master, program = self._host.notes, self._living(), self._program
+        if notes is None or self._is_over:
+            return
+        if master:
+            self._stopped = False
+        if not self._program.options.survive or (self._host.is_ending and master is None):
+            notes.remove(self._program.name)
+            if self._host.is_ending and notes.are_gone:
+                self._host.close_notes()
+            return
+        notes.write(
+            Note(
+                self._program.name,
+                master.id if master else None,
+                master.group if master else 0,
+                state_of(program.handovers),
+                program.beside.state(),
+                self.ending,
+                self._stopped,
+                self.left,
+                self._owner().remembered() if master else {},
+            )
+        )
+
+    def begins(self) -> None:
+        """Note that the program is about to be started."""
+        self.ending, self._stopped = "", False
+
+    def stopping(self) -> None:
+        """Note that the program is being ended."""
+        self.ending = "shutdown" if self._host.is_ending else "stop"
+        self.note()
+
+    def lost(self) -> None:
+        """Note that it has no master any more."""
+        self._stopped = self.ending == "stop"
+        self.ending = ""
+        self.note()
+
+    def leave(self) -> None:
+        """Remember it for the last time: its host ends without it."""
+        self.note()
+        self._is_over = True
+
+    def forget(self) -> None:
+        """Forget the program: it is managed no more."""
+        if self._host.notes:
+            self._host.notes.remove(self._program.name)
+
+    @property
+    def stays_stopped(self) -> bool:
+        """True if it was stopped by command, and not started since."""
+        return self._stopped
+
+    @contained()
+    def find(self) -> Survivor | None:
+        """The program as an earlier host has left it, None if that has left nothing.
+
+        Its handovers are as they were from now on. What a dead master has left behind is an orphan.
+        """
+        notes, self._sought = None if self._sought else self._host.notes, True
+        note = notes.read(self._program.name) if notes and not self._living() else None
+        if note is None:
+            return None
+        self._restore(note)
+        found = self._found(note)
+        survivor = Survivor(note, None, 0)
+        if found:
+            process, group, was_beside = found
+            survivor = Survivor(note, MasterId(process.pid, process.start), group, was_beside)
+            process.close()
+            self._log(INFO, f"taken over: pid {process.pid}, which an earlier host has started")
+        elif note.master:
+            self._lose(note)
+        self._stopped = note.stopped and survivor.master is None
+        self.ending = note.ending if survivor.master else ""
+        return survivor
+
+    def _restore(self, note: Note) -> None:
+        try:
+            restore(self._program.handovers, note.handovers)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self._log(WARNING, f"its earlier handovers are not known any more: {raised(error)}")
+
+    def _found(self, note: Note) -> tuple[Process, int, bool] | None:
+        """Hold the master that lives, or its successor; its process group; if it was beside it."""
+        if note.master is None:
+            return None
+        held = self._proven(note.master)
+        if held:
+            return held, note.group, False
+        new = self._program.handovers.new_master_of(note.master.pid)
+        held = self._proven(new) if new else None
+        if held:
+            was_beside = note.beside.get("pid") == held.pid
+            return held, held.pid if was_beside else note.group, was_beside
+        pids = self._host.system.group_members(note.group) if note.group > 1 else []
+        held = members.successor_among(self._host.system, pids, note.master.pid, note.group, None)
+        if held and held.start >= note.master.start:
+            return held, note.group, False
+        return None
+
+    def _proven(self, master: MasterId) -> Process | None:
+        """Hold this very process, if it runs a server."""
+        system = self._host.system
+        held = system.hold(*master)
+        if held is None:
+            return None
+        pid = held.pid
+        if recognise(system.command_line(pid)) or handlers_installed(system, pid):
+            return held
+        if members.server_below(system, pid):  # of a shell, say
+            return held
+        held.close()
+        self._log(WARNING, f"pid {pid}, which is remembered as its master, runs no server")
+        return None
+
+    def _lose(self, note: Note) -> None:
+        """See to what a master has left that died while no host was there."""
+        assert note.master
+        self._log(INFO, f"pid {note.master.pid} ended while no host was there")
+        left = self._program.orphans.left_in(note.group, self._host.strangers(note.group))
+        self._program.orphans.keep(left, self._program.options.drain_timeout)
+        self._clear(note.master.pid)
+        self._program.handovers.lost(ENDED)
+
+    @contained()
+    def resume(self, survivor: Survivor) -> None:
+        """Go on with the handover that was under way: its master is held by now."""
+        master = survivor.master
+        assert master
+        resume(self._program.handovers, master)
+
+    @contained()
+    def ended(self, master: Master) -> None:
+        """See to it that a dead survivor is no obstacle to the next master.
+
+        Its parent, init, may leave it a zombie for a while, and both servers take one for a master
+        that runs if their pid file names it (HttpServer#valid_pid?, Pidfile.validate).
+        """
+        if not master.is_child:
+            self._clear(master.pid)
+
+    def _clear(self, pid: int) -> None:
+        command, system = self._owner().command_in_force(), self._host.system
+        server = recognise(command.words)
+        paths = [command.pidfile] if command.pidfile else []
+        if server:
+            words = command.words, command.directory, command.environ
+            paths += server.pid_files(system, *words)
+        for path in paths:
+            PidFile(path).remove(pid)

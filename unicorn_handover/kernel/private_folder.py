@@ -1,0 +1,164 @@
+"""A folder of small files that no other user can write, and what is read of it without trust."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pwd
+import re
+import stat
+from urllib.parse import quote
+
+from ..errors import Refused, printable
+
+LARGEST = 1 << 20  # bytes of one file
+LOCK = "lock"
+CUT = 120  # characters of a name before its hash
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would block otherwise
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def default_folder() -> str:
+    """Where this user's folders are, if the configuration names no place. Raises Refused.
+
+    By the passwd database: a host that was started by sudo may have another user's HOME.
+    """
+    user = os.geteuid()
+    if user == 0:
+        return _private("/run/unicorn-handover")
+    with contextlib.suppress(KeyError, Refused):
+        home = pwd.getpwuid(user).pw_dir
+        return _private(os.path.join(home, ".local/state/unicorn-handover"))
+    return _private(f"/tmp/unicorn-handover-{user}")
+
+
+def file_name(text: str) -> str:
+    """A name that can be a file's, readable, and different for every text."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    plain = quote(text, safe="@:+,=", errors="surrogateescape").replace("%2F", "-").strip("-.")
+    return f"{plain[:CUT]}-{digest}"
+
+
+class PrivateFolder:
+    """One folder below a private one, held by a lock until `release` or this process ends.
+
+    root: "" for the default. Raises Refused, with what to do, if it cannot be had, or another
+    process holds it. A child that has not exec'd yet holds it too, and keeps it where a host forks
+    to daemonise.
+    """
+
+    def __init__(self, root: str, name: str) -> None:
+        above = _private(root) if root else default_folder()
+        self.path = _private(os.path.join(above, file_name(name)))
+        self._lock = _locked(os.path.join(self.path, LOCK))
+
+    def names(self) -> list[str]:
+        """The names of the files in it, but the lock. Raises OSError."""
+        return sorted(name for name in os.listdir(self.path) if re.fullmatch(r".+\.json", name))
+
+    def read(self, name: str) -> bytes | None:
+        """What a file holds, None if there is none. Raises Refused if it is not to be trusted."""
+        try:
+            descriptor = os.open(os.path.join(self.path, name), _READ)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Refused(error.strerror) from None
+        try:
+            _refuse_unfit(os.fstat(descriptor))
+            return os.read(descriptor, LARGEST)
+        except OSError as error:
+            raise Refused(error.strerror) from None
+        finally:
+            os.close(descriptor)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace a file whole, or not at all. Raises OSError.
+
+        It need not outlive the machine, so nothing is forced to the disk.
+        """
+        path = os.path.join(self.path, name)
+        new = f"{path}.new"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new)
+        descriptor = os.open(new, _WRITE, 0o600)
+        try:
+            with open(descriptor, "wb", buffering=0) as file:
+                if file.write(data) != len(data):
+                    raise OSError(28, "No space left on device")
+            os.rename(new, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(new)
+            raise
+
+    def remove(self, name: str) -> None:
+        """Take a file away, if it is there."""
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(self.path, name))
+
+    def release(self) -> None:
+        """Let another process have it; take it away if nothing is left in it.
+
+        Supervisor's `reload` closes all descriptors, by their numbers, and the lock with them.
+        """
+        path, descriptor, self._lock = os.path.join(self.path, LOCK), self._lock, -1
+        with contextlib.suppress(OSError):
+            if not os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return
+            if not self.names():
+                os.unlink(path)
+                os.rmdir(self.path)
+            os.close(descriptor)
+
+
+def _private(path: str) -> str:
+    """Make a folder that only this user can write, if it is not there. Raises Refused."""
+    try:
+        os.makedirs(path, 0o700, exist_ok=True)
+        found = os.lstat(path)
+    except OSError as error:
+        raise Refused(f"{printable(path)}: {error.strerror}") from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise Refused(f"{printable(path)} is no folder")
+    if found.st_uid != os.geteuid():
+        raise Refused(f"{printable(path)} belongs to user {found.st_uid}")
+    if found.st_mode & 0o022:
+        raise Refused(f"{printable(path)} can be written by others; chmod go-w")
+    return path
+
+
+def _refuse_unfit(found: os.stat_result) -> None:
+    """Raise Refused for a file that somebody else may have written, or that is none."""
+    if not stat.S_ISREG(found.st_mode):
+        raise Refused("it is no regular file")
+    if found.st_uid != os.geteuid():
+        raise Refused(f"it belongs to user {found.st_uid}")
+    if found.st_mode & 0o077:
+        raise Refused("others may read or write it")
+    if found.st_size > LARGEST:
+        raise Refused(f"it has more than {LARGEST} bytes")
+
+
+def _locked(path: str) -> int:
+    while True:
+        descriptor = -1
+        try:
+            descriptor = os.open(path, _LOCK, 0o600)
+            _refuse_unfit(os.fstat(descriptor))
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            raise Refused(f"another process holds {printable(path)}") from None
+        except (Refused, OSError) as error:
+            if descriptor >= 0:
+                os.close(descriptor)
+            if not isinstance(error, FileNotFoundError):
+                raise Refused(f"{printable(path)}: {error}") from None
+            continue
+        os.close(descriptor)  # whoever held it has taken it away and ended
