@@ -4,12 +4,13 @@ PYTHON ?= python3
 JOBS ?= 2
 bin := .venv/bin
 
-.PHONY: help demo test lint types pytest bench clean
+.PHONY: help demo test lint types pytest bench endure clean
 
 help:
 	@echo "make demo    restarts under load on a real supervisord, a real circusd and by itself"
 	@echo "make test    everything that must hold: style, types, tests"
 	@echo "make bench   measures: stock restart and USR2 by hand against the handover"
+	@echo "make endure  200 handovers on each host, under load: what fails, what grows"
 	@echo "make clean   removes what the targets above have made"
 
 demo: .venv/ready
@@ -39,6 +40,11 @@ bench: .venv/ready
 	@scripts/setup unicorn --try
 	@scripts/setup runit --try
 	@$(bin)/python -m benchmarks
+
+endure: .venv/ready
+	@scripts/setup unicorn
+	@$(bin)/python -m benchmarks.endure --host supervisor --server unicorn
+	@$(bin)/python -m benchmarks.endure --host circus --server gunicorn
 
 .venv/ready: setup.cfg pyproject.toml scripts/setup
 	@PYTHON=$(PYTHON) scripts/setup python
