@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from typing import Any
 
 from circus.process import Process
 
 from unicorn_handover.host.copies import Copies
+from unicorn_handover.kernel.spawn import inherit_only
 
 
 class GivenProcess(Process):  # type: ignore[misc]
@@ -42,9 +41,5 @@ class GivenProcess(Process):  # type: ignore[misc]
         gunicorn inherits is taken for its own.
         """
         if self.given:
-            for name in os.listdir("/proc/self/fd"):
-                number = int(name)
-                with contextlib.suppress(OSError):  # the one that has listed them
-                    if number > 2:
-                        os.set_inheritable(number, number in self.given.numbers)
+            inherit_only(self.given.numbers)
         super()._null_streams(streams)

@@ -12,6 +12,7 @@ from circus.util import get_info
 
 from unicorn_handover.host.master import Master
 from unicorn_handover.kernel.process import Process as HeldProcess
+from unicorn_handover.kernel.reap import reap
 
 from .beside import settings_of
 from .given import GivenProcess
@@ -33,11 +34,10 @@ class AdoptedWorker(psutil.Process):
         """Reap the process if it has exited, as `subprocess.Popen.poll` does."""
         if self.returncode is None:
             try:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                status = reap(self.pid)
             except ChildProcessError:  # circusd's own search for dead children was faster
-                self.returncode = 0
-            else:
-                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+                status = 0
+            self.returncode = None if status is None else os.waitstatus_to_exitcode(status)
         return self.returncode
 
 

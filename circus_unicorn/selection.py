@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 
 from circus import logger
 from circus.watcher import Watcher
 
 from unicorn_handover.errors import ConfigError, printable
+from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Settings, parse
 
 from .circusd import Circusd, plugin_options
@@ -139,7 +139,7 @@ def refusal(watcher: Watcher) -> str:
             f"{section} use_sockets: a new master cannot have Circus's sockets; let the server "
             "bind its own, or take the watcher off the plugin's list"
         )
-    if not os.path.isdir(watcher.working_dir):
+    if not watcher.system.is_directory(watcher.working_dir):
         directory = printable(watcher.working_dir)
         return f"{section} working_dir: {directory} is not there; make it again"
     problem = _problem_with_cmd(watcher)
@@ -162,10 +162,10 @@ def _problem_with_cmd(watcher: Watcher) -> str:
         word = next(iter(shlex.split(watcher.cmd)), "")
     except ValueError as error:
         return f"{error} in {printable(watcher.cmd)}; correct cmd"
-    path = (watcher.env or {}).get("PATH", os.defpath)
+    system: System = watcher.system
     if os.path.dirname(word):
-        there = os.access(os.path.join(watcher.working_dir, word), os.X_OK)
+        there = system.may_execute(os.path.join(watcher.working_dir, word))
     else:
-        there = shutil.which(word, path=path) is not None
+        there = bool(system.find_command(word, (watcher.env or {}).get("PATH")))
     named = printable(word) or "command"
     return "" if there else f"there is no {named}; install it, or correct cmd"

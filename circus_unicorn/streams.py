@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -11,6 +10,7 @@ from circus.watcher import Watcher
 from tornado.ioloop import IOLoop
 
 from unicorn_handover.host import logs
+from unicorn_handover.kernel.readiness import has_data
 
 READS = 256  # of a pipe at once, 1 KiB each: as much as a pipe holds, and some
 
@@ -68,12 +68,6 @@ class Output(logs.Output):
         for descriptor, (name, process, pipe) in list(redirector.pipes.items()):
             handler = redirector.Handler(redirector, name, process, pipe)
             for _ in range(READS):
-                if descriptor not in redirector.pipes or not _readable(descriptor):
+                if descriptor not in redirector.pipes or not has_data(descriptor):
                     break
                 handler(descriptor, IOLoop.READ)
-
-
-def _readable(descriptor: int) -> bool:
-    poller = select.poll()
-    poller.register(descriptor, select.POLLIN)
-    return any(events & select.POLLIN for _, events in poller.poll(0))

@@ -176,6 +176,10 @@ class FakeSystem:
 
     is_file = may_execute = is_directory
 
+    def find_command(self, word: str, path: str | None) -> str:
+        found = [f"{folder}/{word}" for folder in (path or "/bin").split(":")]
+        return next((path for path in found if self.is_file(path)), "")
+
     def pid_in(self, path: str) -> int:
         return int(self.text_of(path) or 0)
 

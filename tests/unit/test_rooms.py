@@ -22,6 +22,20 @@ BELOW = {  # what each room may import, besides itself and `errors`, `progress` 
     "driver": {"kernel", "servers", "family", "model"},
 }
 
+IN_KERNEL = {  # what asks the kernel of processes and files, or acts on them
+    *(f"os.{name}" for name in ("waitpid", "wait", "wait3", "wait4", "waitid", "kill", "killpg")),
+    *(f"os.{name}" for name in ("access", "stat", "lstat", "listdir", "scandir", "readlink")),
+    *(f"os.{name}" for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "pidfd_open")),
+    *(f"os.path.{name}" for name in ("exists", "lexists", "isdir", "isfile", "islink")),
+    *(f"os.path.{name}" for name in ("realpath", "samefile", "getmtime", "getsize")),
+    *("signal.pidfd_send_signal", "shutil.which", "select.", "fcntl.", "ctypes."),
+}
+EXCEPTED = {
+    "supervisor_unicorn/child.py": {"fcntl.fcntl"},  # in Supervisor's fork, before its exec
+    "foreground_unicorn/run.py": {"os.kill"},  # the runner itself, as its master has ended
+    "supervisor_unicorn/confecho.py": {"shutil.which"},  # an operator's command, and no host
+}
+
 
 def imports(path: Path) -> Iterator[str]:
     """Every module that a file names in an import, also in a type-only or a lazy one."""
@@ -74,6 +88,27 @@ def test_supervisor_s_driver_loads_no_supervisor() -> None:
     ).stdout.split()
     ours = {name for name in modules if name.startswith("supervisor")}
     assert ours == {"supervisor_unicorn", "supervisor_unicorn.eventlistener"}
+
+
+def calls(path: Path) -> set[str]:
+    """Every function that a file calls by its module's name, and each that it imports alone."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            found.add(ast.unparse(node.func))
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_only_kernel_asks_the_kernel(package: str) -> None:
+    """What the tests' made-up kernel cannot answer is asked nowhere but in `kernel`."""
+    for path in (ROOT / package).rglob("*.py"):
+        name = str(path.relative_to(ROOT))
+        asked = {c for c in calls(path) if c in IN_KERNEL or f"{c.split('.')[0]}." in IN_KERNEL}
+        if ENGINE / "kernel" not in path.parents:
+            assert asked == EXCEPTED.get(name, set()), name
 
 
 def cycle_from(start: str, arrows: dict[str, set[str]]) -> bool:

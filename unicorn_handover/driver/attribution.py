@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import threading
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from http.client import HTTPConnection
 from typing import NamedTuple
 
+from ..kernel.readiness import readable
 from ..kernel.sockets import far_end, holder
 
 ATTRIBUTION = 1.0  # seconds to see which worker accepted a connection that somebody has
@@ -104,6 +104,4 @@ class Search:
 
 def _is_closed(connection: socket.socket) -> bool:
     """True if the other end has closed the connection: a server sends nothing before a request."""
-    poller = select.poll()
-    poller.register(connection, select.POLLIN)
-    return bool(poller.poll(0))
+    return readable(connection)

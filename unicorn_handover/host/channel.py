@@ -13,7 +13,7 @@ from collections.abc import Callable
 from logging import ERROR
 from typing import Any
 
-from ..kernel.process import readable
+from ..kernel.readiness import readable
 from ..model.orders import LARGEST
 from .loop import Loop
 

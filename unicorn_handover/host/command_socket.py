@@ -9,11 +9,11 @@ import contextlib
 import json
 import os
 import socket
-import stat
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import Refused, printable
+from ..kernel.socket_name import is_socket_file
 from .loop import Loop
 
 LARGEST = 1 << 16  # bytes of a message
@@ -76,7 +76,7 @@ class CommandSocket:
 def _listener(path: str) -> socket.socket:
     """Listen at a path whose last listener is dead: the caller holds the lock on it."""
     with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        if not is_socket_file(path):
             raise FileExistsError(None, "something else is there")
         os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 
 from .files import KeptFile, chunks_of, keep_file, written_files
@@ -31,6 +32,10 @@ class FileFacts:
     def may_execute(self, path: str) -> bool:
         """True if this user may execute a file, or go into a directory."""
         return os.access(path, os.X_OK)
+
+    def find_command(self, word: str, path: str | None) -> str:
+        """Where a command is that is looked for in PATH, or in the default one; "" if nowhere."""
+        return shutil.which(word, path=path or os.defpath) or ""
 
     def pid_in(self, path: str) -> int:
         """The pid in a pid file, 0 if it holds none or is none."""

@@ -9,6 +9,7 @@ import signal
 import struct
 
 from .procfs import ended_with
+from .readiness import readable
 
 # ioctl_pidfd(2), include/uapi/linux/pidfd.h
 PIDFD_INFO_EXIT = 1 << 3
@@ -100,10 +101,3 @@ class Reaped:
     def close(self) -> None:
         """Give it back."""
         self._epoll.close()
-
-
-def readable(descriptor: int) -> bool:
-    """True if a descriptor can be read now: for a pidfd, if its process has ended."""
-    poller = select.poll()
-    poller.register(descriptor, select.POLLIN)
-    return bool(poller.poll(0))

@@ -21,6 +21,15 @@ def reaped() -> Iterator[tuple[int, int]]:
             yield pid, status
 
 
+def reap(pid: int) -> int | None:
+    """The wait status of a child that has ended, which is reaped; None while it lives.
+
+    Raises ChildProcessError for what is no child, such as one that was reaped before.
+    """
+    found, status = os.waitpid(pid, os.WNOHANG)
+    return status if found else None
+
+
 def how_ended(status: int) -> str:
     """How a process ended, in words, by its wait status."""
     code = os.waitstatus_to_exitcode(status)

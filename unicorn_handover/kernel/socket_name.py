@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import stat
 from collections.abc import Collection
 
 from .getfd import LIBC
@@ -12,6 +13,11 @@ from .getfd import LIBC
 KEPT = ".kept"  # the end of the second name
 IN_MOVED_FROM = 0x40  # inotify(7)
 IN_DELETE = 0x200
+
+
+def is_socket_file(path: str) -> bool:
+    """True if a path is that of a unix socket, and no link to one. Raises FileNotFoundError."""
+    return stat.S_ISSOCK(os.lstat(path).st_mode)
 
 
 class SocketName:

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import HandoverError, printable
@@ -71,3 +71,12 @@ def _in(directory: str) -> Iterator[None]:
     finally:
         os.fchdir(here)
         os.close(here)
+
+
+def inherit_only(numbers: Collection[int]) -> None:
+    """Between fork and exec: let the child have these descriptors, 0 to 2, and no other."""
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        with contextlib.suppress(OSError):  # the one that has listed them
+            if number > 2:
+                os.set_inheritable(number, number in numbers)

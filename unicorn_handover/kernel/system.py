@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from .file_facts import FileFacts
 from .files import changed
-from .process import Process, readable
+from .process import Process
 from .process_facts import ProcessFacts
+from .readiness import readable
 from .run import Run, ids_for
 from .socket_facts import SocketFacts
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 
 from ..kernel.system import System
@@ -90,4 +89,4 @@ def _interpreter(system: System, pid: int, word: str) -> str:
     """The path that python has for itself (sys.executable) if it was started by `word`."""
     if "/" in word:
         return os.path.join(system.working_directory(pid), word)
-    return shutil.which(word, path=system.environ(pid).get("PATH")) or ""
+    return system.find_command(word, system.environ(pid).get("PATH"))
