@@ -208,7 +208,7 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
 
     def manage_processes(self) -> Any:
         """Reap dead processes, which Circus would drop without an event, then do as Circus does."""
-        self.circusd.look()
+        self.circusd.checks()
         if self.is_managed:  # that call may have given it back
             for pid in list(self.processes):
                 self._reap_if_dead(pid)

@@ -20,13 +20,24 @@ STARTING = ("arbiter_start_watchers", "arbiter_reload_config")
 class Circusd:
     """The arbiter of the moment: a restart of circusd makes another one.
 
-    look: called at each of Circus's own checks of its watchers. Never raises.
+    look: looks at all watchers. Never raises.
     """
 
     arbiter: Arbiter
 
     def __init__(self, look: Callable[[], None]) -> None:
         self.look = look
+        self._has_looked = False
+
+    def checks(self) -> None:
+        """Look once for all the watchers that Circus checks in one turn of its loop."""
+        if not self._has_looked:
+            self._has_looked = True
+            self.soon(self._turn_is_over)
+            self.look()
+
+    def _turn_is_over(self) -> None:
+        self._has_looked = False
 
     @property
     def _command(self) -> str | None:

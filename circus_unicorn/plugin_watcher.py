@@ -28,7 +28,7 @@ class PluginWatcher(Watcher):  # type: ignore[misc]
 
     def manage_processes(self) -> Any:
         """Manage added watchers, then do as Circus does."""
-        self._circusd.look()
+        self._circusd.checks()
         return super().manage_processes()
 
     @coroutine
