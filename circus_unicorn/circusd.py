@@ -28,6 +28,7 @@ class Circusd:
     def __init__(self, look: Callable[[], None]) -> None:
         self.look = look
         self._has_looked = False
+        self._config: dict[str, Any] | None = None  # as it was read in this turn
 
     def checks(self) -> None:
         """Look once for all the watchers that Circus checks in one turn of its loop."""
@@ -37,7 +38,7 @@ class Circusd:
             self.look()
 
     def _turn_is_over(self) -> None:
-        self._has_looked = False
+        self._has_looked, self._config = False, None
 
     @property
     def _command(self) -> str | None:
@@ -108,9 +109,14 @@ class Circusd:
         return bool(arbiter.get_arbiter_config(config) != arbiter._cfg)
 
     def read_config(self) -> dict[str, Any]:
-        """Read the configuration file anew. May raise anything, SystemExit as well."""
-        config: dict[str, Any] = get_config(self.config_file)
-        return config
+        """Read the configuration file anew. May raise anything, SystemExit as well.
+
+        Circus stops all watchers in one turn of its loop, so what was read is kept for that turn.
+        """
+        if self._config is None:
+            self._config = get_config(self.config_file)
+            self.soon(self._turn_is_over)
+        return self._config
 
 
 def plugin_options(watcher: Watcher) -> dict[str, str]:

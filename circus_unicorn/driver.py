@@ -44,7 +44,8 @@ class Driver:
             raise MessageError(f"pid {pid} is not the plugin that circusd started")
         self._disconnect()
         self.pid = pid
-        self._end = HostEnd(channel, self._side.loop, self._hear, self._went, self._side.log)
+        side = self._side
+        self._end = HostEnd(channel, side.loop, self._hear, self._went, side.log, side.together)
         self._side.driver_came(self._end)
         # Not before, or callers that wait for a driver would get the error that there is none.
         self._circusd.look()

@@ -168,7 +168,7 @@ class CircusSide(HostSide):
         if watcher and record.phase.final:
             watcher.beside.over(record)
         super().changed(record, entered)
-        self.restarts.look()
+        self.restarts.look(record.program)
 
     def tick(self) -> None:
         """Answer the waiting callers as well if the driver stays away."""

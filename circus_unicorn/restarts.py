@@ -90,7 +90,8 @@ class Restarts:
         begun: list[Restart] = []
         self._collected, self.stops_first = begun, stops_first
         try:
-            yield begun
+            with self._side.together():
+                yield begun
         finally:
             self._collected, self.stops_first = None, False
 
@@ -118,9 +119,9 @@ class Restarts:
         except Exception as error:  # of several watchers Circus would leave the others stopped
             return Restart(self._side, program, raised(error))
 
-    def look(self) -> None:
-        """See which have been accepted or have ended."""
-        self._all = [restart for restart in self._all if restart.look()]
+    def look(self, name: str = "") -> None:
+        """See which have been accepted or have ended: those of one program, or all."""
+        self._all = [r for r in self._all if (name and r.name != name) or r.look()]
 
     def answer(self, begun: list[Restart], response: Any, waiting: bool) -> Any:
         """The future of the answer to a restart or reload of which `begun` are handovers.

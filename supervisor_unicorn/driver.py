@@ -56,7 +56,8 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
     @contained()
     def _connect(self, near: socket.socket) -> None:
         # That the driver has closed its end says nothing: it has gone when it has ended.
-        self._channel = HostEnd(near, self._loop, self._hear, lambda end: None, self._drivers.log)
+        log, together = self._drivers.log, self._drivers.side.together
+        self._channel = HostEnd(near, self._loop, self._hear, lambda end: None, log, together)
 
     def _prepare_child_fds(self) -> None:
         """Do as Supervisor does, and keep the channel open as well."""

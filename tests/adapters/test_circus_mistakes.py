@@ -100,3 +100,15 @@ def test_the_plugin_s_name_with_a_colon(make_circusd: Make) -> None:
     old = circusd.master
     circusd.start_anew()
     circusd.turn_until(lambda: circusd.masters() == [old] == [circusd.master], "it goes on")
+
+
+def test_all_watchers_are_looked_at_once_a_check(
+    make_circusd: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not once for each of them, which would cost the square of their number."""
+    circusd = make_circusd(plugin=BOTH, more=API.format(quote=""))
+    looks: list[str] = []
+    monkeypatch.setattr(circusd.host.circusd, "look", lambda: looks.append("at all"))
+    for checks in (1, 2):
+        circusd.manage()
+        assert len(looks) == checks

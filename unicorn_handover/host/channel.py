@@ -7,6 +7,7 @@ reaches the host although the driver was killed right after.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Callable
@@ -24,7 +25,7 @@ class HostEnd:
     """The end in the host, read and written on the host's loop until the driver has closed its own.
 
     `hear` is called with each message, `went` once, when the driver has closed its end. `log`
-    takes a level of the module `logging`, and a line.
+    takes a level of the module `logging`, and a line. What is read at once is heard `together`.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class HostEnd:
         hear: Callable[[HostEnd, dict[str, Any]], None],
         went: Callable[[HostEnd], None],
         log: Callable[[int, str], None],
+        together: Callable[[], contextlib.AbstractContextManager[None]],
     ) -> None:
         channel.setblocking(False)
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
@@ -42,6 +44,7 @@ class HostEnd:
         self._hear = hear
         self._went = went
         self._log = log
+        self._together = together
         self._unsent: bytes | None = None
         loop.watch(channel.fileno(), self.read)
 
@@ -74,6 +77,10 @@ class HostEnd:
 
     def read(self) -> None:
         """Take what the driver said; close this end if the driver has closed its own."""
+        with self._together():
+            self._read()
+
+    def _read(self) -> None:
         for _ in range(AT_ONCE):
             if not self.is_open:  # what was said has led to that
                 return

@@ -39,7 +39,8 @@ class DriverProcess:
                 near.close()
                 self._respawn.later(str(error))
                 return
-        HostEnd(near, self._side.loop, self._hear, self._went, self._side.log)
+        side = self._side
+        HostEnd(near, side.loop, self._hear, self._went, side.log, side.together)
 
     def _hear(self, end: HostEnd, message: dict[str, Any]) -> None:
         if "record" in message:

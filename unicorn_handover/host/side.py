@@ -6,6 +6,8 @@ Nothing here blocks or polls. Programs go by the names that the host's own comma
 from __future__ import annotations
 
 import abc
+import contextlib
+from collections.abc import Iterator
 from logging import INFO, WARNING
 from typing import Any
 
@@ -35,6 +37,7 @@ class HostSide(Host):
         self.programs: dict[str, Program] = {}
         self._channel: HostEnd | None = None
         self._ordered: object = None
+        self._collecting = 0
         self._version_gap = ""  # between this host and its driver
 
     @abc.abstractmethod
@@ -105,9 +108,23 @@ class HostSide(Host):
         if entered:
             self.publish(record)
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Send the driver one list of all that is begun, reported and named in here.
+
+        Each list has all handovers, so one for each of many would cost the square of their number.
+        """
+        self._collecting += 1
+        try:
+            yield
+        finally:
+            self._collecting -= 1
+            self._send_orders()
+
+    @contained()
     def _send_orders(self) -> None:
         """Send the driver the list of handovers, if it has changed."""
-        if self._channel is None:
+        if self._channel is None or self._collecting:
             return
         orders = [
             order for program in self.programs.values() for order in [program.order()] if order

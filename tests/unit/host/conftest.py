@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,10 @@ def driver(host: FakeHost) -> Iterator[socket.socket]:
     def went(end: HostEnd) -> None:
         host.driver_went()
 
-    end = HostEnd(near, host.loop, lambda end, said: host.take(said["record"]), went, host.log)
+    def hear(end: HostEnd, said: Any) -> None:
+        host.take(said["record"])
+
+    end = HostEnd(near, host.loop, hear, went, host.log, host.together)
     host.driver_came(end)
     with far:
         yield far

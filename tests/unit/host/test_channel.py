@@ -35,6 +35,21 @@ def test_the_driver_is_told_of_every_change_once(host: FakeHost, driver: socket.
     assert ordered(driver) == [("api", 1, "")]
 
 
+def test_many_changes_at_once_are_one_message(host: FakeHost, driver: socket.socket) -> None:
+    """What a command begins for all programs, and what the driver has reported meanwhile."""
+    assert ordered(driver) == []
+    with host.together():
+        host.request(host.web)
+        host.request(host.api)
+    for program in (host.web, host.api):
+        record = program.handovers.running
+        assert record
+        driver.send(json.dumps({"record": record.but(phase=Phase.FAILED).to_json()}).encode())
+    host.loop.turn()  # type: ignore[attr-defined]
+    assert ordered(driver) == [("web", 1, ""), ("api", 1, "")]
+    assert ordered(driver) == []
+
+
 def test_a_caller_behind_an_unread_record_gets_the_next_one(
     host: FakeHost, driver: socket.socket
 ) -> None:
