@@ -144,9 +144,9 @@ def in_full(situation: Situation, event: Event, reason: str) -> str:
         return f"{reason}: {check.failure}"
     if event is Event.TIMEOUT and check and situation.all_ready:
         return f"the check had no good answer: {check.failure or 'it was too slow'}"
-    if event is Event.TIMEOUT and record.phase is not Phase.RESTORING:
-        timed = f"{reason} (boot_timeout = {situation.options.boot_timeout:g} s"
-        return f"{timed}; {record.ready} of {record.total} ready)"
+    if event is Event.TIMEOUT and record.phase not in (Phase.RESTORING, Phase.KILLING_OLD):
+        counts = f"; {record.ready} of {record.total} ready" if record.new else ""
+        return f"{reason} (boot_timeout = {situation.options.boot_timeout:g} s{counts})"
     if event in (Event.NEW_GONE, Event.BOTH_GONE) and record.new:
         return reason.replace("new master", f"new master (pid {record.new.pid})")
     return reason
