@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..kernel.process import Process
@@ -34,16 +34,25 @@ def is_of_group(stat: Stat | None, group: int) -> bool:
     return stat is not None and group > 1 and stat.pgrp == group
 
 
+def proven(
+    system: System, pids: Iterable[int], proof: Callable[[Process], bool]
+) -> Iterator[Process]:
+    """Hold each of `pids` that `proof` is true of; it is held first, so that no other is proven."""
+    for pid in pids:
+        held = system.hold(pid)
+        if held and proof(held):
+            yield held
+        elif held:
+            held.close()
+
+
 def successor(system: System, old: Process, server: Server) -> Process | None:
     """Hold the new master that the living master `old` has re-executed, or None."""
-    for pid in system.children(old.pid):
-        held = system.hold(pid)
-        if held is None:
-            continue
-        if held.start >= old.start and server.is_successor(system, pid, old.pid):
-            return held
-        held.close()
-    return None
+
+    def is_new(held: Process) -> bool:
+        return held.start >= old.start and server.is_successor(system, held.pid, old.pid)
+
+    return next(proven(system, system.children(old.pid), is_new), None)
 
 
 def successor_among(
@@ -53,22 +62,16 @@ def successor_among(
 
     When a master dies its successor becomes the subreaper's child, so parentage proves nothing any
     more. The process group does: the host made it for the program, and its number cannot be reused
-    while a process is in it. `known` was proven while the old master lived; it may have been told
-    to quit since, and have closed the listeners that would prove it now.
+    while a process is in it. `known` was proven while the old master lived. It may have got its
+    graceful signal since, and have closed the listeners that would prove it now.
     """
-    if known and known.pid in pids:
-        held = system.hold(*known)
-        if held:
-            return held
-    for pid in pids:
-        held = system.hold(pid)
-        if held is None:
-            continue
-        of_group = is_of_group(system.stat(pid), process_group)
-        if of_group and is_any_successor(system, pid, old):
-            return held
-        held.close()
-    return None
+
+    def is_new(held: Process) -> bool:
+        of_group = is_of_group(system.stat(held.pid), process_group)
+        return of_group and is_any_successor(system, held.pid, old)
+
+    held = system.hold(*known) if known and known.pid in pids else None
+    return held or next(proven(system, pids, is_new), None)
 
 
 @dataclass(frozen=True)
@@ -116,36 +119,22 @@ def booting_orphans(
     parent, and still in their master's process group: that of the master `old`, whose living proves
     it, or one that it led itself, whose number nobody can get while they live.
     """
-    found = []
-    for pid in system.children(system.parent()):
-        held, stat = system.hold(pid), system.stat(pid)
-        if held is None:
-            continue
-        if (
-            stat
-            and old.alive()
-            and is_of_group(stat, group)
-            and group != pid
-            and stat.start >= since
-            and server.is_booting(system, pid)
-        ):
-            found.append(held)
-        else:
-            held.close()
-    return found
+
+    def is_left(held: Process) -> bool:
+        is_of_master = old.alive() and is_of_group(system.stat(held.pid), group)
+        is_worker = held.pid != group and held.start >= since
+        return is_of_master and is_worker and server.is_booting(system, held.pid)
+
+    return list(proven(system, system.children(system.parent()), is_left))
 
 
 def descended_masters(system: System, pid: int) -> list[Process]:
     """Hold every new master below the master `pid`: its successor, and that one's, if any."""
     masters: list[Process] = []
-    for child in system.children(pid):
-        held = system.hold(child)
-        if held is None:
-            continue
-        if is_any_successor(system, child, pid):
-            masters += [held, *descended_masters(system, child)]
-        else:
-            held.close()
+    for child in proven(
+        system, system.children(pid), lambda child: is_any_successor(system, child.pid, pid)
+    ):
+        masters += [child, *descended_masters(system, child.pid)]
     return masters
 
 
@@ -167,8 +156,7 @@ def writers_but(system: System, record: Record) -> frozenset[int]:
 
 def forked_by(system: System, pid: int) -> list[Process]:
     """Hold the workers that the master `pid` forked, of whatever server."""
-    held = (system.hold(child) for child in system.children(pid) if is_forked(system, child))
-    return [worker for worker in held if worker]
+    return list(proven(system, system.children(pid), lambda child: is_forked(system, child.pid)))
 
 
 def server_below(system: System, pid: int) -> int | None:
