@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from functools import partial
+from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from ..family import members
+from ..family.killing import kill_with_workers, signal_all
 from ..kernel.process import Process
 from ..model.phases import Phase
 from .re_exec import ReExec
@@ -23,9 +24,9 @@ def act(situation: Situation) -> None:
     """Do what entering the record's phase requires."""
     if situation.record.phase is not Phase.BOOTING:
         situation.names.let_new_go_on()
-    act = _ACTS.get(situation.record.phase)
-    if act:
-        act(situation)
+    enter = _ACTS.get(situation.record.phase)
+    if enter:
+        enter(situation)
 
 
 def _re_exec(situation: Situation) -> None:
@@ -99,7 +100,8 @@ def _remove(situation: Situation) -> None:
 
 def _kill_new(situation: Situation) -> None:
     _restore(situation)
-    _kill(situation, situation.new)
+    if situation.new:
+        kill_with_workers(situation.system, situation.new)
 
 
 def _drain(situation: Situation) -> None:
@@ -131,25 +133,12 @@ def _force(situation: Situation) -> None:
     old, server = situation.old, situation.server
     if old and server:
         old.signal(server.quick)
-        for worker in members.forked_by(situation.system, old.pid):
-            worker.signal(server.quick)
-            worker.close()
+        signal_all(members.forked_by(situation.system, old.pid), server.quick)
 
 
 def _kill_old(situation: Situation) -> None:
-    _kill(situation, situation.old)
-
-
-def _kill(situation: Situation, master: Process | None) -> None:
-    """Kill a master and all its children: a stuck child would outlive its master."""
-    if master is None:
-        return
-    master.signal(signal.SIGSTOP)  # so that it forks no more while its children are listed
-    try:
-        forked = members.forked_by(situation.system, master.pid)
-    finally:
-        master.signal(signal.SIGKILL)
-    _kill_all(forked)
+    if situation.old:
+        kill_with_workers(situation.system, situation.old)
 
 
 def _sweep(situation: Situation) -> None:
@@ -164,19 +153,13 @@ def _sweep(situation: Situation) -> None:
         spawned = record.method == "spawn"  # and so the leader of a group of its own
         group = new.pid if spawned else members.process_group(situation.system, old)
         left = members.booting_orphans(situation.system, old, group, new.start, situation.server)
-        _kill_all(left)
+        signal_all(left, SIGKILL)
 
 
 def _end(situation: Situation) -> None:
     situation.end_check()
     situation.names.mind(situation.record, situation.server)
     situation.names.release(over=True)
-
-
-def _kill_all(workers: list[Process]) -> None:
-    for worker in workers:
-        worker.signal(signal.SIGKILL)
-        worker.close()
 
 
 _ACTS: dict[Phase, Callable[[Situation], None]] = {

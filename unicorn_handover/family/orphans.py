@@ -5,13 +5,13 @@ One of them may be a new master between its fork and its exec, and so become a s
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Collection
 
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..servers import orphan_ends_by
 from . import members
+from .killing import kill_with_workers
 
 
 class Orphans:
@@ -84,10 +84,7 @@ class Orphans:
             return
         self._killed.add(orphan)
         self._log(f"killing pid {orphan.pid}, left behind by a dead master")
-        for worker in members.forked_by(self._system, orphan.pid):
-            worker.signal(signal.SIGKILL)
-            worker.close()
-        orphan.signal(signal.SIGKILL)
+        kill_with_workers(self._system, orphan)
 
     def release(self) -> None:
         """Give the descriptors back."""

@@ -80,6 +80,18 @@ def test_one_that_execs_is_ended(site: Site) -> None:
     assert len(site.log) == 2 and site.system.open_handles == 0
 
 
+def test_one_that_execd_starts_no_worker_in_its_last_moment(site: Site) -> None:
+    """It would replace a killed worker: so it is stopped while its workers are listed."""
+    new = site.child("unicorn master", forked=True)
+    site.collect()
+    new.forked = False
+    site.system.add(ppid=new.pid, forked=True, words=["unicorn worker[0]"])
+    site.orphans.kill()
+    killed = [pid for name, pid in site.system.signals if name == "KILL"]
+    assert ("STOP", new.pid) == site.system.signals[0] and killed[0] == new.pid
+    assert not site.system.processes
+
+
 def test_one_that_cannot_be_killed_is_told_of_once(site: Site) -> None:
     """A process that waits in the kernel lives on; who waits for it may give up."""
     worker = site.child("unicorn worker[0]", forked=True)

@@ -1,0 +1,30 @@
+"""Kills a master with all that it has forked: a stuck worker would outlive its master."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from signal import SIGKILL, SIGSTOP, Signals
+
+from ..kernel.process import Process
+from ..kernel.system import System
+from .members import forked_by
+
+
+def kill_with_workers(system: System, master: Process) -> None:
+    """Kill a held master, and its workers.
+
+    It is stopped first: it would fork others while they are listed, and replace those killed.
+    """
+    master.signal(SIGSTOP)
+    try:
+        workers = forked_by(system, master.pid)
+    finally:
+        master.signal(SIGKILL)
+    signal_all(workers, SIGKILL)
+
+
+def signal_all(workers: Iterable[Process], signum: Signals) -> None:
+    """Send a signal to each of these, and close them."""
+    for worker in workers:
+        worker.signal(signum)
+        worker.close()
