@@ -56,15 +56,15 @@ def _soak(situation: Situation) -> None:
 
 
 def _quiesce(situation: Situation) -> None:
-    system, old, server = situation.system, situation.old, situation.server
+    old, server = situation.old, situation.server
     if not (old and server and server.quiesce) or situation.record.both_serve:
         return
     situation.record = situation.record.but(quiesced=situation.record.since)
-    # A driver that takes over may find them gone already, and those that somebody has brought back
-    # meanwhile are meant to stay.
-    before = system.ticks(situation.record.quiesced)
-    found = members.workers(system, old, server).all
-    if found and all(start < before for _, start in found):
+    workers = members.workers(situation.system, old, server).all
+    # Where a driver before this one has sent the signal already, whoever has brought workers back
+    # since then wants them.
+    began = situation.system.ticks(situation.record.quiesced)
+    if workers and not (situation.resumed and any(start >= began for _, start in workers)):
         old.signal(server.quiesce)
 
 

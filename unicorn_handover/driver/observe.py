@@ -30,12 +30,13 @@ def next_event(situation: Situation) -> Event | None:
 
 
 def _ends(situation: Situation) -> Iterator[Event]:
+    # Before the search: the new master may come, and end the old one, while that lists children.
+    old_gone = situation.old_gone
     if situation.record.phase is Phase.RE_EXECUTING:  # an app may end the old master at once
         yield from _search(situation)
     if situation.record.phase is Phase.STARTING and situation.new:
         yield Event.NEW_FOUND
     situation.names.mind(situation.record, situation.server)
-    old_gone = situation.old_gone
     if old_gone and situation.new_gone:
         yield Event.BOTH_GONE
     if old_gone:

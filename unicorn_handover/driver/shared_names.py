@@ -58,9 +58,10 @@ class SharedNames:
             self._first.step()
 
     def let_new_go_on(self) -> None:
-        """Stop controlling the new master."""
+        """Stop controlling the new master; from now on only `end` may stop it."""
         if self._first:
             self._first.close()
+            self._first = None
 
     def end(self, master: Process, heir: Process, server: Server, launch: Launch) -> None:
         """Send a master its graceful signal, and keep the names for the living `heir`."""

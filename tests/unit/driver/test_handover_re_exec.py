@@ -140,6 +140,24 @@ def test_an_app_that_ends_the_old_master_before_the_driver_looks() -> None:
     ]
 
 
+def test_an_old_master_that_ends_while_the_driver_searches() -> None:
+    """Its children were listed while it lived; by now the new master is one of the host's."""
+    history = History()
+    obey, children = history.old.obey, history.system.children
+    history.old.obey = lambda number: None
+
+    def then_it_ends(pid: int) -> list[int]:
+        found = children(pid)
+        if "USR2 old" in history.signals and history.old.alive:
+            obey(SIGUSR2)
+            history.system.advance_to(history.system.now + 0.2)
+            history.system.end(history.old)
+        return found
+
+    history.system.children = then_it_ends  # type: ignore[method-assign]
+    assert history.run().succeeded and "alone" in history.phases
+
+
 def test_a_program_that_has_not_execed_yet_is_waited_for() -> None:
     """It shows the host's command line until then."""
     history = History()

@@ -243,6 +243,20 @@ def test_a_new_master_whose_first_worker_dies_ends_nothing_itself() -> None:
 
 
 @pytest.mark.usefixtures("unlinking")
+def test_a_silenced_new_master_does_not_go_on_before_it_is_killed() -> None:
+    """It would unlink, or replace the workers that have ended."""
+    history = SpawnHistory(boot_timeout=1.0)
+    history.unicorn.boots = None
+
+    def lose_its_directory() -> None:
+        history.spawned[0].cwd, history.spawned[0].words = "/nosuch", ["unicorn master"]
+
+    history.at_phase[Phase.REMOVING] = lose_its_directory
+    assert history.run().phase is Phase.FAILED and "killing-new" in history.phases
+    assert history.signals == ["STOP new", "CONT new", "STOP new", "STOP new", "KILL new"]
+
+
+@pytest.mark.usefixtures("unlinking")
 def test_a_handover_that_is_dropped_lets_both_masters_go_on() -> None:
     """Whichever was stopped: its program is being stopped, or another driver comes."""
     history = SpawnHistory()

@@ -60,6 +60,14 @@ def test_old_workers_that_served_through_the_soak_are_left_alone() -> None:
     assert {worker.pid for worker in history.unicorn.workers(history.old)} == before
 
 
+def test_a_worker_that_was_replaced_just_now_is_quiesced_as_well() -> None:
+    """Its start time, in ticks of 10 ms, is that of the soak; the old release would serve on."""
+    history = History(soak=60.0)
+    history.at_phase[Phase.SOAKING] = lambda: history.unicorn.fork_worker(history.old, 0)
+    record = history.run(Phase.SOAKING)
+    assert record.both_serve == "" and history.signals == ["USR2 old", "WINCH old"]
+
+
 def test_whether_the_new_master_preloads_is_noted_for_the_next_handover() -> None:
     """By then the disk may have another release."""
     assert History().run().new_preloaded
