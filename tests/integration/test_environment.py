@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..kit.host import Host
+from ..kit.load import Load
 from ..kit.programs import UNICORN, Program
 from ..waiting import wait_until
 from .conftest import MakeHost
@@ -74,6 +75,44 @@ def deploy(web: Program, release: str) -> None:
     os.replace(link, web.folder / "current")
 
 
+@pytest.mark.parametrize(
+    ("host_class", "unix"), [("supervisor", True), ("circus", False)], indirect=["host_class"]
+)
+def test_a_changed_env_is_read(make_host: MakeHost, folder: Path, unix: bool) -> None:
+    """Without those lines: no request is lost, and the host starts the master that reads it.
+
+    What is changed besides needs no such start, a sample of an .env least of all.
+    """
+    web = Program(folder, unix=unix, preload=True)
+    web.settings = f'working_directory "{web.folder}"\n'
+    env, sample = web.folder / ".env", web.folder / ".env.example"
+    env.write_text("v1")
+
+    def write(release: str) -> None:
+        web.write(release)
+        app = (web.folder / "config.ru").read_text()
+        named = app.replace(f'"{release} worker', '"#{ENV["RELEASE"]} worker')
+        (web.folder / "config.ru").write_text(f'ENV["RELEASE"] ||= File.read("{env}")\n{named}')
+
+    write("v1")
+    host = make_host(web)
+    host.start()
+    first = host.master("web")
+    with Load(web.address) as load:
+        write("v2")
+        env.write_text("v2")
+        assert host.restart("web").ok
+        second = host.wait_for_rest("web")
+        assert web.answers("v2")
+        sample.write_text("v3")
+        assert host.restart("web").ok
+        host.wait_for_rest("web")
+    assert load.failures == [] and load.releases() == {"v1", "v2"}
+    assert [ended["method"] for ended in host.ended("web")] == ["spawn", "usr2"]
+    why = f"{env} was changed since pid {first} was started, and a re-exec keeps the environment"
+    assert f"starting (spawn: {why})" in host.host_log() and second != first
+
+
 @pytest.mark.parametrize("bundle", [False, True], ids=["plain", "bundle-exec"])
 def test_a_preloaded_unicorn_gets_a_clean_environment(
     make_supervisor: MakeHost, folder: Path, bundle: bool
@@ -93,7 +132,7 @@ def test_a_preloaded_unicorn_gets_a_clean_environment(
     web.command = f"{'bundle exec ' if bundle else ''}{UNICORN} -E none -c {web.conf}"
     web.host_options["directory"] = str(current)
     deploy(web, "v1")
-    host = make_supervisor(web)
+    host = make_supervisor(web, options={"method": "usr2"})
     host.start()
     hang_up(host)
     for release, before in (("v2", "v1"), ("v3", "v2")):

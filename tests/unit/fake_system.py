@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from signal import (
     Signals,
@@ -182,6 +183,9 @@ class FakeSystem:
 
     def pid_in(self, path: str) -> int:
         return int(self.text_of(path) or 0)
+
+    def names_in(self, directory: str) -> list[str]:
+        return [os.path.basename(f) for f in self.files if os.path.dirname(f) == directory]
 
     def text_of(self, path: str) -> str:
         return self.files.get(self.real_path(path), "")

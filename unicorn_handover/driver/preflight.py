@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import CannotReExec, Refused, printable
 from ..family import members
+from ..family.served import close_all, copy_served
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.options import Options, either
@@ -89,7 +90,25 @@ class Preflight:
                 raise
             self._refuse_a_stranger_in("")
             return "spawn", str(why).partition("; ")[0]  # without what to do, for this does it
+        if record.method == "auto":
+            return self._renewing_environment()
         return "usr2", f"not renewed: {record.why}" if record.why else ""
+
+    def _renewing_environment(self) -> tuple[str, str]:
+        """Prefer a start by the host where a re-exec may keep an outdated environment.
+
+        Whether the application has read the file is not known, so a re-exec is no reason to refuse.
+        """
+        path = self.server.start.outdated(self.system, self.master.pid, self.launch)
+        if not path:
+            return "usr2", ""
+        why = f"{printable(path)} was changed since pid {self.master.pid} was started"
+        try:
+            self._refuse_a_stranger_in("")
+            close_all(copy_served(self.system, self.master, self.server))
+        except Refused as what:
+            return "usr2", f"not renewed: {why}, but {what}"
+        return "spawn", f"{why}, and a re-exec keeps the environment"
 
     def can_re_exec(self) -> bool:
         """True if no visible fact prevents a re-exec, of whatever release."""

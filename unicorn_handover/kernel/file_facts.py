@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from .files import KeptFile, chunks_of, keep_file, written_files
 from .pid_file import pid_in
-from .procfs import look_into, open_files, read_bytes
+from .procfs import list_directory, look_into, open_files, read_bytes
 
 
 class FileFacts:
@@ -24,6 +24,10 @@ class FileFacts:
     def is_directory(self, path: str) -> bool:
         """True if a directory is there."""
         return os.path.isdir(path)
+
+    def names_in(self, directory: str) -> list[str]:
+        """What is in a directory, in no order."""
+        return list_directory(directory)
 
     def is_file(self, path: str) -> bool:
         """True if a file is there."""

@@ -20,6 +20,13 @@ class Start:
         """What such a trial has found to be wrong, "" if nothing."""
         return ""
 
+    def outdated(self, system: System, master: int, launch: Launch) -> str:
+        """A file that was changed since a master read it, where a re-exec would not read it anew.
+
+        Its path, "" if there is none: else a start by the host is better.
+        """
+        return ""
+
     def goes_away(self, system: System, launch: Launch) -> bool:
         """True if a program, started so, would leave its host and go into the background."""
         return False

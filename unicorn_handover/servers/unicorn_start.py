@@ -20,17 +20,25 @@ def configuration(system: System, words: Sequence[str], directory: str) -> str:
     return system.text_of(path) if path.startswith("/") else ""
 
 
+def settings(system: System, pid: int, launch: Launch) -> str:
+    """The text of a running master's configuration file, "" if it does not show.
+
+    A file that is gone from where a re-exec would look is read where the host would start unicorn:
+    to be wrong about it costs nothing, for a failed re-exec of unicorn does not.
+    """
+    words, started = system.command_line(pid), start_directory(system, pid, launch)
+    texts = (configuration(system, words, d) for d in (started, launch.directory) if d)
+    return next((text for text in texts if text), "")
+
+
 def configured(system: System, pid: int, launch: Launch) -> Configured:
     """Read the title and the configuration file.
 
     `working_directory` takes the place of the directory that unicorn was started in, and is often a
-    link to the newest release (Configurator#working_directory). A file that is gone from where a
-    re-exec would look is read where the host would start unicorn: to be wrong about it costs
-    nothing, for a failed re-exec of unicorn does not.
+    link to the newest release (Configurator#working_directory).
     """
     words, started = system.command_line(pid), start_directory(system, pid, launch)
-    texts = (configuration(system, words, d) for d in (started, launch.directory) if d)
-    text = next((text for text in texts if text), "")
+    text = settings(system, pid, launch)
     if not text and values(" ".join(words).split(), "-c", "--config-file"):
         return Configured("", True, None)
     named = setting(text, "working_directory", CALLS)
