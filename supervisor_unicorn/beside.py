@@ -10,9 +10,11 @@ from supervisor.process import ProcessGroupBase, Subprocess
 
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.inheritance import Inheritance
+from unicorn_handover.kernel.process import Process
 from unicorn_handover.kernel.reopen import become_own_reader
 
 from .child import prepare_child_fds
+from .pipes import reopen_pipes
 
 
 class BesideSubprocess(Subprocess):  # type: ignore[misc]
@@ -20,7 +22,8 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
 
     It has a configuration and pipes of its own, but its state does not matter: the program's is
     that of the old master, until this one takes its place. `ended` is called when it was reaped.
-    started_in: the real path of its directory, to find out later whether that has changed.
+    inheritance: None of one that an earlier supervisord has started. started_in: the real path of
+    its directory, to find out later whether that has changed.
     """
 
     config: Any
@@ -29,7 +32,7 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
         self,
         config: ProcessConfig,
         group: ProcessGroupBase,
-        inheritance: Inheritance,
+        inheritance: Inheritance | None,
         ended: Callable[[], None],
         own_reader: bool = False,
     ) -> None:
@@ -48,6 +51,12 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
             raise Refused(f"[program:{self.config.name}] command: {why}")
         return pid
 
+    def take_over(self, held: Process, warn: Callable[[str], None]) -> None:
+        """Stand for one that an earlier supervisord has started; `warn` takes a line."""
+        self.pid = held.pid
+        self.config.options.pidhistory[held.pid] = self
+        reopen_pipes(self, held, warn)
+
     def change_state(self, new_state: int, expected: bool = True) -> bool:
         """Change it without an event: the program goes on running."""
         self.state = new_state
@@ -55,7 +64,8 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
 
     def _prepare_child_fds(self) -> None:
         """In the child: give it the sockets."""
-        prepare_child_fds(self, self._inheritance)
+        if self._inheritance:
+            prepare_child_fds(self, self._inheritance)
         if self._own_reader:
             become_own_reader()
 

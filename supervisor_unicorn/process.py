@@ -6,6 +6,7 @@ import copy
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 from supervisor.options import ProcessConfig, decode_wait_status
 from supervisor.process import Subprocess
@@ -24,6 +25,7 @@ from .beside import BesideSubprocess
 from .child import prepare_child_fds
 from .loop import PollLoop
 from .output import listen
+from .section import to_json
 from .states import starts_again
 from .survivor import SurvivingSubprocess
 
@@ -139,11 +141,34 @@ class ManagedSubprocess(SurvivingSubprocess):
         except BaseException:
             self._beside = None
             raise
-        listen(self, Output())  # the old master's output explains nothing about a new one's failure
-        listen(self._beside, self.program.output)
-        # supervisord polls what it finds here.
-        self.dispatchers.update(self._beside.dispatchers)
+        self._poll_beside(self._beside)
         return pid
+
+    def _poll_beside(self, beside: BesideSubprocess) -> None:
+        listen(self, Output())  # the old master's output explains nothing about a new one's failure
+        listen(beside, self.program.output)
+        self.dispatchers.update(beside.dispatchers)  # supervisord polls what it finds here
+
+    def take_beside_over(self, own: dict[str, Any]) -> None:
+        """Take the new master over that an earlier supervisord has started beside the running one.
+
+        `own` is what that has remembered of it.
+        """
+        held = self.program.beside.process
+        if held is None:
+            return
+        self._beside = BesideSubprocess(
+            self.section_of(own) or self.coming_config, self.group, None, self._beside_ended
+        )
+        self._beside.started_in = str(own.get("started_in", ""))
+        self._beside.take_over(held, self.log_warning)
+        self._poll_beside(self._beside)
+
+    def remembered(self) -> dict[str, Any]:
+        """What the next supervisord needs, also of a new master beside the running one."""
+        beside = self._beside
+        own = {"section": to_json(beside.config), "started_in": beside.started_in} if beside else {}
+        return {**super().remembered(), "beside": own}
 
     def _beside_ended(self) -> None:
         self._drop_beside()
@@ -226,7 +251,11 @@ class ManagedSubprocess(SurvivingSubprocess):
         Subprocess.transition(self)
 
     def reap_beside(self) -> None:
-        """Leave it to supervisord, which reaps in each turn of its loop: this wakes it."""
+        """Leave it to supervisord, which reaps its children in each turn: this wakes it."""
+        beside, pid = self._beside, self.program.beside.pid
+        if beside and not self.program.beside.is_child:
+            self.config.options.pidhistory.pop(pid, None)
+            beside.finish(pid, 0)
 
     def adopt_if_dead(self) -> None:
         """Reap the dead now, among them maybe the old master."""

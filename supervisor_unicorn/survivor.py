@@ -34,6 +34,13 @@ class SurvivingSubprocess(ConfiguredSubprocess):
         """Write a line to supervisord's log, whose levels are those of `logging`."""
         self.config.options.logger.log(level, f"{self.config.name}: {text}")
 
+    def log_warning(self, text: str) -> None:
+        """Write a warning to supervisord's log."""
+        self.log(WARNING, text)
+
+    def take_beside_over(self, own: dict[str, Any]) -> None:
+        """Take over what an earlier supervisord has started beside the running master."""
+
     def failed(self, text: str) -> None:
         """Log a contained error of this plugin."""
         self.program.failed(text)
@@ -59,16 +66,18 @@ class SurvivingSubprocess(ConfiguredSubprocess):
 
     def _take(self, survivor: Survivor, pid: int) -> None:
         own = survivor.note.own
-        self._restore_section(own)
+        beside = own.get("beside") or {}
+        self._restore_section(beside if survivor.was_beside else own)
         self.laststart = _past(own.get("started"))
         self._master = self.program.hold(pid, self._exited, survivor.group)
         self.pid = pid
         self.config.options.pidhistory[pid] = self
         if self._master.process:
-            reopen_pipes(self, self._master.process, lambda text: self.log(WARNING, text))
+            reopen_pipes(self, self._master.process, self.log_warning)
         listen(self, self.program.output)
         self.change_state(ProcessStates.STARTING)
         self.program.survival.resume(survivor)
+        self.take_beside_over(beside)
         if survivor.note.ending:
             self.log(INFO, "it was being stopped, which goes on")
             self.stop()
@@ -82,14 +91,17 @@ class SurvivingSubprocess(ConfiguredSubprocess):
         )
 
     @contained()
+    def section_of(self, own: dict[str, Any]) -> ProcessConfig | None:
+        """The section that an earlier supervisord has remembered, None if it has not."""
+        return from_json(self.config, own["section"]) if "section" in own else None
+
     def _restore_section(self, own: dict[str, Any]) -> None:
         """Let the section be in force by which the master was started, as after `reread`."""
-        started_in = str(own.get("started_in", ""))
-        then = from_json(self.config, own["section"])
-        if then is not self.config:
+        then = self.section_of(own)
+        if then and then is not self.config:
             self.read_config = self.config
             self.log(INFO, "its section was changed; `supervisorctl update` hands it over")
-        self.bring_into_force(then, started_in)
+        self.bring_into_force(then or self.config, str(own.get("started_in", "")))
 
     def _exited(self) -> None:
         """Finish a master that is not reaped by supervisord, as it finishes those that are."""

@@ -12,7 +12,7 @@ from ..kit.processes import end, look
 from ..kit.programs import Program
 from ..waiting import wait_until
 from .conftest import MakeHost
-from .scenes import hand_over
+from .scenes import hand_over, holding_exec, reach
 
 SURVIVE = pytest.mark.parametrize("host_class", ["supervisor"], indirect=True)
 
@@ -80,3 +80,38 @@ def test_a_restart_of_a_survivor(make_host: MakeHost, folder: Path, server: str)
     assert not load.failures
     wait_until(lambda: len(host.masters("web")) == 1, "one master is left")
     assert host.masters("web")[0].pid == host.master("web")
+
+
+# Where a host ends, the kernel sends HUP to the groups of its children that hold a stopped process
+# (setpgid(2)). "removing" stops the new master, so it is for one that has a group of its own.
+CASES = [
+    *(("usr2", phase) for phase in ("requested", "re-executing", "booting", "soaking", "draining")),
+    *(("spawn", phase) for phase in ("booting", "soaking", "draining", "removing")),
+]
+
+
+@SURVIVE
+@pytest.mark.parametrize(("method", "phase"), CASES)
+def test_in_each_phase_of_a_handover(
+    make_host: MakeHost, folder: Path, method: str, phase: str
+) -> None:
+    """The next host's driver goes on with it, or backs it out; one family is left."""
+    web = Program(folder, server="unicorn" if method == "usr2" else "gunicorn")
+    if phase == "re-executing":
+        holding_exec(web)
+    host = make_host(web, options={"method": method, "soak": "3" if phase == "soaking" else "0"})
+    begun(host, web)
+    with Load(web.address) as load:
+        request = reach(host, phase)
+        host.kill_and_start_again()
+        web.open_gate()
+        wait_until(lambda: host.phase("web") == "idle", "the handover has ended")
+        wait_until(lambda: host.at_rest("web"), "one family is left")
+    assert not load.failures
+    assert not request or request.answer().outcome == "ok"
+    (ended,) = host.ended("web")
+    assert (ended["phase"] == "done") == (phase != "removing"), ended
+    assert ended["number"] == 1
+    assert web.answers("v1" if phase == "removing" else "v2")
+    assert web.pid_in_file() == host.master("web")
+    hand_over(host, release="v3")

@@ -41,7 +41,8 @@ class DriverEnd:
                 self._driver.wait(selector)
                 for key, _ in selector.select(0):
                     self._ended |= not self._readers[key.fd]()
-                self._driver.step()
+                if not self._ended:  # else the next host's driver acts, and not this one
+                    self._driver.step()
         self._driver.close()
 
     def _report(self, record: Record) -> None:

@@ -110,7 +110,7 @@ class Situation:
         assert self.server is not None
         if self.old and not self.old_gone:
             return members.successor(self.system, self.old, self.server)
-        orphans = self.system.children(self.system.parent())
+        orphans = self.system.group_members(self._process_group)
         return members.successor_among(
             self.system, orphans, self.record.old.pid, self._process_group, None
         )

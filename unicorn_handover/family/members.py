@@ -116,16 +116,19 @@ def booting_orphans(
     """Hold the workers whose new master died before they had loaded the app.
 
     They were started after `since`. They are the children of the host by now, which is the driver's
-    parent, and still in their master's process group: that of the master `old`, whose living proves
-    it, or one that it led itself, whose number nobody can get while they live.
+    parent, or of init, if another host has started their master. They are still in its process
+    group: that of the master `old`, whose living proves it, or one that it led itself, whose number
+    nobody can get while they live.
     """
 
     def is_left(held: Process) -> bool:
-        is_of_master = old.alive() and is_of_group(system.stat(held.pid), group)
+        stat = system.stat(held.pid)
+        if stat is None or stat.ppid == old.pid or not is_of_group(stat, group):
+            return False
         is_worker = held.pid != group and held.start >= since
-        return is_of_master and is_worker and server.is_booting(system, held.pid)
+        return old.alive() and is_worker and server.is_booting(system, held.pid)
 
-    return list(proven(system, system.children(system.parent()), is_left))
+    return list(proven(system, system.group_members(group), is_left))
 
 
 def descended_masters(system: System, pid: int) -> list[Process]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from logging import INFO
 from signal import SIGKILL
 from typing import Any, Protocol
@@ -18,12 +18,12 @@ from .base import Host
 from .copies import Command
 from .guard import contained
 from .handovers import Handovers
-from .inheritance import Inheritance
+from .inheritance import Inheritance, inherit
 from .logs import Output
+from .moved import MovedPidFiles
 from .orphans import MindedOrphans
 from .taken import TakenPidFiles
 
-PATIENCE = 3.0  # seconds; a gunicorn that was re-executed is settled after 1
 AGAIN = 0.1  # seconds until a new master is started that cannot be yet
 
 
@@ -48,14 +48,14 @@ class Starter(Protocol):
         """
 
     def reap_beside(self) -> None:
-        """It has exited before that: reap it, and call `Beside.ended`."""
+        """It has exited before that: reap it, if it is a child, and call `Beside.ended`."""
 
 
 class Beside:
     """One program's new master, from its start until it has taken the old one's place or ended.
 
-    pid: its number and its process group's, 0 while there is none. starter: None on a host that
-    cannot start masters so.
+    pid: its number and its process group's, 0 while there is none. is_child: see `Master`. starter:
+    None on a host that cannot start masters so.
     """
 
     def __init__(
@@ -77,7 +77,8 @@ class Beside:
         self._output = output
         self._taken = TakenPidFiles(host.system)
         self._process: Process | None = None
-        self._inheritance: Inheritance | None = None
+        self.is_child = True
+        self._moved: MovedPidFiles | None = None
 
     @property
     def process(self) -> Process | None:
@@ -117,7 +118,29 @@ class Beside:
 
     def state(self) -> dict[str, Any]:
         """What is to be remembered of it, in plain types; nothing while there is none."""
-        return {"pid": self.pid} if self.process else {}
+        if self._process is None:
+            return {}
+        moved = self._moved.state() if self._moved else {}
+        return {"pid": self.pid, "start": self._process.start, **moved}
+
+    def restore(self, state: Mapping[str, Any]) -> bool:
+        """Take the one that another host has started; False if it is dead or there is none.
+
+        Raises KeyError, TypeError or ValueError for nonsense.
+        """
+        if not state:
+            return False
+        self._moved = MovedPidFiles.restored(dict(state)) if "owner" in state else None
+        self._hold(int(state["pid"]), int(state["start"]))
+        if self._process is None:
+            self.ended()
+        return self._process is not None
+
+    def _hold(self, pid: int, start: int | None = None) -> None:
+        self.pid, self._process = pid, self._system.hold(pid, start)
+        self.is_child = self._system.is_own_child(pid)
+        if self._process:
+            self._host.loop.watch(self._process.fileno(), self._exited)
 
     def _start(self, record: Record, starter: Starter) -> None:
         if self.process:
@@ -125,31 +148,17 @@ class Beside:
                 f"pid {self.pid}, the new master of an earlier handover, has not ended yet; end it "
                 "with its graceful signal"
             )
-        inheritance = self._inherit(record, starter.command())
+        inheritance = inherit(self._system, record, starter.command(), self._taken.paths)
         try:
-            self.pid = starter.start_beside(inheritance)
+            pid = starter.start_beside(inheritance)
         except BaseException:
             inheritance.give_back()
             raise
         inheritance.close()
-        self._inheritance = inheritance
-        self._process = self._system.hold(self.pid)
-        if self._process:
-            self._host.loop.watch(self._process.fileno(), self._exited)
+        self._moved = inheritance.moved
+        self._hold(pid)
         stat = self._system.stat(self.pid)  # also of one that has ended and is not reaped
         self._handovers.name_new(MasterId(self.pid, stat.start if stat else 0), inheritance.paths)
-
-    def _inherit(self, record: Record, command: Command) -> Inheritance:
-        old = self._system.hold(*record.old)
-        if old is None:
-            raise Refused("the old master ended before a new one was started")
-        try:
-            patient = self._system.clock() < record.since + PATIENCE
-            server, taken = SERVERS[record.server], self._taken.paths
-            numbers = record.listening
-            return Inheritance(self._system, old, server, command, patient, taken, numbers)
-        finally:
-            old.close()
 
     @contained()
     def _exited(self) -> None:
@@ -173,9 +182,9 @@ class Beside:
             return None
         self._unwatch()
         process, self._process = self._process, None
-        inheritance, self._inheritance = self._inheritance, None
-        if inheritance:
-            inheritance.forget(self.pid)
+        moved, self._moved = self._moved, None
+        if moved:
+            moved.forget(self.pid)
         self.pid = 0
         return process
 
@@ -186,11 +195,12 @@ class Beside:
         Its workers are left where it could not end them: it was killed, or is a gunicorn that found
         its unix socket unlinked already (Arbiter.stop raises then).
         """
-        left = self._orphans.left_in(self.pid, self._host.strangers())
+        strangers = self._host.strangers(0 if self.is_child else self.pid)
+        left = self._orphans.left_in(self.pid, strangers)
         self._orphans.keep(left, self._options().drain_timeout)
-        inheritance, self._inheritance = self._inheritance, None
-        if inheritance:
-            inheritance.give_back()
+        moved, self._moved = self._moved, None
+        if moved:
+            moved.put_back()
         pid = self.pid
         self.release()
         self._start_again(pid, self._output().text)

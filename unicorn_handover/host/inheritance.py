@@ -8,15 +8,32 @@ from ..errors import NotYet, Refused, printable
 from ..kernel.pid_file import PidFile
 from ..kernel.process import Process
 from ..kernel.system import System
-from ..servers import Server
+from ..model.record import Record
+from ..servers import SERVERS, Server
 from .copies import Command, Copies
+from .moved import MovedPidFiles
+
+PATIENCE = 3.0  # seconds; a gunicorn that was re-executed is settled after 1
+
+
+def inherit(system: System, record: Record, command: Command, taken: Sequence[str]) -> Inheritance:
+    """What the new master of a handover inherits. Raises Refused and NotYet."""
+    old = system.hold(*record.old)
+    if old is None:
+        raise Refused("the old master ended before a new one was started")
+    try:
+        patient = system.clock() < record.since + PATIENCE
+        server = SERVERS[record.server]
+        return Inheritance(system, old, server, command, patient, taken, record.listening)
+    finally:
+        old.close()
 
 
 class Inheritance(Copies):
     """The old master's sockets, copied, and its pid file, out of the way of the new one's.
 
     Made before the new master is started: what speaks against it is Refused, and nothing is
-    changed. `close` when it has been started, then `forget` or `give_back`. `taken`: pid files that
+    changed. `close` when it has been started: `moved` is what remains. `taken`: pid files that
     no configuration names. `numbers`: see `Copies`.
 
     Raises NotYet, if `patient`, while the old master is about to give its pid file its last name:
@@ -34,39 +51,26 @@ class Inheritance(Copies):
         numbers: Sequence[int] = (),
     ) -> None:
         super().__init__(system, old, server, numbers)
-        self._pid_files: list[PidFile] = []
+        self.moved = MovedPidFiles(server, old.pid)
         try:
             self._refuse_new_addresses(command)
             paths = list(dict.fromkeys([*self._pid_paths(command), *taken]))
             if patient and self._is_provisional(paths):
                 raise NotYet(f"pid {old.pid} has not given its pid file its last name")
             for path in paths:
-                self._move_aside(PidFile(path))
+                self.moved.move(path)
         except BaseException:
             self.give_back()
             raise
 
     def give_back(self) -> None:
-        """Undo everything: the new master has ended, or was not started."""
+        """Undo everything: the new master was not started."""
         self.close()
-        for file in self._pid_files:
-            file.put_back(self.owner)
-
-    def forget(self, new: int) -> None:
-        """Finish: the old master has ended, and the master `new` has replaced it."""
-        self.close()
-        for file in self._pid_files:
-            file.forget(self.owner)
-            if self.server.unlinks_pid_file:
-                file.write_if_gone(new)
+        self.moved.put_back()
 
     def _is_provisional(self, paths: list[str]) -> bool:
         suffix = self.server.provisional
         return bool(suffix) and any(PidFile(path + suffix).names(self.owner) for path in paths)
-
-    def _move_aside(self, file: PidFile) -> None:
-        if file.move_aside(self.owner):
-            self._pid_files.append(file)
 
     def _pid_paths(self, command: Command) -> list[str]:
         """Where the old master's pid file may be, and the new one's.

@@ -21,6 +21,7 @@ from .guard import contained
 from .handover_notes import restore, resume, state_of
 from .handovers import Handovers
 from .master import Master
+from .moved import MovedPidFiles
 from .notes import Note
 from .orphans import MindedOrphans
 
@@ -222,7 +223,15 @@ class Survival:
         """Go on with the handover that was under way: its master is held by now."""
         master = survivor.master
         assert master
+        if not survivor.was_beside:
+            self._restore_beside(survivor.note)
+        elif survivor.note.beside:
+            MovedPidFiles.restored(survivor.note.beside).forget(master.pid)
         resume(self._program.handovers, master)
+
+    @contained()
+    def _restore_beside(self, note: Note) -> None:
+        self._program.beside.restore(note.beside)
 
     @contained()
     def ended(self, master: Master) -> None:

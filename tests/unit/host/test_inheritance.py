@@ -57,7 +57,8 @@ def test_sockets_and_pid_file_are_taken_over(system: FakeSystem, web: Made, tmp_
     taken.close()
     assert web.closed
     (tmp_path / "web.pid").write_text("101\n")
-    taken.forget(new=43)
+    taken.close()
+    taken.moved.forget(new=43)
     assert files(tmp_path) == ["web.pid"] and (tmp_path / "web.pid").read_text() == "101\n"
 
 

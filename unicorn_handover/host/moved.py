@@ -1,0 +1,46 @@
+"""A running master's pid files, out of the way of the new one that the host has started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..kernel.pid_file import PidFile
+from ..servers import SERVERS, Server
+
+
+class MovedPidFiles:
+    """Those of the master `owner` that were moved aside, until they are put back or forgotten."""
+
+    def __init__(self, server: Server, owner: int, paths: Iterable[str] = ()) -> None:
+        self._server = server
+        self._owner = owner
+        self._files = [PidFile(path) for path in paths]
+
+    def move(self, path: str) -> None:
+        """Move one aside, if it names the owner. Raises Refused."""
+        file = PidFile(path)
+        if file.move_aside(self._owner):
+            self._files.append(file)
+
+    def put_back(self) -> None:
+        """The new master has ended, or was not started."""
+        for file in self._files:
+            file.put_back(self._owner)
+
+    def forget(self, new: int) -> None:
+        """The old master has ended, and the master `new` has replaced it."""
+        for file in self._files:
+            file.forget(self._owner)
+            if self._server.unlinks_pid_file:
+                file.write_if_gone(new)
+
+    def state(self) -> dict[str, Any]:
+        """What is to be remembered, in plain types."""
+        paths = [file.path for file in self._files]
+        return {"server": self._server.name, "owner": self._owner, "moved": paths}
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> MovedPidFiles:
+        """Those that another host has moved. Raises KeyError, TypeError or ValueError."""
+        return cls(SERVERS[state["server"]], int(state["owner"]), list(map(str, state["moved"])))
