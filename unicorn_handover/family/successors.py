@@ -15,10 +15,14 @@ def end_master(system: System, master: Process, signum: int) -> None:
 
     A starting ruby can lose a signal (measured: 23 of 260 TERMs sent to starting unicorns had no
     effect). A master without its handlers has no workers and no requests, so this cuts nothing.
+
+    A driver stops a new master for a while (`FirstWorker`, `Silence`), and may be killed meanwhile:
+    then the signal would wait for ever.
     """
     if not handlers_installed(system, master.pid):
         signum = signal.SIGKILL
     master.signal(signal.Signals(signum))
+    master.signal(signal.SIGCONT)
 
 
 class Successors:

@@ -10,11 +10,12 @@ from ..fake_system import FakeSystem
 
 
 def test_a_master_with_its_handlers_gets_the_signal_itself() -> None:
-    """It ends as the signal means, with its requests."""
+    """It ends as the signal means, with its requests; also one that a lost driver had stopped."""
     system = FakeSystem()
     master = system.add(ppid=1, forked=False, words=["unicorn master"], catches={SIGTTOU})
+    system.stopped.add(master.pid)
     end_master(system, system.hold(master.pid), SIGQUIT)  # type: ignore[arg-type]
-    assert system.signals == [("QUIT", master.pid)]
+    assert system.signals == [("QUIT", master.pid), ("CONT", master.pid)]
 
 
 def test_a_master_that_has_no_handlers_yet_is_killed() -> None:

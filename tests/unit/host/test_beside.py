@@ -172,7 +172,7 @@ def test_a_new_master_that_outlives_its_handover_is_ended(host: FakeHost) -> Non
     new = begin(host).started[0]
     new.catches = {SIGTTOU}
     host.drive(Phase.FAILED, new=id_of(new), reason="the driver gave up")
-    assert host.kernel.signals == [("QUIT", new.pid)]
+    assert host.kernel.signals == [("QUIT", new.pid), ("CONT", new.pid)]
     host.wait(30)  # drain_timeout is 20
     assert not new.alive
 

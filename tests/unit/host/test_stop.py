@@ -111,5 +111,5 @@ def test_a_new_master_is_ended_too(host: FakeHost, fake: Fake, master: Master, s
     new = host.successor(fake)
     new.catches = set(MASTER_CATCHES)
     stop.step(master)
-    assert sent(host, new) == ["QUIT"]
+    assert sent(host, new) == ["QUIT", "CONT"]
     assert host.published[-1] == ("web", 1, "failed")
