@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from unicorn_handover.model.options import either
+from unicorn_handover.errors import either
 from unicorn_handover.servers import SERVERS
 
 COMMAND = "supervisor_unicorn"

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from collections.abc import Iterable
 
 PREFIX = "unicorn-handover: "  # of our lines on a standard error that a program shares
 
@@ -15,6 +16,12 @@ def printable(text: str, limit: int = 200) -> str:
 def raised(error: Exception) -> str:
     """Return an unexpected error as one line, for a log or a caller."""
     return f"{type(error).__name__}: {printable(str(error))}"
+
+
+def either(names: Iterable[str]) -> str:
+    """Return names as a sentence has them: "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def complain(line: str) -> None:

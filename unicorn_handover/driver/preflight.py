@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import CannotReExec, Refused, printable
+from ..errors import CannotReExec, Refused, either, printable
 from ..family import members
 from ..family.served import close_all, copy_served
 from ..kernel.process import Process
 from ..kernel.system import System
-from ..model.options import Options, either
+from ..model.options import Options
 from ..model.record import Record
 from ..servers import (
     SERVERS,

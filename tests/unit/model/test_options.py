@@ -190,6 +190,7 @@ ADDRESS = "write http://host:port/path or unix:/path.sock:/path"
         ("pidfile", "web.pid", "must be an absolute path, not 'web.pid'; start it with /"),
         ("max_handovers", "-1", "must be a whole number, not '-1'; 0 means no limit"),
         ("max_handovers", "٣", "must be a whole number, not '\\u0663'; 0 means no limit"),
+        ("max_handovers", "9" * 10, f"must be a whole number, not '{'9' * 10}'; 0 means no limit"),
         ("other.soak", "1", "other is not in `programs`; add it there"),
     ],
 )
