@@ -79,6 +79,8 @@ class Preflight:
 
     def method(self, record: Record) -> tuple[str, str]:
         """Return how to start the new master, and why. Raises Refused if there is none."""
+        if record.inherited and record.method != "spawn" and self._second_master():
+            return "usr2", record.why  # which an earlier driver has sent, when its host was dead
         self.check_master()
         if record.method == "spawn" or (record.method == "auto" and record.why):
             self._refuse_a_stranger_in("")
@@ -143,14 +145,20 @@ class Preflight:
     def _configured(self) -> Configured:
         return self.server.configured(self.system, self.master.pid, self.launch)
 
+    def _second_master(self) -> int:
+        """The pid of a new master that is there already, or 0."""
+        children = self.system.children(self.master.pid)
+        found = (pid for pid in children if is_any_successor(self.system, pid, self.master.pid))
+        return next(found, 0)
+
     def _refuse_second_master(self) -> None:
-        for pid in self.system.children(self.master.pid):
-            if is_any_successor(self.system, pid, self.master.pid):
-                raise Refused(
-                    f"pid {self.master.pid} already has a new master, pid {pid}, of no running "
-                    "handover, maybe from a USR2 sent by hand; `promote` keeps that one, "
-                    "`rollback` the old one"
-                )
+        pid = self._second_master()
+        if pid:
+            raise Refused(
+                f"pid {self.master.pid} already has a new master, pid {pid}, of no running "
+                "handover, maybe from a USR2 sent by hand; `promote` keeps that one, "
+                "`rollback` the old one"
+            )
 
     def _refuse_sockets_of_the_workers(self) -> None:
         """Refuse a master whose listening sockets are its workers': no new master inherits them.

@@ -44,6 +44,6 @@ def resume(handovers: Handovers, master: MasterId) -> None:
         return
     if record.phase is Phase.RE_EXECUTING and master != record.old:  # that one has died meanwhile
         record = record.but(new=master, phase=Phase.BOOTING)
-    handovers.report(record)
+    handovers.report(record.but(inherited=True))
     if master != record.old:
         handovers.adopted(master, driver_is_there=True)  # which is about to come

@@ -49,6 +49,7 @@ class Record:
     both_serve: why the old workers are not stopped in a soak, "" if they are.
     found: whether the new master was there before, from a USR2 sent by hand, and the driver has not
     observed both masters yet.
+    inherited: whether a killed host had it, whose driver may have got further than is known here.
     answer: what the check was answered, where the operator may take that for more than it is.
     warning: what was lost although it went as it should, "" if nothing.
     ended: when it reached its end, 0 before that.
@@ -79,6 +80,7 @@ class Record:
     new_preloaded: bool = False
     both_serve: str = ""
     found: bool = False
+    inherited: bool = False
     answer: str = ""
     warning: str = ""
     ended: float = 0.0
