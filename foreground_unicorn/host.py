@@ -2,191 +2,187 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import signal
 from collections.abc import Sequence
-from dataclasses import replace
-from logging import INFO, WARNING
+from logging import INFO
 from typing import Any
 
-from unicorn_handover.errors import Refused
 from unicorn_handover.host.copies import Command, start
-from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.host.master import Master
 from unicorn_handover.host.respawn import Respawn
 from unicorn_handover.host.stop import Stop
+from unicorn_handover.host.survival import Survivor
 from unicorn_handover.kernel.files import logical_directory
 from unicorn_handover.kernel.process import Process
 from unicorn_handover.kernel.reap import how_ended, reaped
 from unicorn_handover.kernel.spawn import CannotRun
 from unicorn_handover.servers import Launch
 
+from .beside import NextMaster
 from .side import ForegroundSide
+from .signals import Signals
+from .start import Start
 
-HANDOVER = (signal.SIGHUP, signal.SIGUSR2)
-STOP = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
-PASSED_ON = (signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
+UNKNOWN = 1 << 8  # the wait status of a master whose own was not to be had
 
 
 class Runner:
     """Runs the program of a host side, by the words of a command, until it ends.
 
-    With `respawn` it is started again whenever it ends by itself.
+    With `respawn` it is started again whenever it ends by itself. master: the one that runs, None
+    while none does. now: how this runner would start one. given, beside: how the running one was
+    started, and the one beside it, maybe by an earlier runner.
     """
 
     def __init__(self, side: ForegroundSide, words: Sequence[str], respawn: bool) -> None:
-        here = logical_directory(), os.getcwd()
-        self.launch = self.next_launch = Launch("run", "directory", tuple(words), *here)
         self.stop = Stop(side.program, side.loop)
+        self.master: Master | None = None
+        self.now = self.given = self.beside = Start.now(side.system, words, logical_directory())
         self._side = side
         self._program = side.program
         self._program.supervised = self
-        self._program.beside.starter = self
+        self._program.beside.starter = NextMaster(side.program, self, self.adopt_if_dead)
         self._respawns = respawn
-        self._respawn = Respawn(side, self._start_again)
-        self._master: Master | None = None
-        self._beside = 0  # the pid of a new master that is to take the place of the running one
+        self._respawn = Respawn(side, self.start_again)
+        self._leaves = False  # the master, to a runner that is to hand it over
         self._last = 0  # the wait status of the last master
         self._is_stopped = False  # the master that was signalled to quit has ended
         self._is_over = False
 
     def run(self) -> int:
         """Run the program to its end and return its wait status. Raises CannotRun."""
-        heard = [*HANDOVER, *STOP, *PASSED_ON, signal.SIGCHLD]
-        self._side.loop.on_signals(heard, self._signalled)
-        self._start()
+        Signals(self._side, self).hear()
+        survivor = self._program.survival.find()
+        if survivor and survivor.master:
+            self._take_over(survivor, survivor.master.pid)
+        else:
+            self._start()
         self._side.driver.start()
         while not self._is_over:
             self._side.loop.turn()
-        self._program.orphans.kill()
+        if not self._leaves:
+            self._program.orphans.kill()
         return self._last
+
+    def _take_over(self, survivor: Survivor, pid: int) -> None:
+        """Go on with the master that an earlier runner has left, as it is."""
+        own = survivor.note.own
+        with contextlib.suppress(KeyError, TypeError):
+            self.beside = Start.from_json(own["beside"])
+            self.given = self.beside if survivor.was_beside else Start.from_json(own["given"])
+        self._leaves = bool(own.get("leaves"))
+        self._program.spawning()
+        self.master = self._program.hold(pid, self._exited, survivor.group)
+        self.master.is_child = self._side.system.is_own_child(pid)  # also if it has died just now
+        self._program.survival.resume(survivor)
+        if survivor.note.ending:
+            self._log("it was being stopped, which goes on")
+            self.end(signal.SIGTERM)
+        elif self._leaves:
+            self._side.request(self._program)
+        self._leaves = False
+        self._program.survival.note()
 
     def _start(self) -> None:
         self._respawn.started()
+        self._program.survival.begins()
         self._program.spawning()
-        pid = start(self.command(), self._program.held.give())
-        self._master = self._program.hold(pid, self.adopt_if_dead, group=pid)
-        self._log(INFO, f"started with pid {pid}")
-        self._side.remember()
+        pid = start(self.command_in_force(), self._program.held.give())
+        self.given = self.given.again(self._side.system)
+        self.master = self._program.hold(pid, self._exited, group=pid)
+        self._log(f"started with pid {pid}")
 
-    def _start_again(self) -> None:
+    def start_again(self) -> None:
+        """Start the program, or try again later."""
         try:
             self._start()
         except CannotRun as error:
             self._respawn.later(f"{self._program.name}: {error}")
 
-    def _signalled(self, signum: int) -> None:
-        if signum == signal.SIGCHLD:
-            self.adopt_if_dead()
-        elif signum in HANDOVER:
-            self._hand_over()
-        elif signum in PASSED_ON:
-            self._pass_on(signal.Signals(signum))
-        elif self._master:
-            self.stop.asked(signum, self._master)
-        else:
-            self._is_over = True
+    def end(self, signum: int) -> None:
+        """End the program, and this runner with it, by a step for each signal that asks for it."""
+        self._side.ends()
+        if self.master:
+            self.stop.asked(signum, self.master)
+        self._is_over = self.master is None
 
-    def _hand_over(self) -> None:
-        if self.stop.has_begun:
-            self._log(WARNING, "no handover: it is being stopped")
-        elif self._master is None:  # it crashed, and its next start is not due yet
-            self._start_again()
-        else:
-            self._side.request(self._program)
-
-    def _pass_on(self, signum: signal.Signals) -> None:
-        if self._master and self._master.process and self._program.serves():
-            masks = self._side.system.signal_masks(self._master.pid)
-            if masks and masks.catches(signum):
-                self._master.process.signal(signum)
-            else:
-                self._log(WARNING, f"{signum.name} is not passed on: its server has no use for it")
-        else:  # without its handler most of these kill or stop it
-            self._log(WARNING, f"{signum.name} is not passed on while it starts")
+    def leave(self) -> None:
+        """End without the program, for another runner to take it over and hand it over."""
+        self._log("it is left to the next runner")
+        self._leaves = self._is_over = True
+        self._program.survival.note()
 
     def adopt_if_dead(self) -> None:
         """Reap the dead, as PID 1 strangers too; if the master is one, adopt its successor."""
         for pid, status in reaped():
-            if self._master and pid == self._master.pid:
-                self._ended(self._master, status)
-            elif pid == self._beside:
-                self._beside = 0
+            if self.master and pid == self.master.pid:
+                self._ended(self.master, status)
+            elif pid == self._program.beside.pid:
                 self._program.beside.ended()
+        if self.master and not self.master.is_child:
+            self.master.settle()
 
-    reap_beside = adopt_if_dead
+    def _exited(self) -> None:
+        if self.master and not self.master.is_child:
+            self._ended(self.master, self.master.status)
+        else:
+            self.adopt_if_dead()
 
-    def _ended(self, master: Master, status: int) -> None:
+    def _ended(self, master: Master, status: int | None) -> None:
         # Once the program's own master was signalled to quit, the end of a new one does not matter.
         if not self._is_stopped:
-            self._last = status
+            self._last = UNKNOWN if status is None else status
         self._is_stopped = self.stop.has_begun
+        beside = self._program.beside.pid
         successor = self._program.died(master)
         if successor:
-            self._adopt(master, successor, status)
+            self._adopt(master, successor, how_ended(status), beside)
         else:
             self._lose(master.pid, f"pid {master.pid} ended {how_ended(status)}")
 
-    def _adopt(self, master: Master, successor: Process, status: int) -> None:
-        old = master.pid
-        master.replace(successor, group=self._take_over(successor.pid))
+    def _adopt(self, master: Master, successor: Process, how: str, beside: int) -> None:
+        """Take a successor in. The one `beside` was started by a runner, in a group of its own."""
+        old, group = master.pid, 0
+        if successor.pid == beside:
+            self.given, group = self.beside, beside
+        master.replace(successor, group)
         what = f"adopted: '{self._program.name}' with pid {master.pid}"
-        self._side.log(INFO, f"{what}, successor of pid {old} ({how_ended(status)})")
-        self._side.remember()
+        self._side.log(INFO, f"{what}, successor of pid {old} ({how})")
         self._program.adopted(master)
         if self.stop.has_begun:
             self.stop.extend_to(master, successor)
 
-    def _take_over(self, pid: int) -> int:
-        """Return the process group of a successor, if it has one of its own, or 0."""
-        if pid != self._beside:
-            return 0
-        self._beside = 0
-        started_in = self._side.system.real_path(self.launch.directory)
-        self.launch = self.next_launch = replace(self.launch, started_in=started_in)
-        return pid
-
     def _lose(self, pid: int, how: str) -> None:
-        self._master = None
+        self.master = None
         # Where a handover signalled it to quit, a caller has asked for a running program.
         again = self._respawns or self._program.handovers.was_told_to_quit(pid)
+        self._is_over = self.stop.has_begun or not again
+        if self._is_over:
+            self._side.ends()
+            self._program.held.let_go()
+            self._log(how)
         self._program.lost()
-        self._side.remember()
-        if again and not self.stop.has_begun:
+        if not self._is_over:
             self._respawn.later(f"{self._program.name}: {how}")
-            return
-        self._is_over = True
-        self._program.held.let_go()
-        self._log(INFO, how)
 
-    def difference(self) -> str:
-        """Nothing: what a runner was given as its command stays so."""
-        return ""
+    @property
+    def launch(self) -> Launch:
+        """How the running master was started."""
+        return self.given.launch(self.given.started_in)
 
-    def command(self) -> Command:
-        """How the program would be started now."""
-        directory = self.launch.directory
-        environ = {**os.environ, "PWD": directory}
-        return Command(self.launch.command, directory, environ, self._program.options.pidfile)
-
-    command_in_force = command
-
-    def start_beside(self, inheritance: Inheritance) -> int:
-        """Start a new master on sockets that are there already. Raises Refused."""
-        self._program.spawning()
-        try:
-            self._beside = start(self.command(), inheritance)
-        except CannotRun as why:
-            raise Refused(str(why)) from None
-        return self._beside
+    def command_in_force(self) -> Command:
+        """How the program would be started after a crash: as the running master was."""
+        return self.given.run(self._program.options.pidfile)
 
     def remembered(self) -> dict[str, Any]:
-        """Nothing yet."""
-        return {}
+        """How the running master was started, and the one beside it."""
+        given, beside = self.given.to_json(), self.beside.to_json()
+        return {"given": given, "beside": beside, "leaves": self._leaves}
 
     def stop_setting(self) -> tuple[str, int]:
         """Return nothing: the program is ended by its server's own signals."""
         return "", 0
 
-    def _log(self, level: int, text: str) -> None:
-        self._side.log(level, f"{self._program.name}: {text}")
+    def _log(self, text: str) -> None:
+        self._side.log(INFO, f"{self._program.name}: {text}")

@@ -11,8 +11,8 @@ from dataclasses import fields
 
 from unicorn_handover.errors import PREFIX, HandoverError, Refused, printable
 from unicorn_handover.host.command_socket import CommandSocket
-from unicorn_handover.host.survivors import Survivors
-from unicorn_handover.kernel.locked_file import LockedFile
+from unicorn_handover.host.notes import Notes
+from unicorn_handover.kernel.private_folder import PrivateFolder
 from unicorn_handover.kernel.spawn import CannotRun
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options, parse
@@ -57,21 +57,15 @@ def run(chosen: Namespace) -> int:
     unfit = system.unfit()
     if unfit:
         raise Refused(unfit)
-    lock = _locked(f"{chosen.control}.lock")
-    survivors = Survivors(lock, system)
-    left = " and ".join(f"pid {master.pid}" for master in survivors.living())
-    if left:
-        raise Refused(
-            f"an earlier runner was killed and has left {left}, which serves on; end that before "
-            "another is started"
-        )
+    side = ForegroundSide(_name(chosen), options)
+    side.notes = _notes(chosen.control, side)
     try:
-        status = _supervised(chosen, options, survivors)
+        status = _supervised(chosen, side)
     except CannotRun as error:
         print(f"{PREFIX}{error}", file=sys.stderr)
-        lock.release()
         return error.status
-    lock.release()
+    finally:
+        side.close_notes()
     return _end_like(status)
 
 
@@ -85,37 +79,40 @@ def _options(chosen: Namespace) -> Options:
     return settings.programs["web"]
 
 
-def _supervised(chosen: Namespace, options: Options, survivors: Survivors) -> int:
-    here = os.path.basename(os.getcwd())
-    name = chosen.name or here or os.path.basename(chosen.words[0])
-    side = ForegroundSide(name, options, survivors)
+def _name(chosen: Namespace) -> str:
+    name: str = chosen.name or os.path.basename(os.getcwd())
+    return name or os.path.basename(chosen.words[0])
+
+
+def _notes(control: str, side: ForegroundSide) -> Notes:
+    """What is remembered for the next runner with the same socket; one at a time has it."""
+    parent = os.path.dirname(control) or "."
+    if not side.system.is_directory(parent):
+        raise Refused(f"there is no folder {printable(parent)}; name another place by --control")
+    try:
+        folder = PrivateFolder(f"{control}.state", "")
+    except Refused as why:
+        raise Refused(f"{why}; end that runner, or name another place by --control") from None
+    identity = f"{side.daemon} {side.system.real_path(control)}"
+    return Notes(folder, identity, side.system, side.log)
+
+
+def _supervised(chosen: Namespace, side: ForegroundSide) -> int:
     runner = Runner(side, chosen.words, chosen.respawn)
     try:
         control = CommandSocket(chosen.control, side.loop, Answers(side, runner.stop).to)
     except OSError as error:
-        raise _no_control(chosen.control, error) from None
+        raise Refused(
+            f"cannot have {printable(chosen.control)}: {error.strerror or error}; name another "
+            "place by --control"
+        ) from None
     side.watch = control.update
+    if side.notes:
+        side.notes.report_others(side.programs)
     try:
         return runner.run()
     finally:
         control.close()
-
-
-def _locked(path: str) -> LockedFile:
-    try:
-        return LockedFile(path)
-    except BlockingIOError:
-        raise Refused(
-            f"another runner holds {printable(path)}; end it, or name another place by --control"
-        ) from None
-    except OSError as error:
-        raise _no_control(path, error) from None
-
-
-def _no_control(path: str, error: OSError) -> Refused:
-    return Refused(
-        f"cannot have {printable(path)}: {error.strerror or error}; name another place by --control"
-    )
 
 
 def _end_like(status: int) -> int:

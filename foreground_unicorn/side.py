@@ -9,7 +9,6 @@ from unicorn_handover.host.driver_process import DriverProcess
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.selector_loop import SelectorLoop
 from unicorn_handover.host.side import HostSide
-from unicorn_handover.host.survivors import Survivors
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options
 from unicorn_handover.model.record import Record
@@ -23,21 +22,13 @@ class ForegroundSide(HostSide):
     daemon = "unicorn-handover"
     loop: SelectorLoop
 
-    def __init__(self, name: str, options: Options, survivors: Survivors) -> None:
+    def __init__(self, name: str, options: Options) -> None:
         system = System()
         super().__init__(system, SelectorLoop(system.clock, self.failed))
         self.program = self.manage(name, options)
         self.driver = DriverProcess(self)
         self.watch: Callable[[], None] = lambda: None
-        self._survivors = survivors
         self._ticks = False
-
-    @contained()
-    def remember(self) -> None:
-        """Note the masters that would outlive this process if it were killed."""
-        running = self.program.handovers.running
-        masters = [self.program.master, running.new if running else None]
-        self._survivors.note(dict.fromkeys(master for master in masters if master))
 
     @contained()
     def changed(self, record: Record, entered: bool) -> None:
@@ -48,8 +39,7 @@ class ForegroundSide(HostSide):
             self._tick()
 
     def publish(self, record: Record) -> None:
-        """Remember a new master as soon as it is known."""
-        self.remember()
+        """Nothing: the log and the commands tell of it."""
 
     def _tick(self) -> None:
         self._ticks = self.program.handovers.running is not None

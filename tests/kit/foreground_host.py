@@ -187,7 +187,7 @@ class RunsvHost(ForegroundHost):
     """The runner as the service of a runsv, in runit's own words."""
 
     name = "runsv"
-    restarts_by_handover = True  # with the control/t of the examples
+    before_exec = ""  # a line of `./run`
 
     @property
     def service(self) -> Path:
@@ -196,15 +196,16 @@ class RunsvHost(ForegroundHost):
 
     def launch(self) -> None:
         if self.process is None or self.process.poll() is not None:
-            self._write_service()
+            self.write_service()
             self.spawn(["runsv", str(self.service)])
         wait_until(self.driver_is_there, "the driver is there")
 
-    def _write_service(self) -> None:
+    def write_service(self) -> None:
+        """Write `./run`, by the present options and the program's present command."""
         run = self.service / "run"
         self.service.mkdir(exist_ok=True)
-        words = shlex.join(self.command_line)
-        run.write_text(f"#!/bin/sh\nexec 2>&1\ncd {self.program.folder}\nexec {words}\n")
+        lines = ["#!/bin/sh", "exec 2>&1", f"cd {self.program.folder}", self.before_exec]
+        run.write_text("\n".join([*lines, f"exec {shlex.join(self.command_line)}\n"]))
         run.chmod(0o755)
 
     def sv(self, *words: str) -> Outcome:

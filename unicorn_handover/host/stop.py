@@ -41,6 +41,7 @@ class Stop:
         """Begin the stop, or take its next step."""
         self._cancel()
         self._steps += 1
+        self._program.survival.stopping()
         self._signum, seconds = self._next()
         # Held before the signal: afterwards nothing proves them.
         others = self._program.other_masters(master, ending=True)

@@ -45,14 +45,14 @@ def file_name(text: str) -> str:
 class PrivateFolder:
     """One folder below a private one, held by a lock until `release` or this process ends.
 
-    root: "" for the default. Raises Refused, with what to do, if it cannot be had, or another
-    process holds it. A child that has not exec'd yet holds it too, and keeps it where a host forks
-    to daemonise.
+    root: "" for the default. name: "" for the root itself, where that is one host's alone. Raises
+    Refused, with what to do, if it cannot be had, or another process holds it. A child that has not
+    exec'd yet holds it too, and keeps it where a host forks to daemonise.
     """
 
     def __init__(self, root: str, name: str) -> None:
         above = _private(root) if root else default_folder()
-        self.path = _private(os.path.join(above, file_name(name)))
+        self.path = _private(os.path.join(above, file_name(name))) if name else above
         self._lock = _locked(os.path.join(self.path, LOCK))
 
     def names(self) -> list[str]:

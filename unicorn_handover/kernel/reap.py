@@ -30,8 +30,10 @@ def reap(pid: int) -> int | None:
     return status if found else None
 
 
-def how_ended(status: int) -> str:
-    """How a process ended, in words, by its wait status."""
+def how_ended(status: int | None) -> str:
+    """How a process ended, in words, by its wait status; None if that is unknown."""
+    if status is None:
+        return "with an unknown exit status"
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return f"with exit status {code}"

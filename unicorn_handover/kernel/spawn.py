@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -80,3 +81,12 @@ def inherit_only(numbers: Collection[int]) -> None:
         with contextlib.suppress(OSError):  # the one that has listed them
             if number > 2:
                 os.set_inheritable(number, number in numbers)
+
+
+def limits() -> str:
+    """The limits and the umask that children inherit, to be compared."""
+    names = sorted(name for name in vars(resource) if name.startswith("RLIMIT_"))
+    limits = [(name, resource.getrlimit(getattr(resource, name))) for name in names]
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return f"{umask:o} {limits}"

@@ -77,7 +77,7 @@ def test_a_second_runner(host: ForegroundHost, web: Program) -> None:
     second = subprocess.run(host.command_line, capture_output=True, text=True)
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
-    assert "another runner holds" in second.stderr
+    assert "another process holds" in second.stderr
     assert host.command("status").ok
 
 

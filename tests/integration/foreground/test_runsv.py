@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import signal
-from pathlib import Path
-
-import pytest
-
 from ...kit.foreground_host import RunsvHost
 from ...kit.load import Load
 from ...kit.processes import kill, look
 from ...kit.programs import Program
 from ...waiting import stays, wait_until
 from .conftest import both
-
-CONTROL = Path(__file__).parents[3] / "examples/runit/control/t"
 
 
 def serving(program: Program, release: str) -> None:
@@ -75,49 +67,6 @@ def test_a_killed_master(runsv: RunsvHost, web: Program) -> None:
     wait_until(lambda: runsv.pid() not in (0, runner), "there is another runner")
     wait_until(lambda: runsv.at_rest("web"), "there is one family")
     assert web.answers()
-
-
-@both
-def test_a_killed_runner(runsv: RunsvHost, web: Program) -> None:
-    """Its family serves on, no second one is started, and it is named until it is ended."""
-    runsv.start()
-    master = look(runsv.master("web"))
-    assert master
-    with Load(web.address) as load:
-        kill(runsv.runner())
-        told = f"an earlier runner was killed and has left pid {master.pid}, which serves on"
-        wait_until(lambda: runsv.host_log().count(told) > 1, "the next runners refuse to start")
-    assert not load.failures
-    assert {answer.number("master") for answer in load.answers} == {master.pid}
-    kill(master, signal.Signals[f"SIG{web.stopsignal}"])
-    wait_until(lambda: runsv.at_rest("web"), "there is one family, of a new runner")
-    assert web.answers()
-
-
-@pytest.fixture
-def control(runsv: RunsvHost) -> RunsvHost:
-    """A service with the example's control/t."""
-    (runsv.service / "control").mkdir(parents=True)
-    shutil.copy(CONTROL, runsv.service / "control/t")
-    return runsv
-
-
-def test_restart_by_control_t(control: RunsvHost, web: Program) -> None:
-    """`sv restart` is a handover; sv sees the same runner, so it says timeout after its time."""
-    control.start()
-    # sv takes a runner that was started in the second of its own start for the next one.
-    wait_until(lambda: not control.sv("status").text.rstrip().endswith(" 0s"), "a second is over")
-    runner, old = control.pid(), control.master("web")
-    with Load(web.address) as load:
-        web.write("v2")
-        outcome = control.sv("-w", "1", "restart")
-        serving(web, "v2")
-        assert control.wait_for_rest("web") != old
-    assert not load.failures
-    assert (outcome.status, control.pid()) == (1, runner)
-    assert outcome.text.startswith(f"timeout: run: {control.service}: (pid {runner})")
-    assert control.sv("-w", "20", "down").ok
-    control.wait_for_nobody("web")
 
 
 def test_up_after_down(runsv: RunsvHost, web: Program) -> None:
