@@ -37,13 +37,28 @@ def restore(handovers: Handovers, state: Mapping[str, Any]) -> None:
     handovers.last, handovers.queued_next, handovers.command = last, following, command
 
 
-def resume(handovers: Handovers, master: MasterId) -> None:
-    """Let the handover that was under way go on, with the program's master of this moment."""
+def resume(
+    handovers: Handovers, master: MasterId, second: tuple[str, MasterId] | None = None
+) -> None:
+    """Let the handover that was under way go on, with the program's master of this moment.
+
+    second: the server and the new master that this one has re-executed, None if it has not. The
+    driver may have sent USR2, and the host have been killed before it heard of that.
+    """
     record = handovers.running
     if record is None:
         return
     if record.phase is Phase.RE_EXECUTING and master != record.old:  # that one has died meanwhile
         record = record.but(new=master, phase=Phase.BOOTING)
+    elif second and not record.phase.traits.begun:
+        server, new = second
+        record = record.but(
+            phase=Phase.BOOTING,
+            server=server,
+            new=new,
+            signalled=record.since,
+            found=True,
+        )
     handovers.report(record.but(inherited=True))
     if master != record.old:
         handovers.adopted(master, driver_is_there=True)  # which is about to come

@@ -227,7 +227,8 @@ class Survival:
             self._restore_beside(survivor.note)
         elif survivor.note.beside:
             MovedPidFiles.restored(survivor.note.beside).forget(master.pid)
-        resume(self._program.handovers, master)
+        living = self._living()
+        resume(self._program.handovers, master, living.successor() if living else None)
 
     @contained()
     def _restore_beside(self, note: Note) -> None:

@@ -130,6 +130,22 @@ def test_a_handover_goes_on(first: FakeHost, state: Path) -> None:
     assert handovers.last == 2 and host.published == [("web", 2, "booting")]
 
 
+def test_a_handover_that_went_further_than_its_host_knew(first: FakeHost, state: Path) -> None:
+    """The driver has sent USR2, and the host was killed before it heard of that."""
+    fake = first.start(first.web)
+    first.request(first.web)
+    first.drive(Phase.CHECKING)
+    host = killed(first, state)
+    new = host.successor(fake)
+    found = host.web.survival.find()
+    assert found and found.master
+    host.web.hold(found.master.pid, lambda: None, found.group)
+    host.web.survival.resume(found)
+    running = host.web.handovers.running
+    assert running and running.phase is Phase.BOOTING and running.found
+    assert running.new == id_of(new) and running.server == "unicorn"
+
+
 def test_a_handover_whose_new_master_is_left(first: FakeHost, state: Path) -> None:
     """The old one ended while no host was there: the new one is the master, and may be quitting."""
     fake = first.start(first.web)
