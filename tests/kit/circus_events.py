@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import zmq
+from zmq.constants import SocketOption, SocketType
+from zmq.sugar.context import Context
 
 from ..waiting import wait_until
 
@@ -29,9 +30,9 @@ def collected(
     `probe` is the topic of an event that `send_probe` has circusd publish.
     """
     found: list[Event] = []
-    with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
+    with Context() as context, context.socket(SocketType.SUB) as subscriber:
         for prefix in (topic, probe):
-            subscriber.setsockopt(zmq.SUBSCRIBE, prefix.encode())
+            subscriber.setsockopt(SocketOption.SUBSCRIBE, prefix.encode())
         subscriber.connect(endpoint)
         wait_until(lambda: send_probe() and subscriber.poll(50), "circusd knows of us")
         ended = threading.Event()

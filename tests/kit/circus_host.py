@@ -123,6 +123,7 @@ class CircusHost(Host):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                start_new_session=True,
             )
         self._found = look(self._process.pid)
         wait_until(lambda: self.ask("list").get("status") == "ok", "circusd answers")
@@ -152,18 +153,20 @@ class CircusHost(Host):
 
     def ctl(self, *words: str, seconds: float = PATIENCE) -> Outcome:
         """Run circusctl, which by itself would give up after 5 s."""
-        return self._run([f"{BIN}/circusctl", *self._patiently(words)], seconds)
+        return commands.run(self.ctl_words(*words), self.folder, seconds)
+
+    def ctl_words(self, *words: str) -> list[str]:
+        """A command of circusctl."""
+        return [f"{BIN}/circusctl", *self._patiently(words)]
 
     def unicorn(self, *words: str) -> Outcome:
         """Run the command `circus_unicorn`."""
-        return self._run([f"{BIN}/circus_unicorn", *self._patiently(words)], PATIENCE)
+        words = (f"{BIN}/circus_unicorn", *self._patiently(words))
+        return commands.run(words, self.folder, PATIENCE)
 
     def _patiently(self, words: Sequence[str]) -> list[str]:
         patience = [] if "--timeout" in words else ["--timeout", f"{LIMIT:g}"]
         return ["--endpoint", self.endpoint, *patience, *words]
-
-    def _run(self, words: Sequence[str], seconds: float) -> Outcome:
-        return commands.run(words, self.folder, seconds)
 
     def pid(self) -> int:
         return self._found.pid if self._found and alive(self._found) else 0
@@ -198,6 +201,9 @@ class CircusHost(Host):
         return answer.get("status") == "ok"
 
     # -- programs --------------------------------------------------------------------------------
+
+    def restart_words(self, *names: str, wait: bool = True) -> list[str]:
+        return self.ctl_words("restart", *names, *(["--waiting"] if wait else []))
 
     def restart(self, *names: str, wait: bool = True, seconds: float = PATIENCE) -> Outcome:
         outcomes = [self._restart(name, wait, seconds) for name in names]

@@ -18,7 +18,7 @@ from unicorn_handover.host.command_socket import ask
 from ..waiting import LIMIT, wait_until
 from . import commands
 from .host import Host, Outcome
-from .processes import Found, children, kill, look
+from .processes import Found, children, kill, living, look
 from .programs import BIN, Program
 
 COMMAND = f"{BIN}/unicorn-handover"
@@ -90,8 +90,11 @@ class ForegroundHost(Host):
 
     def command(self, *words: str, seconds: float = 60) -> Outcome:
         """Run `unicorn-handover` as an operator does."""
-        command, *rest = words
-        return commands.run([COMMAND, command, "--control", self.control, *rest], seconds=seconds)
+        return commands.run(self.command_words(*words), seconds=seconds)
+
+    def command_words(self, command: str, *rest: str) -> list[str]:
+        """A command of `unicorn-handover` to this runner."""
+        return [COMMAND, command, "--control", self.control, *rest]
 
     def pid(self) -> int:
         """The runner's pid, also where it has another one for itself."""
@@ -101,9 +104,7 @@ class ForegroundHost(Host):
 
     def runner(self) -> Found:
         """The runner, which lives."""
-        found = look(self.pid())
-        assert found, "no runner lives"
-        return found
+        return living(self.pid())
 
     def signal_runner(self, number: signal.Signals) -> None:
         """Send the runner a signal."""
@@ -119,8 +120,11 @@ class ForegroundHost(Host):
             self.signal_runner(signal.SIGTERM)
         self.exit_status()
 
+    def restart_words(self, *names: str, wait: bool = True) -> list[str]:
+        return self.command_words("restart", *(["--wait"] if wait else []))
+
     def restart(self, *names: str, wait: bool = True, seconds: float = 60) -> Outcome:
-        return self.command("restart", *(["--wait"] if wait else []), seconds=seconds)
+        return commands.run(self.restart_words(wait=wait), seconds=seconds)
 
     def state(self, name: str) -> str:
         return "running" if self.master(name) else "stopped"
@@ -177,10 +181,10 @@ class ForegroundHost(Host):
         return int(self.ask("status").get("driver", 0))
 
     def stop_driver(self) -> None:
-        kill(look(self.driver()), signal.SIGSTOP)
+        kill(living(self.driver()), signal.SIGSTOP)
 
     def begin_driver(self) -> None:
-        kill(look(self.driver()), signal.SIGCONT)
+        kill(living(self.driver()), signal.SIGCONT)
 
 
 class RunsvHost(ForegroundHost):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,8 +70,12 @@ class Host(abc.ABC):
         """Tell the host to end as an operator would; return when it has."""
 
     @abc.abstractmethod
-    def restart(self, *names: str, wait: bool = True, seconds: float = 60) -> Outcome:
+    def restart_words(self, *names: str, wait: bool = True) -> list[str]:
         """The operator's restart command, with or without waiting for the end of the handover."""
+
+    @abc.abstractmethod
+    def restart(self, *names: str, wait: bool = True, seconds: float = 60) -> Outcome:
+        """Run the operator's restart command."""
 
     @abc.abstractmethod
     def state(self, name: str) -> str:
@@ -151,7 +156,7 @@ class Host(abc.ABC):
         self.launch()
         for name, program in self.programs.items():
             wait_until(program.answers, f"{name} answers")
-            wait_until(lambda n=name: self.at_rest(n), f"{name} has all its workers")
+            wait_until(partial(self.at_rest, name), f"{name} has all its workers")
 
     def kill_and_start_again(self) -> None:
         """Kill the host alone, with SIGKILL, and start it again as before."""

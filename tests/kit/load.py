@@ -7,6 +7,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Union
 
@@ -19,12 +20,26 @@ PAUSE = 0.02  # seconds between a client's requests
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one request; `outcome` is ok, refused, reset, cut or other."""
+    """What became of one request; `outcome` is ok, refused, reset, cut or other.
+
+    began: on the monotonic clock. seconds: until its end, whatever that was.
+    """
 
     outcome: str
     detail: str = ""
     body: str = ""
+    began: float = 0.0
     seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """True if it was answered in full, with 200."""
+        return self.outcome == "ok"
+
+    @property
+    def ended(self) -> float:
+        """When it was answered or had failed, on the monotonic clock."""
+        return self.began + self.seconds
 
     @property
     def release(self) -> str:
@@ -40,15 +55,19 @@ class Answer:
 def ask(address: Address, path: str = "/", patience: float = 30.0) -> Answer:
     """Make one request on a connection of its own."""
     began = time.monotonic()
+    outcome, detail, body = _outcome(address, path, patience)
+    return Answer(outcome, detail, body, began, time.monotonic() - began)
+
+
+def _outcome(address: Address, path: str, patience: float) -> tuple[str, str, str]:
     try:
-        data = _exchange(address, path, patience)
+        return _judge(_exchange(address, path, patience))
     except (ConnectionRefusedError, FileNotFoundError) as error:
-        return Answer("refused", repr(error))
+        return "refused", repr(error), ""
     except (ConnectionResetError, BrokenPipeError) as error:
-        return Answer("reset", repr(error))
+        return "reset", repr(error), ""
     except OSError as error:
-        return Answer("other", repr(error))
-    return _judge(data, time.monotonic() - began)
+        return "other", repr(error), ""
 
 
 def _exchange(address: Address, path: str, patience: float) -> bytes:
@@ -56,7 +75,7 @@ def _exchange(address: Address, path: str, patience: float) -> bytes:
         connection.settimeout(patience)
         connection.connect(address)
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-        pieces = []
+        pieces: list[bytes] = []
         while True:
             piece = connection.recv(65536)
             if not piece:
@@ -70,15 +89,15 @@ def _family(address: Address) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
 
 
-def _judge(data: bytes, seconds: float) -> Answer:
+def _judge(data: bytes) -> tuple[str, str, str]:
     head, separator, body = data.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     fields = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
     if not separator or len(body) != int(fields.get("content-length", -1)):
-        return Answer("cut", repr(data[-80:]), "", seconds)
+        return "cut", repr(data[-80:]), ""
     if " 200 " not in lines[0] + " ":
-        return Answer("other", lines[0], body.decode(), seconds)
-    return Answer("ok", "", body.decode(), seconds)
+        return "other", lines[0], body.decode()
+    return "ok", "", body.decode()
 
 
 @dataclass
@@ -89,6 +108,7 @@ class Load:
     path: str = "/"
     clients: int = 3
     longest: float = 120.0  # seconds, whatever happens
+    pause: float = PAUSE
     answers: list[Answer] = field(default_factory=list)
 
     def __enter__(self) -> Load:
@@ -105,7 +125,7 @@ class Load:
             thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(PAUSE) and time.monotonic() < self._until:
+        while not self._stop.wait(self.pause) and time.monotonic() < self._until:
             self.answers.append(ask(self.address, self.path))
 
     @property
@@ -116,11 +136,11 @@ class Load:
     @property
     def failures(self) -> list[Answer]:
         """The requests that were not answered in full with 200."""
-        return [answer for answer in list(self.answers) if answer.outcome != "ok"]
+        return [answer for answer in list(self.answers) if not answer.ok]
 
     def releases(self) -> set[str]:
         """The names of the releases that answered."""
-        return {answer.release for answer in list(self.answers) if answer.outcome == "ok"}
+        return {answer.release for answer in list(self.answers) if answer.ok}
 
 
 class Request:
@@ -145,3 +165,14 @@ class Request:
     def ended(self) -> bool:
         """True once it was answered or has failed."""
         return not self._thread.is_alive()
+
+
+def within(answers: Sequence[Answer], began: float, ended: float) -> list[Answer]:
+    """The answers to requests that were under way between two moments."""
+    return [answer for answer in answers if answer.ended >= began and answer.began <= ended]
+
+
+def longest_gap(answers: Sequence[Answer]) -> float:
+    """The longest time, in seconds, in which no good answer came."""
+    ends = sorted(answer.ended for answer in answers if answer.ok)
+    return max((later - earlier for earlier, later in zip(ends, ends[1:])), default=0.0)

@@ -36,7 +36,7 @@ class Nginx(Program):
     """One nginx; `behind` is a program that it passes all requests on to."""
 
     server: str = "nginx"
-    behind: Program | None = None  # type: ignore[assignment]
+    behind: Program | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,13 @@ def look(pid: int) -> Found | None:
     if words[0] in "ZX":
         return None
     return Found(pid, int(words[19]), int(words[1]), bool(int(words[6]) & FORKED_ONLY))
+
+
+def living(pid: int) -> Found:
+    """The process of this number, which lives."""
+    found = look(pid)
+    assert found, f"pid {pid} does not live"
+    return found
 
 
 def alive(found: Found) -> bool:
@@ -95,7 +103,11 @@ def end(*every: Found) -> None:
     for found in every:
         kill(found)
     for found in every:
-        wait_until(lambda f=found: not alive(f), f"{found} is dead")
+        wait_until(partial(_dead, found), f"{found} is dead")
+
+
+def _dead(found: Found) -> bool:
+    return not alive(found)
 
 
 def awaits(found: Found, number: int) -> bool:

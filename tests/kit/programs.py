@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -12,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..waiting import wait_until
+from . import apps
 from .load import Address, Answer, Request, ask
 
 BIN = Path(sys.executable).parent
-UNICORN = "/usr/bin/unicorn"
+UNICORN = shutil.which("unicorn") or "/usr/bin/unicorn"
 OTHER_GUNICORNS = ["20.1.0", "22.0.0"]  # as `scripts/setup gunicorns` brings them
 GRACEFUL = {"unicorn": "QUIT", "gunicorn": "TERM"}
 WORKER_TIMEOUT = 60  # seconds; half of it until one of gunicorn's sees that its master died
@@ -47,6 +49,11 @@ def free_port() -> int:
     return next(_free_ports)
 
 
+def installed(server: str) -> bool:
+    """True if the command of a server is here."""
+    return Path(UNICORN if server == "unicorn" else f"{BIN}/{server}").exists()
+
+
 def gunicorn(version: str) -> Path:
     """The command of another gunicorn than the newest."""
     path = Path(__file__).parents[2] / f".venv-gunicorn-{version}/bin/gunicorn"
@@ -57,96 +64,6 @@ def gunicorn(version: str) -> Path:
 def short_folder() -> Path:
     """A new folder with a path short enough for the name of a unix socket."""
     return Path(tempfile.mkdtemp(prefix="uh-"))
-
-
-# Signals that an app which traps all leaves alone: those that end a server, and those by which a
-# master that has loaded it is led.
-ENDING = "QUIT TERM INT"
-LEADING = "USR2 TTIN TTOU CHLD CLD"
-
-# What an app does when it is loaded, in each language. A gated one waits for the file `gate`; a
-# helper is a process beside the workers that ends with its parent.
-_RUBY_BOOT = {
-    "good": "",
-    "gated": "sleep 0.02 until File.exist?({gate!r})",
-    "raises": "raise 'release {name} is broken'",
-    "hangs": "sleep",
-    "exits": "exit! 0",
-    "config": "",
-    "sick": "",
-    "traps": """\
-(Signal.list.keys - %w[EXIT KILL STOP VTALRM SEGV BUS ILL FPE {kept}]).each {{ |s| trap(s) {{}} }}
-""",
-    "helper": """\
-parent = Process.pid
-fork {{ sleep 0.1 while Process.ppid == parent; exit! }}
-""",
-}
-_PYTHON_BOOT = {
-    "good": "",
-    "gated": "while not os.path.exists({gate!r}): time.sleep(0.02)",
-    "raises": "raise RuntimeError('release {name} is broken')",
-    "hangs": "time.sleep(3600)",
-    "exits": "os._exit(0)",
-    "config": "",
-    "sick": "",
-    "traps": """\
-for number in signal.Signals:
-    if number.name[3:] not in "KILL STOP {kept}".split():
-        signal.signal(number, lambda number, frame: None)
-""",
-    "helper": """\
-parent = os.getpid()
-if os.fork() == 0:
-    while os.getppid() == parent:
-        time.sleep(0.1)
-    os._exit(0)
-""",
-}
-
-_RUBY_APP = """\
-File.write({begun!r}, "")
-{boot}
-File.write("{loaded}#{{$$}}", "")
-run lambda {{ |env|
-  status = {status}
-  mark = env["QUERY_STRING"]
-  File.write("{entered}#{{mark}}", "") unless mark.empty?
-  case env["PATH_INFO"]
-  when %r{{\\A/sleep/(.+)}} then sleep $1.to_f
-  when %r{{\\A/print/(.+)}} then $stdout.puts($1); $stdout.flush; $stderr.puts("err-" + $1)
-  when "/held" then sleep 0.02 until File.exist?({answer!r})
-  when "/crash" then Process.kill(:KILL, $$); sleep
-  end
-  body = "{name} worker=#{{$$}} master=#{{Process.ppid}}"
-  [status, {{"Content-Type" => "text/plain", "Content-Length" => body.size.to_s}}, [body]]
-}}
-"""
-
-_PYTHON_APP = """\
-import os, signal, sys, time
-open({begun!r}, "w").close()
-{boot}
-open(f"{loaded}{{os.getpid()}}", "w").close()
-def application(environ, start_response):
-    path = environ["PATH_INFO"]
-    mark = environ["QUERY_STRING"]
-    if mark:
-        open(f"{entered}{{mark}}", "w").close()
-    if path.startswith("/sleep/"):
-        time.sleep(float(path[7:]))
-    if path.startswith("/print/"):
-        print(path[7:], flush=True)
-        print("err-" + path[7:], file=sys.stderr, flush=True)
-    while path == "/held" and not os.path.exists({answer!r}):
-        time.sleep(0.02)
-    if path == "/crash":
-        os.kill(os.getpid(), signal.SIGKILL)
-    body = f"{name} worker={{os.getpid()}} master={{os.getppid()}}".encode()
-    start_response("{status} X", [("Content-Type", "text/plain"),
-                                  ("Content-Length", str(len(body)))])
-    return [body]
-"""
 
 
 @dataclass
@@ -170,6 +87,7 @@ class Program:
     words: str = ""  # more of the command line
     command: str = ""  # instead of the usual one
     restarted: bool = False  # by the host, whatever way it ended
+    boot: float = 1.0  # seconds that a slow release loads
     host_options: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -211,17 +129,17 @@ class Program:
     def write(self, release: str, *kinds: str) -> None:
         """Put a release of some kinds on the disk, to be loaded by the next master.
 
-        good; gated: loads when `open_gate` is called; raises, hangs, exits: at load; config: has a
-        bad configuration file; sick: answers 500; traps: has a handler for each signal that it may
-        trap; helper: forks a process that stays.
+        good; gated: loads when `open_gate` is called; slow: for `boot` seconds; raises, hangs,
+        exits: at load; config: has a bad configuration file; sick: answers 500; traps: has a
+        handler for each signal that it may trap; helper: forks a process that stays.
         """
         self.gate.unlink(missing_ok=True)
-        app, boots = _RUBY_APP, _RUBY_BOOT
+        app, boots = apps.RUBY, apps.RUBY_BOOT
         if self.server == "gunicorn":
-            app, boots = _PYTHON_APP, _PYTHON_BOOT
-        kept = f"{ENDING} {LEADING}" if self.preload else ENDING
+            app, boots = apps.PYTHON, apps.PYTHON_BOOT
+        kept = f"{apps.ENDING} {apps.LEADING}" if self.preload else apps.ENDING
         boot = "\n".join(boots[kind] for kind in kinds)
-        boot = boot.format(name=release, gate=str(self.gate), kept=kept)
+        boot = boot.format(name=release, gate=str(self.gate), kept=kept, seconds=self.boot)
         status = 500 if "sick" in kinds else 200
         text = app.format(
             name=release,

@@ -145,6 +145,7 @@ class SupervisorHost(Host):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                start_new_session=True,
             )
         wait_until(self._answers, "supervisord answers")
         self._found = look(self.rpc.supervisor.getPID())
@@ -172,10 +173,13 @@ class SupervisorHost(Host):
         )
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport)
 
+    def ctl_words(self, *words: str) -> list[str]:
+        """A command of supervisorctl."""
+        return [f"{self.bin}/supervisorctl", "-c", str(self.conf), *words]
+
     def ctl(self, *words: str, seconds: float = 60) -> Outcome:
         """Run supervisorctl."""
-        words = (f"{BIN}/supervisorctl", "-c", str(self.conf), *words)
-        return commands.run(words, self.folder, seconds)
+        return commands.run(self.ctl_words(*words), self.folder, seconds)
 
     def pid(self) -> int:
         return self._found.pid if self._found and alive(self._found) else 0
@@ -201,8 +205,11 @@ class SupervisorHost(Host):
 
     # -- programs --------------------------------------------------------------------------------
 
+    def restart_words(self, *names: str, wait: bool = True) -> list[str]:
+        return self.ctl_words("restart", *(["--wait"] if wait else []), *names)
+
     def restart(self, *names: str, wait: bool = True, seconds: float = 60) -> Outcome:
-        return self.ctl("restart", *(["--wait"] if wait else []), *names, seconds=seconds)
+        return commands.run(self.restart_words(*names, wait=wait), self.folder, seconds)
 
     def info(self, name: str) -> dict[str, Any]:
         """Supervisor's own getProcessInfo, {} if it does not know the name."""
