@@ -6,19 +6,19 @@ Nothing is asserted here: the promises are tested by what happens, not by how lo
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import signal
 import sys
 
-import psutil
-
-from examples.demo.hosts import HOSTS, Failed, Host
-from examples.demo.servers import SERVERS, App, installed
+from tests.kit.host import Host
+from tests.kit.hosts import HOSTS
+from tests.kit.programs import installed
+from tests.kit.running import Failed, end_leftovers
 from unicorn_handover.kernel.system import System
 
 from . import copies, held, idle, restarts, runit
 from .restarts import Outcome
+
+SERVERS = ("unicorn", "gunicorn")
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--boot", type=float, default=3.0, help="seconds a release loads (3)")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds of idling (60)")
     chosen = parser.parse_args()
-    server = SERVERS[chosen.server or ("unicorn" if installed("unicorn") else "gunicorn")]
+    server = chosen.server or ("unicorn" if installed("unicorn") else "gunicorn")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     System().become_subreaper()  # USR2 by hand leaves a master that no supervisor ends
     try:
@@ -50,13 +50,13 @@ def main() -> int:
     return 0
 
 
-def report_restarts(host: type[Host], server: type[App], boot: float) -> None:
+def report_restarts(host: type[Host], server: str, boot: float) -> None:
     """Measure and print the ways of restarting, and what a spawn costs beside a USR2."""
     outcomes = {}
     for way in restarts.WAYS:
         outcomes[way] = restarts.measure(way, host, server, boot)
         end_leftovers()
-    print(f"\n{host.name}, {server.server}, 4 workers, loads for {boot:g} s; 8 clients\n")
+    print(f"\n{host.name.capitalize()}, {server}, 4 workers, loads for {boot:g} s; 8 clients\n")
     row = "{:<29}{:>9}{:>10}{:>13}{:>12}{:>10}   {}"
     headings = (
         "requests",
@@ -97,11 +97,11 @@ def ratios(other: Outcome, ours: Outcome) -> list[str]:
     return [f"{other.failed} : {ours.failed}", *(f"x {a / b:.1f}" for a, b in pairs)]
 
 
-def report_idle(host: type[Host], server: type[App], seconds: float) -> None:
+def report_idle(host: type[Host], server: str, seconds: float) -> None:
     """Measure and print what the plugin costs while nothing happens."""
     without, with_it, empty = idle.measure(host, server, seconds)
-    daemon = f"{host.name.lower()[:6]}d" if host.name == "Circus" else "supervisord"
-    print(f"\n{host.name} idle for {seconds:g} s, without and with the plugin, side by side\n")
+    daemon = "circusd" if host.name == "circus" else "supervisord"
+    print(idle_title(host, seconds))
     row = "{:<28}{:>16}{:>16}{:>10}"
     print(row.format("", "without", "with", "ratio"))
     ratio = f"x {with_it.host_ms / max(without.host_ms, 0.001):.2f}"
@@ -117,12 +117,18 @@ def report_idle(host: type[Host], server: type[App], seconds: float) -> None:
     sys.stdout.flush()
 
 
-def report_held(host: type[Host], server: type[App], seconds: float) -> None:
+def idle_title(host: type[Host], seconds: float) -> str:
+    """The line over what is measured while nothing happens."""
+    name = host.name.capitalize()
+    return f"\n{name} idle for {seconds:g} s, without and with the plugin, side by side\n"
+
+
+def report_held(host: type[Host], server: str, seconds: float) -> None:
     """Measure and print what many programs cost whose sockets are held."""
     if not held.installed():
         print("\nwithout perl there are no stand-ins for many programs")
         return
-    print(f"\n{host.name} idle for {seconds:g} s, without and with the plugin, side by side\n")
+    print(idle_title(host, seconds))
     row = "{:<28}{:>16}{:>16}{:>10}{:>12}{:>12}{:>10}"
     headings = ("processor without", "with", "ratio", "MB without", "with", "ratio")
     print(row.format("programs held", *headings))
@@ -133,13 +139,6 @@ def report_held(host: type[Host], server: type[App], seconds: float) -> None:
         memory = (f"{without.host_mb:.1f}", f"{with_it.host_mb:.1f}")
         print(row.format(programs, *cells, f"x {ratios[0]:.2f}", *memory, f"x {ratios[1]:.2f}"))
         sys.stdout.flush()
-
-
-def end_leftovers() -> None:
-    """Kill what a host could not end."""
-    for process in Host.family(os.getpid()):
-        with contextlib.suppress(psutil.Error):
-            process.kill()
 
 
 if __name__ == "__main__":

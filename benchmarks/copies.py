@@ -3,40 +3,56 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from examples.demo.hosts import Failed, Host
-from examples.demo.servers import App
+from tests.kit.host import Host
+from tests.kit.running import Failed, folder, running
 from unicorn_handover.family.served import listening_numbers
 from unicorn_handover.host.copies import Copies
 from unicorn_handover.kernel.system import System
 from unicorn_handover.servers import SERVERS
 
+from .restarts import application
+
 TIMES = 200
 MANY = 2000  # files that a master has open
+OPENS = {  # lines of the server's configuration, by which the master keeps files open
+    "unicorn": """\
+Process.setrlimit(:NOFILE, Process.getrlimit(:NOFILE)[1])
+$opened = Array.new({number}) {{ File.open("/dev/null") }}
+""",
+    "gunicorn": """\
+import builtins
+import resource
+
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+builtins.opened = [open("/dev/null") for _ in range({number})]
+""",
+}
 
 
-def measure(host_kind: type[Host], app_kind: type[App]) -> Iterator[str]:
+def measure(host_kind: type[Host], server: str) -> Iterator[str]:
     """Take the copies of real masters' sockets TIMES times; yield a line for each kind of taking.
 
     In a handover the driver has searched the master's descriptors before. At a first start, and
     after a crash, the host does that itself when it is to hold them.
     """
     for files in (0, MANY):
-        with tempfile.TemporaryDirectory(prefix="bench-") as name:
-            app = app_kind(Path(name))
-            app.publish("1")
-            app.open_files(files)
-            with host_kind(Path(name), app, managed=False) as host:
-                yield from _lines(host, app, files)
+        with folder() as path:
+            web = application(path, server)
+            web.settings = OPENS[server].format(number=files)
+            web.write("v1")
+            host = host_kind(path, [web], {})
+            host.plugin = ""
+            with running(host):
+                yield from _lines(host, server, files)
 
 
-def _lines(host: Host, app: App, files: int) -> Iterator[str]:
-    system, server = System(), SERVERS[app.server]
-    master = system.hold(host.master())
+def _lines(host: Host, name: str, files: int) -> Iterator[str]:
+    system, server = System(), SERVERS[name]
+    master = system.hold(host.master("web"))
     if master is None:
         raise Failed(f"{host.name} names no living master")
     known = listening_numbers(system, master)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from examples.demo.hosts import Host
-from examples.demo.servers import App
+from tests.kit.host import Host
+from tests.kit.running import folder, running
 
 from .idle import SETTLING, Cost, cost, spent
+from .restarts import application
 
 SIZES = (1, 50, 200)  # programs
 PATIENCE = 120.0  # seconds for all of them to be held
@@ -36,23 +36,21 @@ sleep 3600 while 1;
 """
 
 SECTIONS = {  # of one more program
-    "Supervisor": "[program:{name}]\ncommand = {command}\nstdout_logfile = NONE\n"
+    "supervisor": "[program:{name}]\ncommand = {command}\nstdout_logfile = NONE\n"
     "stderr_logfile = NONE\nstopsignal = QUIT\n\n",
-    "Circus": "[watcher:{name}]\ncmd = {command}\ncopy_env = True\nstop_signal = QUIT\n\n",
+    "circus": "[watcher:{name}]\ncmd = {command}\ncopy_env = True\nstop_signal = QUIT\n\n",
 }
 
 
-def measure(
-    host_kind: type[Host], app_kind: type[App], programs: int, seconds: float
-) -> tuple[Cost, Cost]:
+def measure(host_kind: type[Host], server: str, programs: int, seconds: float) -> tuple[Cost, Cost]:
     """Run a host without and one with the plugin side by side, with so many programs each."""
     with ExitStack() as stack:
         hosts = []
         for managed in (False, True):
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-            app = app_kind(folder, workers=1)
-            app.publish("1")
-            hosts.append(stack.enter_context(_many(host_kind, programs)(folder, app, "", managed)))
+            path = stack.enter_context(folder())
+            host = _many(host_kind, path, server, programs)
+            host.plugin = host.plugin if managed else ""
+            hosts.append(stack.enter_context(running(host)))
         _wait_until_held(hosts[1], programs)
         time.sleep(SETTLING)
         before = [spent(host) for host in hosts]
@@ -67,20 +65,15 @@ def installed() -> bool:
     return shutil.which("perl") is not None
 
 
-def _many(kind: type[Host], programs: int) -> type[Host]:
-    """A kind of host that has and, if it has the plugin, manages more programs than web."""
-
-    class Many(kind):  # type: ignore[misc, valid-type]
-        def configuration(self) -> str:
-            names = [f"p{number}" for number in range(1, programs)]
-            command = _stand_in(self.folder)
-            section = SECTIONS[kind.name]
-            self.sections = "".join(section.format(name=n, command=command) for n in names)
-            key = "programs" if kind.name == "Supervisor" else "watchers"
-            text: str = super().configuration()
-            return text.replace(f"{key} = web\n", f"{key} = {','.join(['web', *names])}\n")
-
-    return Many
+def _many(kind: type[Host], path: Path, server: str, programs: int) -> Host:
+    """A host that has and, if it has the plugin, manages more programs than web."""
+    names = [f"p{number}" for number in range(1, programs)]
+    key = "programs" if kind.name == "supervisor" else "watchers"
+    web = application(path, server, workers=1)
+    host = kind(path, [web], {key: ",".join(["web", *names])})
+    section, command = SECTIONS[kind.name], _stand_in(path)
+    host.more = "".join(section.format(name=name, command=command) for name in names)
+    return host
 
 
 def _stand_in(folder: Path) -> Path:
@@ -93,7 +86,7 @@ def _stand_in(folder: Path) -> Path:
 def _wait_until_held(host: Host, programs: int) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if (host.folder / "host.out").read_text(errors="replace").count("is held") >= programs:
+        if host.host_log().count("is held") >= programs:
             return
         time.sleep(0.2)
     print(f"not all of {programs} programs are held: {host.folder}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,18 +12,20 @@ from typing import NamedTuple
 
 import psutil
 
-from examples.demo.hosts import Host
-from examples.demo.servers import App
+from tests.kit.host import Host
+from tests.kit.running import folder, running
+
+from .restarts import application
 
 SETTLING = 12.0  # seconds until start-up work is over: Supervisor's startsecs, Circus's first check
 
 EMPTY = {  # a driver's process that does nothing, in each host's way to have one
-    "Supervisor": f"""\
+    "supervisor": f"""\
 [eventlistener:empty]
 command = {sys.executable} -c "from supervisor.childutils import listener; listener.wait()"
 events = TICK_3600
 """,
-    "Circus": """\
+    "circus": """\
 [plugin:empty]
 use = circus.plugins.CircusPlugin
 """,
@@ -49,16 +50,16 @@ class Costs(NamedTuple):
     empty: Cost
 
 
-def measure(host_kind: type[Host], app_kind: type[App], seconds: float) -> Costs:
+def measure(host_kind: type[Host], server: str, seconds: float) -> Costs:
     """Run the three hosts side by side; return what each costs."""
     with ExitStack() as stack:
         hosts = []
         for managed, sections in ((False, ""), (True, ""), (False, EMPTY[host_kind.name])):
-            name = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
-            app = app_kind(Path(name))
-            app.publish("1")
-            host = host_kind(Path(name), app, managed=managed, sections=sections)
-            hosts.append(stack.enter_context(host))
+            path = stack.enter_context(folder())
+            host = host_kind(path, [application(path, server)], {})
+            host.plugin = host.plugin if managed else ""
+            host.more = sections
+            hosts.append(stack.enter_context(running(host)))
         time.sleep(SETTLING)
         before = [spent(host) for host in hosts]
         time.sleep(seconds)
@@ -68,9 +69,8 @@ def measure(host_kind: type[Host], app_kind: type[App], seconds: float) -> Costs
 
 def _processes(host: Host) -> tuple[list[psutil.Process], list[psutil.Process]]:
     """The host's process, and those of the plugin: its children but for the program."""
-    assert host.process is not None
-    itself = psutil.Process(host.process.pid)
-    master = host.master()
+    itself = psutil.Process(host.pid())
+    master = host.master("web")
     return [itself], [child for child in itself.children() if child.pid != master]
 
 

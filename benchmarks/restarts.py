@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,15 +10,18 @@ from pathlib import Path
 
 import psutil
 
-from examples.demo.hosts import Host
-from examples.demo.load import Answer, Load, longest_gap, within
-from examples.demo.servers import App
+from tests.kit.commands import tell_lines
+from tests.kit.host import Host
+from tests.kit.load import Answer, Load, longest_gap, within
+from tests.kit.programs import Program
+from tests.kit.running import folder, running
 
 BY_HAND = Path(__file__).with_name("by_hand.sh")
-OLD, NEW = "1", "2"
+OLD, NEW = "v1", "v2"
 AROUND = 2.0  # seconds of requests before and after
 PAUSE = 0.01  # seconds between a client's requests; a refused client asks again as soon
 SPAWN = "handover by spawn"
+LONGEST = 600.0  # seconds of requests, at the most
 SETTLING = 60.0  # seconds until the new release must answer
 
 Way = Callable[[Host], int]
@@ -43,7 +45,7 @@ class Outcome:
     @property
     def failed(self) -> int:
         """How many were refused, reset, cut or answered with an error."""
-        return sum(bool(answer.fault) for answer in self.answers)
+        return sum(not answer.ok for answer in self.answers)
 
     @property
     def serving(self) -> float:
@@ -59,18 +61,23 @@ class Outcome:
 
 def stock(host: Host) -> int:
     """The host's own restart: stop, then start."""
-    return host.run(host.client(*host.stock_words))
+    # Supervisor's has no option to wait, and always does.
+    return tell_lines(host.restart_words("web", wait=host.name == "circus"), _ignore)
 
 
 def by_hand(host: Host) -> int:
     """USR2 from a script."""
-    pidfile = host.folder / f"{host.app.server}.pid"
-    return host.run([str(BY_HAND), str(pidfile), host.app.stop_signal])
+    web = host.programs["web"]
+    return tell_lines([str(BY_HAND), str(web.pid_path), web.stopsignal], _ignore)
 
 
 def handover(host: Host) -> int:
     """The host's restart with the plugin."""
-    return host.restart(lambda _: None)
+    return tell_lines(host.restart_words("web"), _ignore)
+
+
+def _ignore(line: str) -> None:
+    pass
 
 
 WAYS: dict[str, Way] = {
@@ -81,24 +88,30 @@ WAYS: dict[str, Way] = {
 }
 
 
-def measure(way: str, host_kind: type[Host], app_kind: type[App], boot: float) -> Outcome:
+def measure(way: str, host_kind: type[Host], server: str, boot: float) -> Outcome:
     """Restart a fresh program one way, from a release to one that loads for `boot` seconds."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        app = app_kind(Path(name))
-        app.publish(OLD, boot)
-        options = "method = spawn" if way == SPAWN else ""
-        host = host_kind(Path(name), app, options, managed=WAYS[way] is handover)
-        with host, Load(app.port, slow=0, pause=PAUSE) as load:
+    with folder() as path:
+        web = application(path, server, boot)
+        web.write(OLD, "slow")
+        host = host_kind(path, [web], {"method": "spawn"} if way == SPAWN else {})
+        if WAYS[way] is not handover:
+            host.plugin = ""
+        with running(host), Load(web.address, clients=8, longest=LONGEST, pause=PAUSE) as load:
             time.sleep(AROUND)
-            app.publish(NEW, boot)
+            web.write(NEW, "slow")
             began = time.monotonic()
             WAYS[way](host)
             ended = time.monotonic()
             _wait_for_release(load, NEW)
             time.sleep(AROUND)
             answers = within(load.answers, began - AROUND, time.monotonic())
-            seconds = ended - began
-            return Outcome(way, answers, began, seconds, psutil.pid_exists(host.master() or -1))
+            known = psutil.pid_exists(host.master("web") or -1)
+            return Outcome(way, answers, began, ended - began, known)
+
+
+def application(path: Path, server: str, boot: float = 0.0, workers: int = 4) -> Program:
+    """The program that is measured; a slow release of it loads for `boot` seconds."""
+    return Program(path, server=server, preload=True, workers=workers, boot=boot)
 
 
 def _wait_for_release(load: Load, release: str) -> None:

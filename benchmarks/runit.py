@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import shlex
 import shutil
 import signal
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from examples.demo.hosts import Host
-from examples.demo.load import Answer, Load, longest_gap, within
-from examples.demo.servers import BIN, App, Unicorn
+from tests.kit.foreground_host import RunsvHost
+from tests.kit.load import Answer, Load, longest_gap, within
+from tests.kit.programs import Program, installed
+from tests.kit.running import folder, running
 
 RECIPE = Path(__file__).with_name("runit_recipe.sh")
 HOOK = """\
@@ -30,80 +31,26 @@ LATER = 8.0  # seconds after which what goes wrong has begun to
 AROUND = 2.0  # seconds of requests before and after
 PAUSE = 0.01  # seconds between a client's requests
 LONGEST = 30.0  # seconds until what was measured must be over
+LIFETIME = 600.0  # seconds of requests, at the most
 
 
-class Runit(Host):
-    """A service of a real runsv."""
-
-    name = "runit"
-
-    @property
-    def conf(self) -> Path:
-        return self.folder / "service/run"
+class Recipe(RunsvHost):
+    """The script as the service; nobody is to be asked how it goes."""
 
     @property
-    def command(self) -> Sequence[str]:
-        return ["runsv", str(self.folder / "service")]
+    def command_line(self) -> list[str]:
+        return [str(RECIPE), str(self.program.pid_path), *shlex.split(self.program.command_line)]
 
-    def __enter__(self) -> Host:
-        self.conf.parent.mkdir()
-        self.conf.touch(0o755)
-        return super().__enter__()
+    def driver_is_there(self) -> bool:
+        return True  # there is none
 
-    def configuration(self) -> str:
-        return f"#!/bin/sh\ncd {self.folder}\nexec >>web.log 2>&1\nexec {self.service}\n"
-
-    @property
-    def service(self) -> str:
-        """The words of the service's command."""
-        raise NotImplementedError
-
-    def client(self, *words: str) -> Sequence[str]:
-        return ["sv", *words, str(self.folder / "service")]
+    def at_rest(self, name: str) -> bool:
+        return self.program.answers()
 
 
-class Recipe(Runit):
-    """The script."""
-
-    name = "the recipe"
-
-    @property
-    def service(self) -> str:
-        return f"{RECIPE} {self.folder}/unicorn.pid {self.app.command}"
-
-
-class Runner(Runit):
-    """Ours."""
-
-    name = "unicorn-handover run"
-
-    @property
-    def service(self) -> str:
-        return f"{BIN}/unicorn-handover run --respawn -- {self.app.command}"
-
-
-class Plain(Unicorn):
-    """The application as unicorn loads it unless it is told otherwise: in each worker."""
-
-    more = ""
-
-    def configure(self) -> None:
-        super().configure()
-        path = self.folder / "unicorn.rb"
-        path.write_text(
-            path.read_text().replace("preload_app true", "preload_app false") + self.more
-        )
-
-
-class Hooked(Plain):
-    """With the hook that the recipe needs."""
-
-    more = HOOK
-
-
-WAYS: dict[str, tuple[type[Runit], type[App]]] = {
-    "recipe": (Recipe, Hooked),
-    "handover": (Runner, Plain),
+WAYS: dict[str, tuple[str, type[RunsvHost], str]] = {  # by name: the host, and settings of unicorn
+    "recipe": ("the recipe", Recipe, HOOK),
+    "handover": ("unicorn-handover run", RunsvHost, ""),
 }
 
 
@@ -124,7 +71,7 @@ class Outcome:
 
 def is_possible() -> bool:
     """True if runit and unicorn are here."""
-    return bool(shutil.which("runsv") and shutil.which("unicorn"))
+    return shutil.which("runsv") is not None and installed("unicorn")
 
 
 EVENTS = ("sv 2", "kill -9", "sv 2, a broken release")
@@ -132,23 +79,25 @@ EVENTS = ("sv 2", "kill -9", "sv 2, a broken release")
 
 def measure(way: str, boot: float) -> tuple[Outcome, ...]:
     """What comes of EVENTS, one after the other, on a fresh service."""
-    host_kind, app_kind = WAYS[way]
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        app = app_kind(Path(name))
-        app.publish("1", boot)
-        with host_kind(Path(name), app) as host, Load(app.port, slow=0, pause=PAUSE) as load:
+    _, host_kind, settings = WAYS[way]
+    with folder() as path:
+        # As unicorn loads the application unless it is told otherwise: in each worker.
+        web = Program(path, settings=settings, workers=4, boot=boot, restarted=True)
+        web.write("v1", "slow")
+        host = host_kind(path, [web])
+        with running(host), Load(web.address, clients=8, longest=LIFETIME, pause=PAUSE) as load:
 
-            def restart() -> int:
-                return host.run(host.client("2"))
+            def restart() -> bool:
+                return host.sv("2").ok
 
             _pass(AROUND)
-            app.publish("2", boot)
+            web.write("v2", "slow")
             good = Event(load, restart)
-            restarted = good.outcome(good.first_of_release("2"))
+            restarted = good.outcome(good.first_of_release("v2"))
             _wait_until(lambda: _one_master(load) > 0)
             crash = Event(load, lambda: os.kill(_one_master(load), signal.SIGKILL))
             crashed = crash.outcome(crash.first_after_failures())
-            app.publish("3", boot, broken=True)
+            web.write("v3", "slow", "raises")
             bad = Event(load, restart)
             return restarted, crashed, bad.outcome(bad.first_after_failures())
 
@@ -172,9 +121,9 @@ class Event:
         def found() -> list[Answer]:
             now = time.monotonic()
             recent = within(self._answers(), now - 1, now)
-            if now < self._began + LATER or any(answer.fault for answer in recent):
+            if now < self._began + LATER or any(not answer.ok for answer in recent):
                 return []
-            last = max((a.ended for a in self._answers() if a.fault), default=self._began)
+            last = max((a.ended for a in self._answers() if not a.ok), default=self._began)
             return [a for a in self._answers() if a.ended > last] if recent else []
 
         return self._wait_for(found)
@@ -185,8 +134,8 @@ class Event:
         now = time.monotonic()
         answers = within(self._load.answers, self._began - AROUND, now)
         # As if it were answered now: there may be no good answer at the end.
-        gap = longest_gap([*answers, Answer(now, now)])
-        failed = sum(bool(answer.fault) for answer in answers)
+        gap = longest_gap([*answers, Answer("ok", began=now)])
+        failed = sum(not answer.ok for answer in answers)
         return Outcome(len(answers), failed, gap, over - self._began, self._command)
 
     def _answers(self) -> list[Answer]:
@@ -200,7 +149,7 @@ class Event:
 def _one_master(load: Load) -> int:
     """The only master that has answered for a while, 0 if there were several."""
     now = time.monotonic()
-    masters = {a.master for a in within(load.answers, now - AROUND, now) if not a.fault}
+    masters = {a.number("master") for a in within(load.answers, now - AROUND, now) if a.ok}
     return masters.pop() if len(masters) == 1 else 0
 
 
@@ -227,8 +176,8 @@ def report(boot: float) -> None:
     print(f"\nrunit, unicorn, 4 workers, loads for {boot:g} s; 8 clients\n")
     row = "{:<46}{:>9}{:>9}{:>13}{:>13}{:>10}"
     print(row.format("", "requests", "failed", "longest gap", "over after", "command"))
-    for way, (host, _) in WAYS.items():
+    for way, (name, _, _) in WAYS.items():
         for what, one in zip(EVENTS, measure(way, boot)):
             over = "never" if math.isnan(one.over) else f"{one.over:.1f} s"
             times = (f"{one.gap:.2f} s", over, f"{one.command:.2f} s")
-            print(row.format(f"{host.name}, {what}", one.requests, one.failed, *times))
+            print(row.format(f"{name}, {what}", one.requests, one.failed, *times))

@@ -1,5 +1,5 @@
 """Restarts under load on real supervisors: `python -m examples.demo`, or `make demo`.
 
-`servers` has the programs that are restarted, `hosts` the supervisors, `load` the requests,
-`screen` what is shown. The benchmarks use the first three as well.
+The hosts, programs and requests are those of the tests (`tests/kit`). `hosts` has what a person
+calls them, `scenario` what is done to them, `screen` what is shown.
 """

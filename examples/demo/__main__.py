@@ -7,24 +7,21 @@ and still after the broken one's, status names the master that serves, and the o
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import signal
 import sys
 import textwrap
 from collections.abc import Sequence
 
-import psutil
-
+from tests.kit.host import Host
+from tests.kit.hosts import ALL
+from tests.kit.programs import installed
+from tests.kit.running import Failed, end_leftovers
 from unicorn_handover.kernel.system import System
 
-from .foreground import Foreground
-from .hosts import HOSTS, Failed, Host
 from .scenario import Restart, demonstrate
 from .screen import BOLD, DIM, GREEN, RED, Screen
-from .servers import SERVERS, App, installed
 
-ALL: dict[str, type[Host]] = {**HOSTS, "foreground": Foreground}
+SERVERS = ("unicorn", "gunicorn")
 COLUMNS = "{:<12}{:<18}{:>9}{:>8}{:>10}   {:<17}{:>8}   {}"
 HEADINGS = ("host", "restart on", "requests", "failed", "longest", "master's pid", "seconds")
 
@@ -50,10 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        left_behind()
+        end_leftovers()
 
 
-def server(screen: Screen, name: str) -> type[App]:
+def server(screen: Screen, name: str) -> str:
     """Choose the server: unicorn, or gunicorn where there is none."""
     if name == "auto":
         name = "unicorn" if installed("unicorn") else "gunicorn"
@@ -61,14 +58,14 @@ def server(screen: Screen, name: str) -> type[App]:
             screen.say("unicorn is not installed here, so this runs on gunicorn.", BOLD)
     if not installed(name):
         raise Failed(f"{name} is not installed")
-    return SERVERS[name]
+    return name
 
 
-def run(screen: Screen, hosts: list[type[Host]], app: type[App]) -> int:
+def run(screen: Screen, hosts: list[type[Host]], name: str) -> int:
     """Demonstrate it on each host and print the table; return the exit status."""
     screen.say("A digit is the release that answered, + more than one, ! a failed request.", DIM)
-    restarts = [restart for host in hosts for restart in demonstrate(host, app, screen)]
-    left = left_behind()
+    restarts = [restart for host in hosts for restart in demonstrate(host, name, screen)]
+    left = end_leftovers()
     faults = [f"{one.host}: {fault}" for one in restarts for fault in one.faults()]
     if left:
         faults.append(f"{left} processes were left when the hosts had ended")
@@ -88,7 +85,7 @@ def table(screen: Screen, restarts: Sequence[Restart]) -> None:
     screen.say(COLUMNS.format(*HEADINGS, "serves now"), BOLD)
     for one in restarts:
         pids = f"{one.old} -> {one.new}" if one.old != one.new else f"{one.old} stays"
-        serving = ", ".join(sorted({f"release {answer.release}" for answer in one.after}))
+        serving = ", ".join(sorted({f"release {answer.release[1:]}" for answer in one.after}))
         numbers = (f"{len(one.answers):,}", len(one.failed), f"{one.gap * 1000:.0f} ms")
         title = "a good release" if one.good else "a broken release"
         seconds = f"{one.seconds:.1f}"
@@ -96,15 +93,6 @@ def table(screen: Screen, restarts: Sequence[Restart]) -> None:
         told = f"told: {one.verdict or 'nothing'}"
         for line in textwrap.wrap(told, max(40, screen.width - 14), subsequent_indent="      "):
             screen.say(f"{'':12}{line}", DIM)
-
-
-def left_behind() -> int:
-    """End all that was started here and still runs; return how many that were."""
-    left = [one for one in Host.family(os.getpid()) if one.status() != psutil.STATUS_ZOMBIE]
-    for one in left:
-        with contextlib.suppress(psutil.Error):
-            one.kill()
-    return len(left)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from .load import Answer
+from tests.kit.load import Answer
 
 BOLD, DIM, RED, GREEN, BLUE = "1", "2", "31", "32", "34"
 MARKS = {"1": (BLUE,), "2": (GREEN,), "+": (BOLD,), "!": (RED, BOLD)}
@@ -53,7 +53,7 @@ class Screen:
         for answer in answers:
             place = int((answer.ended - began) / max(ended - began, 0.001) * width)
             if 0 <= place < width:
-                slices[place].add("!" if answer.fault else answer.release[-1:])
+                slices[place].add(answer.release[-1:] if answer.ok else "!")
         drawn = groupby(_mark(found) for found in slices)
         return "".join(self.paint("".join(marks), *MARKS.get(mark, ())) for mark, marks in drawn)
 

@@ -61,7 +61,6 @@ class CircusHost(Host):
     ) -> None:
         super().__init__(folder, programs, options, unmanaged)
         self.plugin = PLUGIN
-        self.more = ""  # sections of the configuration
         self.circus = ""  # keys of [circus]
         self._process: subprocess.Popen[bytes] | None = None
         self._found: Found | None = None

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import command_server
@@ -37,6 +37,22 @@ def start(
         timeout=seconds,
     )
     return Outcome(done.stdout, done.returncode, time.monotonic() - began)
+
+
+def tell_lines(words: Sequence[str], tell: Callable[[str], None]) -> int:
+    """Run any command anew, telling each line as it is printed; return its exit status."""
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        text=True,
+    ) as command:
+        assert command.stdout
+        for line in command.stdout:
+            tell(line.rstrip())
+        return command.wait()
 
 
 class Commands:

@@ -54,6 +54,8 @@ class Host(abc.ABC):
         self.mark = {MARK: str(folder)}
         self.was_killed = False
         self.prefix: list[str] = []  # of the command that starts the host
+        self.plugin = ""  # its sections of the configuration; without them all is the host's
+        self.more = ""  # other sections
 
     # -- to be written for each host -------------------------------------------------------------
 

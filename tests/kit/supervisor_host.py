@@ -40,6 +40,12 @@ serverurl = {url}
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
+{plugin}
+
+{programs}
+"""
+
+PLUGIN = """\
 [rpcinterface:unicorn]
 supervisor.rpcinterface_factory = supervisor_unicorn:make_rpcinterface
 {options}
@@ -48,8 +54,6 @@ supervisor.rpcinterface_factory = supervisor_unicorn:make_rpcinterface
 
 [ctlplugin:unicorn]
 supervisor.ctl_factory = supervisor_unicorn:make_ctlplugin
-
-{programs}
 """
 
 LISTENER = f"""\
@@ -81,8 +85,7 @@ class SupervisorHost(Host):
         super().__init__(folder, programs, options, unmanaged)
         self.bin = BIN  # where supervisord and supervisorctl are
         self.daemon = False
-        self.listener = LISTENER
-        self.more = ""  # sections of the configuration
+        self.plugin, self.listener = PLUGIN, LISTENER
         self.http = ""  # an [inet_http_server], if wanted
         self.credentials = ""
         self.supervisord = ""  # keys of [supervisord]
@@ -113,8 +116,9 @@ class SupervisorHost(Host):
                 credentials=self.credentials,
                 http=self.http,
                 url=f"unix://{self.socket}",
-                options=_lines(options),
-                listener=self.listener.format(folder=self.folder),
+                plugin=self.plugin.format(
+                    options=_lines(options), listener=self.listener.format(folder=self.folder)
+                ),
                 programs="\n".join(map(self._section, self.programs.values())) + self.more,
             )
         )
@@ -149,7 +153,7 @@ class SupervisorHost(Host):
             )
         wait_until(self._answers, "supervisord answers")
         self._found = look(self.rpc.supervisor.getPID())
-        if self.listener:
+        if self.plugin and self.listener:
             wait_until(self.driver_is_there, "the driver is there")
 
     def kill(self) -> None:
