@@ -9,12 +9,9 @@ a failed request. Exits with status 1 if a request or a handover has failed, or 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import shutil
 import statistics
 import sys
 import time
-from collections.abc import Iterator
 
 import psutil
 
@@ -22,7 +19,8 @@ from tests.kit.circus_host import CircusHost
 from tests.kit.host import Host, Outcome
 from tests.kit.hosts import HOSTS
 from tests.kit.load import Load
-from tests.kit.programs import Program, short_folder
+from tests.kit.programs import Program
+from tests.kit.running import folder, running
 from tests.kit.supervisor_host import SupervisorHost
 
 WARM = 4  # handovers before anything is counted: what is loaded or opened once is there then
@@ -52,22 +50,10 @@ def main() -> int:
     parser.add_argument("--handovers", type=int, default=200)
     chosen = parser.parse_args()
     print(f"{chosen.handovers} handovers on {chosen.host}, {chosen.server}, unix socket")
-    with _running(chosen.host, chosen.server) as host:
-        return _endure(host, chosen.handovers)
-
-
-@contextlib.contextmanager
-def _running(kind: str, server: str) -> Iterator[Host]:
-    """A host that serves; afterwards nothing is left of it."""
-    folder = short_folder()
-    host = HOSTS[kind](folder, [Program(folder, server=server, unix=True, preload=True)], {})
-    try:
-        host.start()
-        yield host
-    finally:
-        if host.pid():
-            host.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+    with folder() as path:
+        web = Program(path, server=chosen.server, unix=True, preload=True)
+        with running(HOSTS[chosen.host](path, [web], {})) as host:
+            return _endure(host, chosen.handovers)
 
 
 def _endure(host: Host, handovers: int) -> int:

@@ -17,6 +17,7 @@ import psutil
 
 from tests.kit.foreground_host import RunsvHost
 from tests.kit.load import Answer, Load, longest_gap, within
+from tests.kit.processes import kill, living, living_in
 from tests.kit.programs import Program, installed
 from tests.kit.running import folder, running
 
@@ -46,6 +47,13 @@ class Recipe(RunsvHost):
 
     def at_rest(self, name: str) -> bool:
         return self.program.answers()
+
+    def shutdown(self) -> None:
+        """Not as an operator would: the script may wait for a master that is long gone."""
+        assert self.process
+        for found in [*living_in(self.folder), living(self.process.pid)]:
+            kill(found)
+        self.process.wait()
 
 
 WAYS: dict[str, tuple[str, type[RunsvHost], str]] = {  # by name: the host, and settings of unicorn
