@@ -75,7 +75,7 @@ class Handover:
         """Roll back after an internal error. Return False if this phase cannot."""
         if not matters(self.record.phase, Event.ROLLBACK):
             return False
-        self._situation.record = self.record.but(reason=self.record.reason or why)
+        self._situation.trouble = why
         self._situation.command = Event.ROLLBACK
         return True
 
@@ -126,7 +126,7 @@ class Handover:
             phase=phase,
             since=now,
             signalled=now if phase in FIRST_STEPS else self.record.signalled,
-            reason=self.record.reason or reason,
+            reason=self.record.reason_and(reason),
             output=self._situation.logs.cause(self.record) if fails else self.record.output,
             ended=now if phase.final else 0.0,
         )
@@ -140,6 +140,8 @@ def in_full(situation: Situation, event: Event, reason: str) -> str:
         return ""
     if event is Event.REFUSED:
         return situation.refusal
+    if event is Event.ROLLBACK and situation.trouble:
+        return situation.trouble
     if event is Event.CHECK_FAILED and check:
         return f"{reason}: {check.failure}"
     if event is Event.TIMEOUT and check and situation.all_ready:

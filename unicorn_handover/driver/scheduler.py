@@ -121,17 +121,13 @@ class Driver:
                 continue  # its new master may be that one
             waiting = record.phase in (Phase.REQUESTED, Phase.QUEUED)
             if waiting and order.command == "rollback":
-                self._drop(record)
+                self._ended[key] = None
+                self._fail(record, NEVER_BEGAN)
                 continue
             if not waiting or self._has_room():
                 self._guarded(lambda order=order: self._begin(order), record)  # type: ignore[misc]
             elif record.phase is Phase.REQUESTED:
                 self._report(record.but(phase=Phase.QUEUED, since=self._system.clock()))
-
-    def _drop(self, record: Record) -> None:
-        now, why = self._system.clock(), NEVER_BEGAN
-        self._ended[record.key] = None
-        self._report(record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))
 
     def _has_room(self) -> bool:
         limit = self._orders.max_handovers
@@ -180,8 +176,9 @@ class Driver:
             if handover and record.key not in self._troubled and handover.give_up(why):
                 self._troubled.add(record.key)
                 return
-            if handover:
-                record = handover.record
             self._end(record.key)
-            now = self._system.clock()
-            self._report(record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))
+            self._fail(handover.record if handover else record, why)
+
+    def _fail(self, record: Record, why: str) -> None:
+        now, why = self._system.clock(), record.reason_and(why)
+        self._report(record.but(phase=Phase.FAILED, reason=why, since=now, ended=now))

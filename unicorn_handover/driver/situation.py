@@ -53,6 +53,7 @@ class Situation:
         self.refusal = ""
         self.drain_limit: float | None = None  # the old master's own, in seconds
         self.command: Event | None = None  # the operator's ROLLBACK or PROMOTE
+        self.trouble = ""  # an error of our own, because of which a ROLLBACK is nobody's command
         self.check: Check | None = None
         self.restoration: Restoration | None = None
         self.resumed = False  # True in the phase in which another driver left the handover

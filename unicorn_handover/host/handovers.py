@@ -213,7 +213,7 @@ class Handovers:
 
     def _fail(self, record: Record, reason: str) -> None:
         now = self._clock()
-        why = f"{record.reason}; {reason}" if record.reason else reason
+        why = record.reason_and(reason)
         failed = record.but(phase=Phase.FAILED, reason=why, since=now, ended=now)
         self._end(failed.after(record))
 

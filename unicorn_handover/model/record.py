@@ -102,6 +102,10 @@ class Record:
         """True if the new master took over, and was what the operator asked for."""
         return self.phase is Phase.DONE and not self.reason
 
+    def reason_and(self, reason: str) -> str:
+        """Return the reason so far with another one behind it: "" adds nothing."""
+        return "; ".join(filter(None, [self.reason, reason]))
+
     def but(self, **changes: Any) -> Record:
         """Return a copy with these fields changed."""
         return replace(self, **changes)

@@ -62,7 +62,8 @@ def test_old_workers_that_do_not_come_back_leave_the_new_release_serving() -> No
     history.handover.command(Event.ROLLBACK)
     record = history.run()
     assert record.phase is Phase.DONE and not record.succeeded and history.new.alive
-    assert record.reason.startswith("rolled back by command")
+    stays = "the old workers did not come back, so the new master stays"
+    assert record.reason == f"rolled back by command; {stays}"
 
 
 def test_nothing_to_serve_in_the_soak_and_no_way_back() -> None:
@@ -74,6 +75,7 @@ def test_nothing_to_serve_in_the_soak_and_no_way_back() -> None:
     history.system.end(history.new)
     record = history.run()
     assert record.phase is Phase.FAILED and "QUIT old" not in history.signals
+    assert record.reason.endswith(" ended in the soak; the old workers did not come back")
 
 
 def roll_back_from(history: History) -> Record:
