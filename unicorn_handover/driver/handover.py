@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from ..kernel.system import System
 from ..model.options import Options
+from ..model.orders import Order
 from ..model.phases import TABLE, Event, Phase, matters
 from ..model.record import Record
-from ..servers import Launch
 from .act import act
 from .by_hand import survey
 from .observe import next_event
@@ -18,22 +18,13 @@ FIRST_STEPS = (Phase.RE_EXECUTING, Phase.STARTING)  # towards a new master
 
 
 class Handover:
-    """Drives one record to its final phase. `step` never blocks and may be called at any time.
+    """Drives the record of one order to its final phase. `step` never blocks; call it at any time.
 
     `report` is given every new record before it is acted upon.
     """
 
-    def __init__(
-        self,
-        system: System,
-        options: Options,
-        record: Record,
-        report: Callable[[Record], None],
-        launch: Launch | None = None,
-        next_launch: Launch | None = None,
-    ) -> None:
-        launches = launch or Launch(), next_launch or Launch()
-        self._situation = Situation(system, options, record, report, *launches)
+    def __init__(self, system: System, order: Order, report: Callable[[Record], None]) -> None:
+        self._situation = Situation(system, order, report)
         self._begun = False
 
     @property

@@ -9,6 +9,7 @@ from ..family import members
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.options import Options
+from ..model.orders import Order
 from ..model.phases import Phase
 from ..model.record import MasterId, Record
 from ..servers import SERVERS
@@ -86,4 +87,4 @@ class LateMaster:
             ready=len(found.ready),  # they may be answering requests
             total=len(found.all),
         )
-        self._removal = Handover(self._system, self._options, removal, lambda _: None)
+        self._removal = Handover(self._system, Order(removal, self._options), lambda _: None)

@@ -22,7 +22,7 @@ def next_event(situation: Situation) -> Event | None:
     A fact is observed only if none before it ends the phase.
     """
     phase = situation.record.phase
-    for observe in (_ends, _restoration, _removal, _command, _OBSERVERS.get(phase), _time):
+    for observe in (_ends, _new_end, _command, _OBSERVERS.get(phase), _time):
         for event in observe(situation) if observe else ():
             if matters(phase, event):
                 return event
@@ -57,15 +57,12 @@ def _judge_drain(situation: Situation) -> None:
         )
 
 
-def _restoration(situation: Situation) -> Iterator[Event]:
-    if situation.restoration:
-        situation.restoration.step()
-    yield from ()
-
-
-def _removal(situation: Situation) -> Iterator[Event]:
+def _new_end(situation: Situation) -> Iterator[Event]:
+    restoration = situation.restoration
+    if restoration:
+        restoration.step()
     if situation.new_gone:
-        if situation.restoration and not situation.restoration.complete:
+        if restoration and not restoration.complete:
             yield Event.UNSETTLED
         yield Event.NEW_GONE
 

@@ -141,8 +141,7 @@ class Driver:
         late = self._late_masters.pop(order.record.program, None) if order.record.found else None
         if late:
             late.close()
-        launches = order.launch, order.next_launch
-        handover = Handover(self._system, order.options, order.record, self._enters, *launches)
+        handover = Handover(self._system, order, self._enters)
         self._running[order.record.key] = handover
         if order.command in COMMANDS:
             handover.command(COMMANDS[order.command])

@@ -11,10 +11,10 @@ from ..family.served import listening_numbers
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..model.deadlines import deadline
-from ..model.options import Options
+from ..model.orders import Order
 from ..model.phases import POLL_PAUSE, Event, Phase
 from ..model.record import MasterId, Record
-from ..servers import SERVERS, Launch, Server
+from ..servers import SERVERS, Server
 from .logs import LogFiles
 from .new_workers import NewWorkers
 from .quiesce import why_both_serve
@@ -30,21 +30,13 @@ if TYPE_CHECKING:
 class Situation:
     """Shared by what observes (`observe`), what acts (`act`) and the machine (`handover`)."""
 
-    def __init__(
-        self,
-        system: System,
-        options: Options,
-        record: Record,
-        report: Callable[[Record], None],
-        launch: Launch,
-        next_launch: Launch,
-    ) -> None:
+    def __init__(self, system: System, order: Order, report: Callable[[Record], None]) -> None:
         self.system = system
-        self.options = options
-        self.record = record
+        self.options = order.options
+        self.record = record = order.record
+        self.launch = order.launch  # of the old master
+        self.next_launch = order.next_launch  # of one that the host starts
         self._report = report
-        self.launch = launch  # of the old master
-        self.next_launch = next_launch  # of one that the host starts
         self.server: Server | None = SERVERS.get(record.server)
         self.old = system.hold(*record.old)
         self._process_group = members.process_group(system, self.old)

@@ -7,6 +7,7 @@ from signal import SIGUSR1
 
 from unicorn_handover.driver.handover import Handover
 from unicorn_handover.model.options import Options
+from unicorn_handover.model.orders import Order
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.model.record import MasterId, Record
 
@@ -48,7 +49,8 @@ class History:
         first = MasterId(self.old.pid, self.old.start)
         now = self.system.now
         record = record or Record("web", 1, Phase.REQUESTED, first, now, now)
-        self.handover = Handover(self.system, self.options, record, self._report)  # type: ignore[arg-type]
+        order = Order(record, self.options)
+        self.handover = Handover(self.system, order, self._report)  # type: ignore[arg-type]
 
     def lose_driver(self) -> Record:
         """Kill the driver; return what the host knows."""
