@@ -91,7 +91,7 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
             Update(self).run(arg)
 
     def do_unicorn(self, arg: str) -> None:
-        """unicorn status [--json] [NAME ...] | rollback NAME ... | promote NAME ... | help"""
+        """unicorn status [--json] [NAME ...] | rollback, promote, leave NAME ... | help"""
         UnicornCommand(self.ctl).run(arg)
 
     def help_unicorn(self) -> None:

@@ -155,6 +155,19 @@ class UnicornNamespaceRPCInterface:
         """
         return self._steer(name, "promote")
 
+    def leave(self, name: str) -> bool:
+        """Let a running program run on at the next shutdown or reload of supervisord
+
+        The next supervisord with this configuration file takes it over.
+
+        @param string name  The name of a managed program (or 'group:name')
+        @return boolean result  Always true unless error
+        """
+        reason = self._managed(name).program.survival.ask_to_leave()
+        if reason:
+            raise RPCError(Faults.FAILED, reason)
+        return True
+
     def _begun(self, name: str) -> Request:
         process = self._managed(name)
         if not is_running(process):

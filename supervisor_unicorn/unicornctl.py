@@ -1,19 +1,20 @@
-"""`supervisorctl unicorn ...`: shows handovers, and rolls back or promotes one."""
+"""`supervisorctl unicorn ...`: what else can be asked and commanded than a restart."""
 
 from __future__ import annotations
 
 import json
 import sys
 
+from supervisor.states import RUNNING_STATES
 from supervisor.supervisorctl import Controller, LSBInitExitStatuses
 
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.progress import status_line, warnings
 
-from .asking import FAILURES, STRANGER, Asking, why
+from .asking import FAILURES, NOT_MANAGED, STRANGER, Asking, code, why
 from .stock import process_infos
 
-COMMANDS = ("status", "rollback", "promote")
+COMMANDS = ("status", "rollback", "promote", "leave")
 JSON = "--json"
 
 
@@ -42,6 +43,8 @@ class UnicornCommand:
             self.ctl.exitstatus = LSBInitExitStatuses.UNIMPLEMENTED_FEATURE
         elif command == "status":
             self._show_statuses(names, as_json)
+        elif command == "leave":
+            self._leave(names)
         else:
             for name in names:
                 self._steer(name, command)
@@ -51,6 +54,10 @@ class UnicornCommand:
         self.ctl.output("unicorn status [--json] [NAME ...]\tShow handovers, running and ended")
         self.ctl.output("unicorn rollback NAME ...\tBack a running handover out")
         self.ctl.output("unicorn promote NAME ...\tEnd the soak of a running handover now")
+        self.ctl.output(
+            "unicorn leave NAME ... | all\tLet running programs run on at the next shutdown or "
+            "reload of\n\t\t\tsupervisord, for the next one to take over"
+        )
 
     def _show_statuses(self, names: list[str], as_json: bool) -> None:
         statuses = []
@@ -77,13 +84,30 @@ class UnicornCommand:
         """Print what is no JSON where it is not taken for it."""
         print(text, file=sys.stderr if as_json else self.ctl.stdout)
 
+    def _leave(self, names: list[str]) -> None:
+        everything = "all" in names
+        for name in self._running() if everything else names:
+            try:
+                self._asking.calls.leave(name)
+                self.ctl.output(f"{name}: runs on at the next shutdown or reload")
+            except FAILURES as error:
+                if not (everything and code(error) in NOT_MANAGED):
+                    self._fail(name, error)
+
+    def _running(self) -> list[str]:
+        infos = process_infos(self.ctl)
+        return [name for name, info in infos.items() if info["state"] in RUNNING_STATES]
+
+    def _fail(self, name: str, error: Exception) -> None:
+        self.ctl.output(f"{name}: ERROR ({why(error)})")
+        self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+
     def _steer(self, name: str, command: str) -> None:
         try:
             getattr(self._asking.calls, command)(name)
             self.ctl.output(f"{name}: {command} begun; see `unicorn status {name}`")
         except FAILURES as error:
-            self.ctl.output(f"{name}: ERROR ({why(error)})")
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            self._fail(name, error)
 
 
 def _is_right(command: str, words: list[str], names: list[str]) -> bool:

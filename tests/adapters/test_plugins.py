@@ -18,16 +18,14 @@ from .conftest import Site
 
 MakeSite = Callable[..., Site]
 
-METHODS = [
-    f"unicorn.{name}"
-    for name in ("outcome", "promote", "request", "restart", "rollback", "status", "update")
-]
+NAMES = ("leave", "outcome", "promote", "request", "restart", "rollback", "status", "update")
+METHODS = [f"unicorn.{name}" for name in NAMES]
 
 
 def test_the_methods_that_clients_may_call(make_site: MakeSite) -> None:
     """They are few, and Supervisor can list, describe and type each of them."""
     site = make_site()
-    interface = make_rpcinterface(site.supervisord, programs="web")
+    interface = make_rpcinterface(site.supervisord, programs="web", state=f"{site.folder}/state")
     system = SystemNamespaceRPCInterface([("unicorn", interface)])
     methods = [name for name in system.listMethods() if name.startswith("unicorn.")]
     assert sorted(methods) == METHODS
@@ -39,9 +37,9 @@ def test_the_methods_that_clients_may_call(make_site: MakeSite) -> None:
 def test_each_http_server_gets_the_same_host(make_site: MakeSite) -> None:
     """The factory is called once for each of supervisord's HTTP servers, and takes over once."""
     site = make_site()
-    make_rpcinterface(site.supervisord, programs="web")
+    make_rpcinterface(site.supervisord, programs="web", state=f"{site.folder}/state")
     web, callbacks = site.web, len(events.callbacks)
-    make_rpcinterface(site.supervisord, programs="web")
+    make_rpcinterface(site.supervisord, programs="web", state=f"{site.folder}/state")
     assert site.web is web and len(events.callbacks) == callbacks
 
 

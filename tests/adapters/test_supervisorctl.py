@@ -272,7 +272,7 @@ def test_a_bad_setting_of_wait(
 @pytest.mark.parametrize(
     ("line", "text", "expected"),
     [
-        ("unicorn ", "", ["status ", "rollback ", "promote ", "help "]),
+        ("unicorn ", "", ["status ", "rollback ", "promote ", "leave ", "help "]),
         ("unicorn st", "st", ["status "]),
         ("unicorn status ", "", ["--json ", "web ", "worker "]),
         ("unicorn status --json we", "we", ["web "]),

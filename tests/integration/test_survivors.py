@@ -115,3 +115,26 @@ def test_in_each_phase_of_a_handover(
     assert web.answers("v1" if phase == "removing" else "v2")
     assert web.pid_in_file() == host.master("web")
     hand_over(host, release="v3")
+
+
+@SURVIVE
+@pytest.mark.parametrize("way", ["shutdown", "reload"])
+def test_leave(make_host: MakeHost, folder: Path, way: str) -> None:
+    """One that is to be left runs on at the next end of its host, without a lost request."""
+    web, other = Program(folder), Program(folder, name="other", server="gunicorn")
+    host = make_host(web, other)
+    master, others = begun(host, web), host.master("other")
+    outcome = host.leave("web")
+    assert outcome.ok, outcome.text
+    with Load(web.address) as load:
+        host.end_and_start_again(way)
+        wait_until(lambda: host.state("web") == "running", "it runs")
+        assert host.master("web") == master
+        wait_until(lambda: host.at_rest("other"), "the other one was started again")
+        assert host.master("other") != others
+    assert not load.failures
+    web.ask("/print/still-logged")
+    wait_until(lambda: "still-logged" in host.log("web"), "what it prints is logged")
+    host.end_and_start_again(way)
+    wait_until(lambda: host.at_rest("web"), "it was started again")
+    assert host.master("web") != master

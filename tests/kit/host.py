@@ -151,6 +151,18 @@ class Host(abc.ABC):
         """Kill the host alone, with SIGKILL; return when it is gone."""
         raise NotImplementedError
 
+    def stop_without_waiting(self, name: str) -> None:
+        """Begin to stop a program as by command; return at once."""
+        raise NotImplementedError
+
+    def leave(self, *names: str) -> Outcome:
+        """The operator's command to leave programs running at the next end of the host."""
+        raise NotImplementedError
+
+    def end_and_start_again(self, way: str) -> None:
+        """Tell the host to end, and start it again, or to begin anew ("reload")."""
+        raise NotImplementedError
+
     # -- the same for all ------------------------------------------------------------------------
 
     def start(self) -> None:

@@ -162,6 +162,22 @@ class SupervisorHost(Host):
         if self._process:
             self._process.wait(LIMIT)
 
+    def stop_without_waiting(self, name: str) -> None:
+        self.rpc.supervisor.stopProcess(name, False)
+
+    def leave(self, *names: str) -> Outcome:
+        return self.ctl("unicorn", "leave", *names)
+
+    def end_and_start_again(self, way: str) -> None:
+        self.was_killed = True
+        if way == "shutdown":
+            self.shutdown()
+            self.launch()
+            return
+        drivers = self.driver()
+        assert self.ctl("reload").ok
+        wait_until(lambda: self._answers() and self.driver() not in (0, drivers), "a new driver")
+
     def _answers(self) -> bool:
         try:
             return bool(self.rpc.supervisor.getState()["statename"] == "RUNNING")

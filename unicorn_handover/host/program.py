@@ -149,6 +149,7 @@ class Program:
         """Hold and return a dead master's successor, or None: what is left is orphaned then."""
         master.release()
         self.held.died()
+        self.survival.ended(master)
         new = self.handovers.new_master_of(master.pid)
         strangers = self._host.strangers(0 if master.is_child else master.group)
         if new and not master.is_child and new.pid not in self._host.known_pids():
@@ -167,7 +168,6 @@ class Program:
                 self._host.log(WARNING, f"{self.label}: {line}")
             left += master.sharers.take(strangers)
             self.orphans.keep(left, self.options.drain_timeout)
-            self.survival.ended(master)
             return None
         for process in left:
             process.close()

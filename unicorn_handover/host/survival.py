@@ -118,7 +118,7 @@ class Survival:
 
     def begins(self) -> None:
         """Note that the program is about to be started."""
-        self.ending, self._stopped = "", False
+        self.ending, self._stopped, self.left = "", False, False
 
     def stopping(self) -> None:
         """Note that the program is being ended."""
@@ -131,8 +131,21 @@ class Survival:
         self.ending = ""
         self.note()
 
+    def ask_to_leave(self) -> str:
+        """Let the program run on when the host ends the next time; return why it cannot, or ""."""
+        if self._living() is None:
+            return "it is not running"
+        if not self._program.options.survive:
+            return "survive = no, so the next host would not find it"
+        if self._host.notes is None:
+            return "nothing can be remembered for the next host; see its log"
+        self.left = True
+        self.note()
+        return ""
+
     def leave(self) -> None:
         """Remember it for the last time: its host ends without it."""
+        self.left = False  # that was for this end alone
         self.note()
         self._is_over = True
 
@@ -168,6 +181,7 @@ class Survival:
             self._lose(note)
         self._stopped = note.stopped and survivor.master is None
         self.ending = note.ending if survivor.master else ""
+        self.left = note.left and survivor.master is not None
         return survivor
 
     def _restore(self, note: Note) -> None:
@@ -252,4 +266,6 @@ class Survival:
             words = command.words, command.directory, command.environ
             paths += server.pid_files(system, *words)
         for path in paths:
-            PidFile(path).remove(pid)
+            file = PidFile(path)
+            file.remove(pid)
+            file.forget(pid)
