@@ -72,14 +72,14 @@ class Gunicorn(Server):
         ),
     )
 
-    def is_master(self, words: Sequence[str]) -> bool:
+    def is_master(self, argv: Sequence[str]) -> bool:
         """True for its command line or, with setproctitle installed, its title.
 
         `python -m gunicorn` re-executes itself as `python /.../gunicorn/__main__.py`.
         """
-        if words[:1] and words[0].startswith("gunicorn: master"):
+        if argv[:1] and argv[0].startswith("gunicorn: master"):
             return True
-        return any(re.search(r"(^|/)gunicorn([^/]*|/__main__\.py)$", word) for word in words[:4])
+        return any(re.search(r"(^|/)gunicorn([^/]*|/__main__\.py)$", word) for word in argv[:4])
 
     def is_successor(self, system: System, pid: int, old: int) -> bool:
         """True if Arbiter.reexec has named the old master and the listeners to a process.
@@ -119,21 +119,21 @@ class Gunicorn(Server):
         return {"GUNICORN_FD": ",".join(map(str, numbers)), "GUNICORN_PID": str(old)}
 
     def pid_files(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> list[str]:
         """-p in the command line or GUNICORN_CMD_ARGS, `pidfile = "..."` in the configuration."""
-        given, settings, directory = self._settings(system, words, directory, environ)
+        given, settings, directory = self._settings(system, argv, directory, environ)
         found = [*literals(settings, r"pidfile[ \t]*=[ \t]*"), *values(given, "-p", "--pid")]
         return [os.path.join(directory, path) for path in found if path]
 
     def addresses(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> Addresses:
         """-b, else `bind`, else PORT. None is fixed if one is a name, which a look-up would tell.
 
         Arbiter.start looks at no address if there is GUNICORN_FD.
         """
-        given, settings, directory = self._settings(system, words, directory, environ)
+        given, settings, directory = self._settings(system, argv, directory, environ)
         options = values(given, "-b", "--bind")
         bound = options or literals(settings, r"bind[ \t]*=[ \t]*")[-1:]
         names = [_listener_name(each.strip(), directory) for each in ",".join(bound).split(",")]
@@ -142,13 +142,13 @@ class Gunicorn(Server):
         return Addresses(said, names if all(names) else [])
 
     def _settings(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> tuple[list[str], str, str]:
         """The words of environment and command line, the configuration, and the directory."""
         more: list[str] = []
         with contextlib.suppress(ValueError):  # an open quotation mark
             more = shlex.split(environ.get("GUNICORN_CMD_ARGS", ""))
-        given = [*more, *words]
+        given = [*more, *argv]
         files = [file.partition("file:")[2] or file for file in values(given, "-c", "--config")]
         settings = system.text_of(os.path.join(directory, (files or ["gunicorn.conf.py"])[-1]))
         return given, settings, os.path.join(directory, *values(given, "", "--chdir")[-1:])

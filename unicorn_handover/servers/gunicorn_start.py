@@ -21,14 +21,14 @@ def configured(system: System, pid: int, launch: Launch) -> Configured:
 
     The directory of a re-exec is the working directory after `chdir` (Arbiter.setup).
     """
-    words, directory = _words(system, pid, launch), start_directory(system, pid, launch)
-    text = _configuration(system, words, directory)
-    chdir = _value(words, text, ("", "--chdir"), "chdir")
-    pidfile = _value(words, text, ("-p", "--pid"), "pidfile")
+    argv, directory = _words(system, pid, launch), start_directory(system, pid, launch)
+    text = _configuration(system, argv, directory)
+    chdir = _value(argv, text, ("", "--chdir"), "chdir")
+    pidfile = _value(argv, text, ("-p", "--pid"), "pidfile")
     if pidfile:
         pidfile = os.path.join(system.working_directory(pid), pidfile)
     names = chdir is None or chdir.startswith("/")
-    return Configured(directory, names, pidfile, _drain_limit(words, text))
+    return Configured(directory, names, pidfile, _drain_limit(argv, text))
 
 
 def re_exec_needs(system: System, pid: int) -> Iterator[Need]:
@@ -39,9 +39,9 @@ def re_exec_needs(system: System, pid: int) -> Iterator[Need]:
     """
     yield Need(NeedKind.EXECUTABLE, system.executable(pid))
     if not title(system, pid):
-        words = system.command_line(pid)
-        yield Need(NeedKind.INTERPRETER, _interpreter(system, pid, words[0]))
-        yield Need(NeedKind.SCRIPT, next((w for w in words[1:3] if w.startswith("/")), ""))
+        argv = system.command_line(pid)
+        yield Need(NeedKind.INTERPRETER, _interpreter(system, pid, argv[0]))
+        yield Need(NeedKind.SCRIPT, next((w for w in argv[1:3] if w.startswith("/")), ""))
         return
     executed = system.executed_as(pid)
     yield Need(NeedKind.INTERPRETER, executed if executed.startswith("/") else "")
@@ -55,22 +55,22 @@ def _words(system: System, pid: int, launch: Launch) -> list[str]:
 
     A title of setproctitle is over both: then the command is read that the host would start now.
     """
-    words = list(launch.command) if title(system, pid) else system.command_line(pid)
-    return [*words_of(system.environ(pid).get("GUNICORN_CMD_ARGS", "")), *words]
+    argv = list(launch.command) if title(system, pid) else system.command_line(pid)
+    return [*words_of(system.environ(pid).get("GUNICORN_CMD_ARGS", "")), *argv]
 
 
-def _configuration(system: System, words: Sequence[str], directory: str) -> str | None:
+def _configuration(system: System, argv: Sequence[str], directory: str) -> str | None:
     """The text of the configuration file, "" if there is none, None if it cannot be read."""
-    files = [file.partition("file:")[2] or file for file in values(words, "-c", "--config")]
+    files = [file.partition("file:")[2] or file for file in values(argv, "-c", "--config")]
     if not directory:
         return None
     text = system.text_of(os.path.join(directory, (files or [DEFAULT_FILE])[-1]))
     return text if text or not files else None
 
 
-def _drain_limit(words: Sequence[str], text: str | None) -> float | None:
+def _drain_limit(argv: Sequence[str], text: str | None) -> float | None:
     """`graceful_timeout` in seconds, after which Arbiter.stop kills the workers."""
-    given = values(words, "", "--graceful-timeout")[-1:]
+    given = values(argv, "", "--graceful-timeout")[-1:]
     if not given and text is not None:
         given = re.findall(
             rf"^[ \t]*graceful_timeout{ASSIGNS}(.*?)\s*(?:#.*)?$", text, re.MULTILINE
@@ -79,9 +79,9 @@ def _drain_limit(words: Sequence[str], text: str | None) -> float | None:
     return float(given[0]) if given and re.fullmatch(r"\d{1,9}", given[0]) else None
 
 
-def _value(words: Sequence[str], text: str | None, flags: tuple[str, str], name: str) -> str | None:
+def _value(argv: Sequence[str], text: str | None, flags: tuple[str, str], name: str) -> str | None:
     """What the command line gives to an option or, without that, the file; None if not known."""
-    given = values(words, *flags)
+    given = values(argv, *flags)
     return given[-1] if given else None if text is None else setting(text, name, ASSIGNS)
 
 

@@ -24,8 +24,8 @@ class NginxStart(Start):
 
     def trial(self, launch: Launch) -> tuple[str, ...]:
         """The program's own command with -t, without the lines of one that succeeds."""
-        words = command_of(launch.command)
-        return (*words, "-t", "-q") if words else ()
+        argv = command_of(launch.command)
+        return (*argv, "-t", "-q") if argv else ()
 
     def fault(self, output: str, status: int) -> str:
         """The first error that keeps it from starting, without its time and pid."""
@@ -40,27 +40,27 @@ class NginxStart(Start):
         return _goes_away(system, launch.command, launch.directory)
 
 
-def command_of(words: Sequence[str]) -> tuple[str, ...] | None:
-    """The words of a command that is nginx itself, or None; of a script nothing is known."""
-    if words and re.fullmatch(r"nginx(-debug)?|openresty", os.path.basename(words[0])):
-        return tuple(words)
+def command_of(argv: Sequence[str]) -> tuple[str, ...] | None:
+    """The argv of a command that is nginx itself, or None; of a script nothing is known."""
+    if argv and re.fullmatch(r"nginx(-debug)?|openresty", os.path.basename(argv[0])):
+        return tuple(argv)
     return None
 
 
-def pid_file(system: System, words: Sequence[str], directory: str) -> str:
+def pid_file(system: System, argv: Sequence[str], directory: str) -> str:
     """The absolute path of the pid file, "" if it does not show.
 
     A relative one lies in the prefix, which is compiled in if -p does not name it.
     """
-    settings = _Settings(words, directory)
+    settings = _Settings(argv, directory)
     found = settings.directive(system, "pid")
     return found if found.startswith("/") or not found else settings.in_prefix(found)
 
 
-def _goes_away(system: System, words: Sequence[str], directory: str) -> bool:
+def _goes_away(system: System, argv: Sequence[str], directory: str) -> bool:
     """True if nothing says `daemon off;`, as far as that can be seen; an include may say it."""
-    settings = _Settings(words, directory)
-    if command_of(words) is None or settings.directive(system, "daemon") == "off":
+    settings = _Settings(argv, directory)
+    if command_of(argv) is None or settings.directive(system, "daemon") == "off":
         return False
     return bool(settings.main_part(system)) and not settings.directive(system, "include")
 
@@ -68,14 +68,14 @@ def _goes_away(system: System, words: Sequence[str], directory: str) -> bool:
 class _Settings:
     """The options of a command line, of a title as well, and what they name."""
 
-    def __init__(self, words: Sequence[str], directory: str) -> None:
-        self._words = _split(words[0]) if words and words[0].startswith(TITLE) else list(words)
+    def __init__(self, argv: Sequence[str], directory: str) -> None:
+        self._argv = _split(argv[0]) if argv and argv[0].startswith(TITLE) else list(argv)
         self._directory = directory
 
     def option(self, letter: str) -> str:
         """The last value of an option, in a word of its own or not (ngx_get_options)."""
         found = ""
-        for word, after in zip(self._words, [*self._words[1:], ""]):
+        for word, after in zip(self._argv, [*self._argv[1:], ""]):
             if word == f"-{letter}":
                 found = after
             elif re.match(rf"-{letter}.", word):
@@ -106,6 +106,6 @@ class _Settings:
 
 
 def _split(title: str) -> list[str]:
-    """The words of a command line that a title shows, where -g may hold spaces."""
+    """The argv that a title shows, where -g may hold spaces."""
     parts = re.split(r" (?=-[a-zA-Z])", title[len(TITLE) :])
     return [word for part in parts for word in part.split(" ", 1)]
