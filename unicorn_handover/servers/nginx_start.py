@@ -36,8 +36,15 @@ class NginxStart(Start):
         return ""
 
     def goes_away(self, system: System, launch: Launch) -> bool:
-        """True without `daemon off;` in the -g option or the configuration file."""
-        return _goes_away(system, launch.command, launch.directory)
+        """True without `daemon off;` in the -g option or the configuration file.
+
+        As far as that can be seen: an include may say it, and so may a script.
+        """
+        if command_of(launch.command) is None:
+            return False
+        settings = _Settings(system, launch.command, launch.directory)
+        says = settings.directive("daemon") == "off" or settings.directive("include")
+        return bool(settings.main_part) and not says
 
 
 def command_of(argv: Sequence[str]) -> tuple[str, ...] | None:
@@ -52,25 +59,22 @@ def pid_file(system: System, argv: Sequence[str], directory: str) -> str:
 
     A relative one lies in the prefix, which is compiled in if -p does not name it.
     """
-    settings = _Settings(argv, directory)
-    found = settings.directive(system, "pid")
-    return found if found.startswith("/") or not found else settings.in_prefix(found)
-
-
-def _goes_away(system: System, argv: Sequence[str], directory: str) -> bool:
-    """True if nothing says `daemon off;`, as far as that can be seen; an include may say it."""
-    settings = _Settings(argv, directory)
-    if command_of(argv) is None or settings.directive(system, "daemon") == "off":
-        return False
-    return bool(settings.main_part(system)) and not settings.directive(system, "include")
+    settings = _Settings(system, argv, directory)
+    found = settings.directive("pid")
+    return settings.in_prefix(found) if found else ""
 
 
 class _Settings:
-    """The options of a command line, of a title as well, and what they name."""
+    """The options of a command line, of a title as well, and the file that they name.
 
-    def __init__(self, argv: Sequence[str], directory: str) -> None:
+    main_part: what stands in that file outside of all blocks, without comments.
+    """
+
+    def __init__(self, system: System, argv: Sequence[str], directory: str) -> None:
         self._argv = _split(argv[0]) if argv and argv[0].startswith(TITLE) else list(argv)
         self._directory = directory
+        path = self.in_prefix(self.option("c") or DEFAULT_FILE)
+        self.main_part = _without_blocks(system.text_of(path) if path else "")
 
     def option(self, letter: str) -> str:
         """The last value of an option, in a word of its own or not (ngx_get_options)."""
@@ -83,26 +87,26 @@ class _Settings:
         return found
 
     def in_prefix(self, path: str) -> str:
-        """The absolute path of what lies in the prefix, "" if that is the compiled one."""
+        """The absolute path of a file that may lie in the prefix, "" where that is unknown."""
         prefix = self.option("p")
-        return os.path.join(self._directory, prefix, path) if prefix else ""
+        if prefix or path.startswith("/"):
+            return os.path.join(self._directory, prefix, path)
+        return ""
 
-    def main_part(self, system: System) -> str:
-        """What stands in the configuration file outside of all blocks, without comments."""
-        file = self.option("c") or DEFAULT_FILE
-        path = file if file.startswith("/") else self.in_prefix(file)
-        text, left = COMMENT.sub("", system.text_of(path) if path else ""), None
-        while text != left:
-            text, left = BLOCK.sub(";", text), text
-        return text
-
-    def directive(self, system: System, name: str) -> str:
+    def directive(self, name: str) -> str:
         """The value of a directive in -g, or else in the main part of the file; "" if none."""
-        for text in (self.option("g"), self.main_part(system)):
+        for text in (self.option("g"), self.main_part):
             found = re.search(rf"(?:^|[;\s]){name}\s+([\"']?)([^\"';]+?)\1\s*(?:;|$)", text)
             if found:
                 return found[2]
         return ""
+
+
+def _without_blocks(text: str) -> str:
+    text, left = COMMENT.sub("", text), ""
+    while text != left:
+        text, left = BLOCK.sub(";", text), text
+    return text
 
 
 def _split(title: str) -> list[str]:
