@@ -27,6 +27,10 @@ PAIRS = pytest.mark.parametrize(
 )
 """Each host and each server once, for what does not depend on which host has which server."""
 
+ON_SUPERVISOR = pytest.mark.parametrize("host_class", ["supervisor"], indirect=True)
+ON_CIRCUS = pytest.mark.parametrize("host_class", ["circus"], indirect=True)
+"""One host, for what the engine does alike on all: some of it on this one, some on that."""
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

@@ -16,7 +16,7 @@ from ..kit.host import Host
 from ..kit.load import Load
 from ..kit.programs import UNICORN, Program, free_port
 from ..waiting import wait_until
-from .conftest import PAIRS, MakeHost
+from .conftest import ON_CIRCUS, PAIRS, MakeHost
 from .scenes import deploy, hand_over, held_request
 
 AT_ONCE = 20  # seconds, far below boot_timeout
@@ -127,6 +127,7 @@ def test_a_deploy_that_deploys_nothing(make_host: MakeHost, folder: Path, server
     assert host.restart("named").ok and named.answers("v2")
 
 
+@ON_CIRCUS
 def test_a_start_script_that_goes_to_a_link(make_host: MakeHost, folder: Path) -> None:
     """`cd current; exec unicorn -c unicorn.rb` re-executes in the new release, the old one gone."""
     web = Program(folder)

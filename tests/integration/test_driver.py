@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import signal
 from pathlib import Path
@@ -14,11 +13,10 @@ from ..kit.load import Load
 from ..kit.processes import awaits, kill, look
 from ..kit.programs import Program
 from ..waiting import Later, stays, wait_until
-from .conftest import PAIRS, MakeHost
+from .conftest import ON_CIRCUS, ON_SUPERVISOR, MakeHost
 from .scenes import hand_over, holding_exec, reach
 
 ROOT = Path(__file__).parents[2]
-PHASES = ["requested", "re-executing", "booting", "draining", "removing"]
 
 
 def lose_driver(host: Host, way: str) -> int:
@@ -37,11 +35,14 @@ def lose_driver(host: Host, way: str) -> int:
 @pytest.mark.parametrize(
     ("host_class", "server", "phase", "way"),
     [
-        *itertools.product(["supervisor"], ["unicorn"], PHASES, ["killed"]),
-        *itertools.product(["circus"], ["gunicorn"], PHASES, ["killed"]),
-        *itertools.product(
-            ["supervisor", "circus"], ["unicorn"], ["booting", "draining"], ["stopped"]
-        ),
+        ("supervisor", "unicorn", "requested", "killed"),
+        ("circus", "gunicorn", "re-executing", "killed"),
+        ("supervisor", "unicorn", "booting", "killed"),
+        ("circus", "gunicorn", "booting", "killed"),
+        ("circus", "unicorn", "draining", "killed"),
+        ("supervisor", "gunicorn", "removing", "killed"),
+        ("supervisor", "unicorn", "draining", "stopped"),
+        ("circus", "gunicorn", "booting", "stopped"),
     ],
     indirect=["host_class"],
 )
@@ -69,6 +70,7 @@ def test_another_driver_goes_on(
     hand_over(host, release="v3")
 
 
+@ON_SUPERVISOR
 def test_a_re_exec_that_failed_between_two_looks(make_host: MakeHost, folder: Path) -> None:
     """The old master's failed child lives for milliseconds, and is told of if nobody saw it."""
     web = Program(folder)
@@ -136,8 +138,11 @@ def test_a_caller_is_told_that_the_driver_stays_away(make_host: MakeHost, folder
     assert host.wait_for_rest("web") != first and web.answers("v2")
 
 
-@PAIRS
-@pytest.mark.parametrize("phase", ["booting", "draining"])
+@pytest.mark.parametrize(
+    ("host_class", "server", "phase"),
+    [("supervisor", "unicorn", "booting"), ("circus", "gunicorn", "draining")],
+    indirect=["host_class"],
+)
 def test_one_more_handover_follows(
     make_host: MakeHost, folder: Path, server: str, phase: str
 ) -> None:
@@ -159,6 +164,7 @@ def test_one_more_handover_follows(
     assert request is None or request.answer().outcome == "ok"
 
 
+@ON_CIRCUS
 def test_a_failed_handover_is_followed_too(make_host: MakeHost, folder: Path) -> None:
     """A restart asked for while a bad release is tried is not lost when that is backed out."""
     web = Program(folder, preload=True)

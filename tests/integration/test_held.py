@@ -44,14 +44,16 @@ def next_master(host: Host, name: str, dead: int) -> int:
 
 
 @pytest.mark.parametrize(
-    ("server", "how"),
+    ("host_class", "server", "how"),
     [
-        ("unicorn", {}),
-        ("unicorn", {**UNIX, **PRELOAD}),
-        ("gunicorn", {**IPV6, **PRELOAD}),
-        ("gunicorn", UNIX),
+        ("supervisor", "unicorn", {}),
+        ("circus", "unicorn", {}),
+        ("circus", "unicorn", {**UNIX, **PRELOAD}),
+        ("supervisor", "gunicorn", {**IPV6, **PRELOAD}),
+        ("supervisor", "gunicorn", UNIX),
+        ("circus", "gunicorn", UNIX),
     ],
-    ids=["unicorn-tcp", "unicorn-unix-preload", "gunicorn-tcp6-preload", "gunicorn-unix"],
+    indirect=["host_class"],
 )
 def test_a_crash_refuses_nothing(
     make_host: MakeHost, folder: Path, server: str, how: dict[str, object]
@@ -144,9 +146,9 @@ def test_a_crash_loop_is_refused_after_hold(make_host: MakeHost, folder: Path) -
 
 
 @pytest.mark.parametrize(
-    ("server", "how"),
-    [("unicorn", UNIX), ("gunicorn", IPV6)],
-    ids=["unicorn-unix", "gunicorn-tcp6"],
+    ("host_class", "server", "how"),
+    [("supervisor", "unicorn", UNIX), ("circus", "gunicorn", IPV6)],
+    indirect=["host_class"],
 )
 def test_hold_stop_covers_a_stop_and_a_start(
     make_host: MakeHost, folder: Path, server: str, how: dict[str, object]

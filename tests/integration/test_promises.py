@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +23,13 @@ from ..waiting import Watch, wait_until
 from .conftest import MakeHost
 from .scenes import deploy, holding_exec, reach
 
-pytestmark = pytest.mark.parametrize("host_class", ALL, indirect=True)
-VICTIMS = ["old", "new", "driver", "both"]
+every_host = pytest.mark.parametrize("host_class", ALL, indirect=True)
+
+
+def in_turn(cells: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Cases of what is the engine's alone: each cell on one host, the next one on the next."""
+    return [(host, *cell) for host, cell in zip(itertools.cycle(ALL), cells)]
+
 
 # Says each signal that it gets.
 STRANGER = """
@@ -35,6 +42,7 @@ while True:
 """
 
 
+@every_host
 @pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
 @pytest.mark.parametrize("preload", [False, True], ids=["lazy", "preload"])
 def test_no_request_is_lost(
@@ -68,12 +76,22 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("kind", BROKEN)
-@pytest.mark.parametrize("preload", [False, True], ids=["lazy", "preload"])
+SERVED = list(itertools.product(["unicorn", "gunicorn"], ["lazy", "preload"]))
+
+
+@pytest.mark.parametrize(
+    ("host_class", "server", "loads", "kind"),
+    [
+        *((host, *served, "raises") for host in ALL for served in SERVED),
+        *in_turn((*served, kind) for kind in ("hangs", "exits", "config") for served in SERVED),
+    ],
+    indirect=["host_class"],
+)
 def test_a_failed_restart_costs_nothing(
-    make_host: MakeHost, folder: Path, server: str, preload: bool, kind: str
+    make_host: MakeHost, folder: Path, server: str, loads: str, kind: str
 ) -> None:
     """A broken release is backed out in seconds, says why, and the old one serves as before."""
+    preload = loads == "preload"
     web = Program(folder, server=server, preload=preload, workers=3)
     options = {"boot_timeout": "12"} if kind == "hangs" else {}
     host = make_host(web, options=options)
@@ -97,6 +115,7 @@ def test_a_failed_restart_costs_nothing(
     assert load.failures == [] and web.ask().release == "v3"
 
 
+@every_host
 def test_the_supervisor_always_knows_the_master(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:
@@ -122,12 +141,37 @@ def _known(host: Host, name: str, lies: list[object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("server", "phase", "victim"),
+    ("host_class", "server", "phase", "victim"),
     [
-        *itertools.product(["unicorn"], ["re-executing", "booting", "draining"], VICTIMS),
-        *itertools.product(["gunicorn"], ["booting", "draining"], ["old", "new"]),
-        ("gunicorn", "re-executing", "old"),
+        *(
+            (host, *cell)
+            for host in ALL
+            for cell in (
+                ("unicorn", "re-executing", "old"),
+                ("unicorn", "booting", "old"),
+                ("unicorn", "booting", "new"),
+                ("unicorn", "booting", "driver"),
+                ("unicorn", "draining", "old"),
+                ("unicorn", "draining", "both"),
+                ("gunicorn", "booting", "new"),
+                ("gunicorn", "draining", "old"),
+            )
+        ),
+        *in_turn(
+            (
+                ("unicorn", "re-executing", "new"),
+                ("unicorn", "re-executing", "driver"),
+                ("unicorn", "re-executing", "both"),
+                ("unicorn", "booting", "both"),
+                ("unicorn", "draining", "new"),
+                ("unicorn", "draining", "driver"),
+                ("gunicorn", "re-executing", "old"),
+                ("gunicorn", "booting", "old"),
+                ("gunicorn", "draining", "new"),
+            )
+        ),
     ],
+    indirect=["host_class"],
 )
 def test_one_family(
     make_host: MakeHost, folder: Path, server: str, phase: str, victim: str
@@ -160,6 +204,7 @@ def test_one_family(
     host.wait_for_rest("web")
 
 
+@every_host
 def test_no_stranger_is_signalled(make_host: MakeHost, folder: Path, server: str) -> None:
     """A pid file that names a stranger brings that stranger no signal."""
     web = Program(folder, server=server, pidfile=server == "unicorn")
@@ -184,6 +229,7 @@ def test_no_stranger_is_signalled(make_host: MakeHost, folder: Path, server: str
         assert stranger.stdout.read() == b""
 
 
+@every_host
 def test_restart_returns_at_once(make_host: MakeHost, folder: Path, server: str) -> None:
     """Without waiting, restart returns before the new release has loaded; then it is followed."""
     web = Program(folder, server=server)
@@ -203,6 +249,7 @@ def test_restart_returns_at_once(make_host: MakeHost, folder: Path, server: str)
     assert host.wait_for_rest("web") != old and web.answers("v2")
 
 
+@every_host
 def test_a_restart_runs_what_is_deployed_now(
     make_host: MakeHost, folder: Path, server: str
 ) -> None:

@@ -22,7 +22,11 @@ WAYS = ["stop", "shutdown"]
 @pytest.mark.parametrize(
     ("host_class", "server", "phase", "way"),
     [
-        *itertools.product(hosts.HOSTS, ["unicorn"], ["re-executing", "booting", "draining"], WAYS),
+        *itertools.product(hosts.HOSTS, ["unicorn"], ["booting"], WAYS),
+        ("supervisor", "unicorn", "re-executing", "shutdown"),
+        ("circus", "unicorn", "re-executing", "stop"),
+        ("supervisor", "unicorn", "draining", "shutdown"),
+        ("circus", "unicorn", "draining", "stop"),
         ("circus", "gunicorn", "booting", "stop"),
         ("supervisor", "gunicorn", "draining", "stop"),
         ("circus", "gunicorn", "draining", "shutdown"),

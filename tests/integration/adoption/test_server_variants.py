@@ -11,7 +11,7 @@ import pytest
 
 from ...kit.load import Load
 from ...kit.programs import UNICORN, Program
-from ..conftest import PAIRS, MakeHost
+from ..conftest import ON_CIRCUS, ON_SUPERVISOR, PAIRS, MakeHost
 from ..scenes import (
     hand_over,
     re_execute_by_hand,
@@ -19,6 +19,7 @@ from ..scenes import (
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities to give away")
+@ON_SUPERVISOR
 def test_as_in_a_container(make_host: MakeHost, folder: Path) -> None:
     """A root that cannot inspect other users' processes hands their programs over as well."""
     web = Program(folder)
@@ -36,6 +37,7 @@ def test_as_in_a_container(make_host: MakeHost, folder: Path) -> None:
     assert len(masters) == 3 and load.failures == []
 
 
+@ON_CIRCUS
 def test_unicorn_with_worker_exec(make_host: MakeHost, folder: Path) -> None:
     """Workers that are exec'd are told from masters, and are ready only with their app loaded."""
     # unicorn 6.0 with `worker_exec` and a pid file fails by itself.
@@ -112,6 +114,7 @@ def post_fork(server, worker):
 """
 
 
+@ON_SUPERVISOR
 def test_gunicorn_that_sets_its_title(make_host: MakeHost, folder: Path) -> None:
     """With setproctitle, which writes over the environment, gunicorn is handed over too."""
     web = Program(folder, server="gunicorn", settings=SET_TITLE)
@@ -155,6 +158,7 @@ def _title(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
 
 
+@ON_CIRCUS
 def test_gunicorn_with_threads(make_host: MakeHost, folder: Path) -> None:
     """Other kinds of gunicorn workers prove their readiness in the same way."""
     web = Program(folder, server="gunicorn", settings="worker_class = 'gthread'\nthreads = 4")
@@ -168,6 +172,7 @@ def test_gunicorn_with_threads(make_host: MakeHost, folder: Path) -> None:
     assert len(masters) == 3 and load.failures == []
 
 
+@ON_SUPERVISOR
 def test_gunicorn_as_a_module(make_host: MakeHost, folder: Path) -> None:
     """`python -m gunicorn` has another command line from its first re-exec on."""
     web = Program(folder, server="gunicorn")

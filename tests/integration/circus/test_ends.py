@@ -15,8 +15,18 @@ from ...waiting import Later, Watch, stays, wait_until
 from ..scenes import held_request, reach
 
 
-@pytest.mark.parametrize("children", ["True", "False"])
-@pytest.mark.parametrize("how", ["stop", "kill", "rm", "quit", "signal"])
+@pytest.mark.parametrize(
+    ("how", "children"),
+    [
+        ("stop", "True"),
+        ("stop", "False"),
+        ("kill", "True"),
+        ("kill", "False"),
+        ("rm", "True"),
+        ("quit", "False"),
+        ("signal", "True"),
+    ],
+)
 def test_an_end_in_mid_handover(host: CircusHost, web: Program, how: str, children: str) -> None:
     """Both masters end: by the stop signal or, where it is not heeded, by SIGKILL."""
     web.host_options.update({"stop_children": children, "graceful_timeout": "2"})

@@ -105,6 +105,7 @@ def test_what_cannot_boot_is_set_back(host: CircusHost) -> None:
     assert colour(host.wait_for_rest("web")) == ""
 
 
+@pytest.mark.parametrize("host", ["gunicorn-unix"], indirect=True)
 def test_a_stop_in_the_middle_ends_both(host: CircusHost) -> None:
     """Nobody is left, and the next start is a plain one."""
     host.launch()
@@ -147,6 +148,7 @@ def test_a_changed_section_is_handed_over(host: CircusHost) -> None:
     assert [ended["method"] for ended in host.ended("web")] == ["spawn"]
 
 
+@pytest.mark.parametrize("host", ["unicorn"], indirect=True)
 def test_a_section_that_cannot_boot_changes_nothing(host: CircusHost) -> None:
     """The caller is told why; the next `reloadconfig` tries again."""
     host.launch()

@@ -9,7 +9,7 @@ import pytest
 from ...kit.load import Load
 from ...kit.programs import Program
 from ...waiting import wait_until
-from ..conftest import PAIRS, MakeHost
+from ..conftest import ON_SUPERVISOR, PAIRS, MakeHost
 from ..scenes import reach
 from .shared import LONG, check_of
 
@@ -34,6 +34,7 @@ def test_soak_under_load(make_host: MakeHost, folder: Path, server: str, unix: b
     assert second != first and load.failures == [] and web.ask().release == "v2"
 
 
+@ON_SUPERVISOR
 def test_only_the_new_release_serves_in_the_soak(make_host: MakeHost, folder: Path) -> None:
     """A unicorn that preloads has no old workers in the soak; it keeps the program's pid."""
     web = Program(folder, server="unicorn", preload=True)

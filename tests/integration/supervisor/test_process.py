@@ -46,7 +46,7 @@ def test_uptime_starts_anew(make_supervisor: MakeHost, folder: Path) -> None:
     assert (hours * 60 + minutes) * 60 + seconds <= time.time() - began
 
 
-@pytest.mark.parametrize("as_group", ["true", "false"])
+@pytest.mark.parametrize(("server", "as_group"), [("unicorn", "true"), ("gunicorn", "false")])
 def test_stop_as_group(make_supervisor: MakeHost, folder: Path, server: str, as_group: str) -> None:
     """stopasgroup and killasgroup reach the adopted master, which leads no group of its own."""
     web = Program(
@@ -67,7 +67,7 @@ def test_stop_as_group(make_supervisor: MakeHost, folder: Path, server: str, as_
     host.wait_for_nobody("web")
 
 
-@pytest.mark.parametrize("phase", ["adopted", "draining"])
+@pytest.mark.parametrize(("server", "phase"), [("unicorn", "draining"), ("gunicorn", "adopted")])
 def test_a_stop_that_takes_too_long_kills(
     make_supervisor: MakeHost, folder: Path, server: str, phase: str
 ) -> None:

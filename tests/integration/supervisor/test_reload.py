@@ -13,7 +13,10 @@ from ..conftest import MakeHost
 from ..scenes import hand_over, reach
 
 
-@pytest.mark.parametrize("phase", ["adopted", "booting", "draining"])
+@pytest.mark.parametrize(
+    ("server", "phase"),
+    [("unicorn", "adopted"), ("gunicorn", "booting"), ("unicorn", "draining")],
+)
 def test_reload(make_supervisor: MakeHost, folder: Path, server: str, phase: str) -> None:
     """reload ends all masters and starts anew, also in mid-handover; the next handover works."""
     web = Program(folder, server=server)

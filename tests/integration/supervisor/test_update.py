@@ -166,7 +166,9 @@ def begin_update(host: SupervisorHost, *kinds: str) -> Later[Outcome]:
     return later
 
 
-@pytest.mark.parametrize("end", ["stop", "shutdown"])
+@pytest.mark.parametrize(
+    ("host", "end"), [("unicorn", "stop"), ("gunicorn-unix", "shutdown")], indirect=["host"]
+)
 def test_a_stop_ends_both_masters(host: SupervisorHost, end: str) -> None:
     """In the middle of a start; nobody is left (which the fixture proves for a shutdown)."""
     with begin_update(host) as updating:
@@ -183,6 +185,7 @@ def test_a_stop_ends_both_masters(host: SupervisorHost, end: str) -> None:
         assert "COLOUR" not in environment(host.wait_for_rest("web"))
 
 
+@pytest.mark.parametrize("host", ["unicorn"], indirect=True)
 def test_an_old_master_that_is_killed_leaves_the_new_one(host: SupervisorHost) -> None:
     """It is the program's from then on, by the changed section, and nobody is beside it."""
     with begin_update(host) as updating:
@@ -195,6 +198,7 @@ def test_an_old_master_that_is_killed_leaves_the_new_one(host: SupervisorHost) -
     assert environment(new.pid)["COLOUR"] == "blue"
 
 
+@pytest.mark.parametrize("host", ["gunicorn-unix"], indirect=True)
 def test_another_driver_goes_on(host: SupervisorHost) -> None:
     """A driver that is killed costs nothing, and no second master is started."""
     with Load(host.programs["web"].address) as load:
@@ -209,6 +213,7 @@ def test_another_driver_goes_on(host: SupervisorHost) -> None:
     assert load.failures == []
 
 
+@pytest.mark.parametrize("host", ["gunicorn-unix"], indirect=True)
 def test_a_roll_back_ends_the_new_one(host: SupervisorHost) -> None:
     """The old master and its pid file stay; the caller is told."""
     with begin_update(host) as updating:
@@ -220,6 +225,7 @@ def test_a_roll_back_ends_the_new_one(host: SupervisorHost) -> None:
     assert host.programs["web"].pid_in_file() == first and host.programs["web"].answers("v1")
 
 
+@pytest.mark.parametrize("host", ["unicorn"], indirect=True)
 def test_a_restart_meanwhile_follows_by_the_changed_section(host: SupervisorHost) -> None:
     """One behind the other; a restart that runs is not taken for the update."""
     host.start()
@@ -236,6 +242,7 @@ def test_a_restart_meanwhile_follows_by_the_changed_section(host: SupervisorHost
     assert environment(host.wait_for_rest("web"))["COLOUR"] == "blue"
 
 
+@pytest.mark.parametrize("host", ["gunicorn-unix"], indirect=True)
 def test_nothing_grows(host: SupervisorHost) -> None:
     """Ten handovers in turn by each way leave supervisord with the descriptors that it had."""
     host.start()
