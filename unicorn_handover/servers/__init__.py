@@ -49,10 +49,10 @@ def server_of(system: System, master: int, option: str) -> Server | None:
     return SERVERS.get(option) or recognise(system.command_line(master))
 
 
-def recognise(words: Sequence[str]) -> Server | None:
+def recognise(argv: Sequence[str]) -> Server | None:
     """Return the server whose master has this command line, or None."""
     # nginx first: it is known by the first word, and among the others may be a unicorn's name.
-    return next((server for server in (*SERVERS.values(),)[::-1] if server.is_master(words)), None)
+    return next((server for server in (*SERVERS.values(),)[::-1] if server.is_master(argv)), None)
 
 
 def handlers_installed(system: System, pid: int) -> bool:

@@ -66,7 +66,7 @@ class Server(abc.ABC):
     unlinks_pid_file = False  # at its end, whatever the file holds
 
     @abc.abstractmethod
-    def is_master(self, words: Sequence[str]) -> bool:
+    def is_master(self, argv: Sequence[str]) -> bool:
         """True if a command line is that of this server's master."""
 
     @abc.abstractmethod
@@ -91,7 +91,7 @@ class Server(abc.ABC):
 
     @abc.abstractmethod
     def pid_files(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> list[str]:
         """The absolute paths at which a command, run in `directory`, may write its pid file.
 
@@ -100,7 +100,7 @@ class Server(abc.ABC):
 
     @abc.abstractmethod
     def addresses(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> Addresses:
         """What a command, run in `directory`, says of its addresses."""
 
@@ -225,14 +225,14 @@ def title(system: System, pid: int) -> str:
     A title that is longer than the command line was, and any title of Python's setproctitle, is
     written over the environment as well, and nothing is left of that.
     """
-    words = system.command_line(pid)
-    return words[0] if len(words) == 1 else ""
+    argv = system.command_line(pid)
+    return argv[0] if len(argv) == 1 else ""
 
 
-def values(words: Sequence[str], short: str, *long: str) -> list[str]:
+def values(argv: Sequence[str], short: str, *long: str) -> list[str]:
     """The values of one option in a command line: `-p X`, `-pX`, `--pid X` and `--pid=X`."""
     found = []
-    for word, after in zip(words, [*words[1:], ""]):
+    for word, after in zip(argv, [*argv[1:], ""]):
         name, equals, value = word.partition("=")
         if word == short or word in long:
             found.append(after)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
-import os
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from signal import SIGQUIT, SIGTERM, Signals
 
@@ -18,13 +14,11 @@ from .base import (
     Server,
     is_exec_master,
     is_renamed_successor,
-    literals,
     runs,
     title,
-    values,
 )
 from .configured import Configured, Need
-from .gunicorn_start import configured, re_exec_needs
+from .gunicorn_start import addresses, configured, pid_files, re_exec_needs
 from .gunicorn_workers import (
     heartbeat_of,
     heartbeats,
@@ -72,14 +66,14 @@ class Gunicorn(Server):
         ),
     )
 
-    def is_master(self, words: Sequence[str]) -> bool:
+    def is_master(self, argv: Sequence[str]) -> bool:
         """True for its command line or, with setproctitle installed, its title.
 
         `python -m gunicorn` re-executes itself as `python /.../gunicorn/__main__.py`.
         """
-        if words[:1] and words[0].startswith("gunicorn: master"):
+        if argv[:1] and argv[0].startswith("gunicorn: master"):
             return True
-        return any(re.search(r"(^|/)gunicorn([^/]*|/__main__\.py)$", word) for word in words[:4])
+        return any(re.search(r"(^|/)gunicorn([^/]*|/__main__\.py)$", word) for word in argv[:4])
 
     def is_successor(self, system: System, pid: int, old: int) -> bool:
         """True if Arbiter.reexec has named the old master and the listeners to a process.
@@ -119,39 +113,16 @@ class Gunicorn(Server):
         return {"GUNICORN_FD": ",".join(map(str, numbers)), "GUNICORN_PID": str(old)}
 
     def pid_files(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> list[str]:
-        """-p in the command line or GUNICORN_CMD_ARGS, `pidfile = "..."` in the configuration."""
-        given, settings, directory = self._settings(system, words, directory, environ)
-        found = [*literals(settings, r"pidfile[ \t]*=[ \t]*"), *values(given, "-p", "--pid")]
-        return [os.path.join(directory, path) for path in found if path]
+        """-p or `pidfile`: see `gunicorn_start`."""
+        return pid_files(system, argv, directory, environ)
 
     def addresses(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> Addresses:
-        """-b, else `bind`, else PORT. None is fixed if one is a name, which a look-up would tell.
-
-        Arbiter.start looks at no address if there is GUNICORN_FD.
-        """
-        given, settings, directory = self._settings(system, words, directory, environ)
-        options = values(given, "-b", "--bind")
-        bound = options or literals(settings, r"bind[ \t]*=[ \t]*")[-1:]
-        names = [_listener_name(each.strip(), directory) for each in ",".join(bound).split(",")]
-        lines = re.findall(r"^[ \t]*bind\b.*", settings, re.MULTILINE)
-        said = [*options, *lines, environ.get("PORT", "")]
-        return Addresses(said, names if all(names) else [])
-
-    def _settings(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
-    ) -> tuple[list[str], str, str]:
-        """The words of environment and command line, the configuration, and the directory."""
-        more: list[str] = []
-        with contextlib.suppress(ValueError):  # an open quotation mark
-            more = shlex.split(environ.get("GUNICORN_CMD_ARGS", ""))
-        given = [*more, *words]
-        files = [file.partition("file:")[2] or file for file in values(given, "-c", "--config")]
-        settings = system.text_of(os.path.join(directory, (files or ["gunicorn.conf.py"])[-1]))
-        return given, settings, os.path.join(directory, *values(given, "", "--chdir")[-1:])
+        """-b, else `bind`, else PORT: see `gunicorn_start`."""
+        return addresses(system, argv, directory, environ)
 
     def configured(self, system: System, pid: int, launch: Launch) -> Configured:
         """What its command line and its configuration file say: see `gunicorn_start`."""
@@ -176,16 +147,3 @@ class Gunicorn(Server):
     def orphan_ends_by(self, system: System, pid: int) -> Signals | None:
         """TERM: an idle worker misses its master only after half of `timeout`, with the port."""
         return self.graceful if is_orphaned_worker(system, pid) else None
-
-
-def _listener_name(address: str, directory: str) -> str:
-    """An address of gunicorn's (util.parse_address) as `Listener.name`, "" if that is not sure."""
-    if address.startswith("unix:"):
-        return f"unix:{os.path.join(directory, re.sub('^unix:(//)?', '', address))}"
-    host, colon, port = address.rpartition(":")
-    if not (colon and port.isdigit()):
-        return ""
-    with contextlib.suppress(ValueError):
-        plain = ipaddress.ip_address(host.strip("[]") or "0.0.0.0")
-        return f"[{plain}]:{port}" if plain.version == 6 else f"{plain}:{port}"
-    return ""

@@ -1,13 +1,15 @@
-"""How a running gunicorn was started, and what its re-exec needs (Arbiter.START_CTX, .reexec)."""
+"""How a gunicorn is or was started, and what its re-exec needs (Arbiter.START_CTX, .reexec)."""
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..kernel.system import System
-from .base import title, values
+from .base import Addresses, literals, title, values
 from .configured import Configured, Need, NeedKind, setting, start_directory
 from .launch import Launch, words_of
 
@@ -19,16 +21,18 @@ DEFAULT_FILE = "gunicorn.conf.py"  # read if it is there (config.get_default_con
 def configured(system: System, pid: int, launch: Launch) -> Configured:
     """Read the command line, GUNICORN_CMD_ARGS and the configuration file, in that order.
 
-    The directory of a re-exec is the working directory after `chdir` (Arbiter.setup).
+    Where a title is over the command line, that is the one which the host would start now. The
+    directory of a re-exec is the working directory after `chdir` (Arbiter.setup).
     """
-    words, directory = _words(system, pid, launch), start_directory(system, pid, launch)
-    text = _configuration(system, words, directory)
-    chdir = _value(words, text, ("", "--chdir"), "chdir")
-    pidfile = _value(words, text, ("-p", "--pid"), "pidfile")
+    argv = launch.command if title(system, pid) else system.command_line(pid)
+    given, directory = _given(argv, system.environ(pid)), start_directory(system, pid, launch)
+    text = _configuration(system, given, directory)
+    chdir = _value(given, text, ("", "--chdir"), "chdir")
+    pidfile = _value(given, text, ("-p", "--pid"), "pidfile")
     if pidfile:
         pidfile = os.path.join(system.working_directory(pid), pidfile)
     names = chdir is None or chdir.startswith("/")
-    return Configured(directory, names, pidfile, _drain_limit(words, text))
+    return Configured(directory, names, pidfile, _drain_limit(given, text))
 
 
 def re_exec_needs(system: System, pid: int) -> Iterator[Need]:
@@ -39,9 +43,9 @@ def re_exec_needs(system: System, pid: int) -> Iterator[Need]:
     """
     yield Need(NeedKind.EXECUTABLE, system.executable(pid))
     if not title(system, pid):
-        words = system.command_line(pid)
-        yield Need(NeedKind.INTERPRETER, _interpreter(system, pid, words[0]))
-        yield Need(NeedKind.SCRIPT, next((w for w in words[1:3] if w.startswith("/")), ""))
+        argv = system.command_line(pid)
+        yield Need(NeedKind.INTERPRETER, _interpreter(system, pid, argv[0]))
+        yield Need(NeedKind.SCRIPT, next((w for w in argv[1:3] if w.startswith("/")), ""))
         return
     executed = system.executed_as(pid)
     yield Need(NeedKind.INTERPRETER, executed if executed.startswith("/") else "")
@@ -50,27 +54,57 @@ def re_exec_needs(system: System, pid: int) -> Iterator[Need]:
         yield Need(NeedKind.ENVIRONMENT, found[0] if found else "")
 
 
-def _words(system: System, pid: int, launch: Launch) -> list[str]:
-    """The words of GUNICORN_CMD_ARGS and of the command line; later ones count.
+def pid_files(
+    system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
+) -> list[str]:
+    """-p in the command line or GUNICORN_CMD_ARGS, `pidfile = "..."` in the configuration."""
+    given, text, directory = _settings(system, argv, directory, environ)
+    found = [*literals(text, rf"pidfile{ASSIGNS}"), *values(given, "-p", "--pid")]
+    return [os.path.join(directory, path) for path in found if path]
 
-    A title of setproctitle is over both: then the command is read that the host would start now.
+
+def addresses(
+    system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
+) -> Addresses:
+    """-b, else `bind`, else PORT. None is fixed if one is a name, which a look-up would resolve.
+
+    Arbiter.start reads no address if there is GUNICORN_FD.
     """
-    words = list(launch.command) if title(system, pid) else system.command_line(pid)
-    return [*words_of(system.environ(pid).get("GUNICORN_CMD_ARGS", "")), *words]
+    given, text, directory = _settings(system, argv, directory, environ)
+    options = values(given, "-b", "--bind")
+    bound = options or literals(text, rf"bind{ASSIGNS}")[-1:]
+    names = [_listener_name(each.strip(), directory) for each in ",".join(bound).split(",")]
+    lines = re.findall(r"^[ \t]*bind\b.*", text, re.MULTILINE)
+    said = [*options, *lines, environ.get("PORT", "")]
+    return Addresses(said, names if all(names) else [])
 
 
-def _configuration(system: System, words: Sequence[str], directory: str) -> str | None:
+def _settings(
+    system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
+) -> tuple[list[str], str, str]:
+    """The argv with the environment's part, the configuration, and the directory after `chdir`."""
+    given = _given(argv, environ)
+    text = _configuration(system, given, directory) or ""
+    return given, text, os.path.join(directory, *values(given, "", "--chdir")[-1:])
+
+
+def _given(argv: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """GUNICORN_CMD_ARGS and the command line; what is later counts."""
+    return [*words_of(environ.get("GUNICORN_CMD_ARGS", "")), *argv]
+
+
+def _configuration(system: System, argv: Sequence[str], directory: str) -> str | None:
     """The text of the configuration file, "" if there is none, None if it cannot be read."""
-    files = [file.partition("file:")[2] or file for file in values(words, "-c", "--config")]
+    files = [file.partition("file:")[2] or file for file in values(argv, "-c", "--config")]
     if not directory:
         return None
     text = system.text_of(os.path.join(directory, (files or [DEFAULT_FILE])[-1]))
     return text if text or not files else None
 
 
-def _drain_limit(words: Sequence[str], text: str | None) -> float | None:
+def _drain_limit(argv: Sequence[str], text: str | None) -> float | None:
     """`graceful_timeout` in seconds, after which Arbiter.stop kills the workers."""
-    given = values(words, "", "--graceful-timeout")[-1:]
+    given = values(argv, "", "--graceful-timeout")[-1:]
     if not given and text is not None:
         given = re.findall(
             rf"^[ \t]*graceful_timeout{ASSIGNS}(.*?)\s*(?:#.*)?$", text, re.MULTILINE
@@ -79,9 +113,9 @@ def _drain_limit(words: Sequence[str], text: str | None) -> float | None:
     return float(given[0]) if given and re.fullmatch(r"\d{1,9}", given[0]) else None
 
 
-def _value(words: Sequence[str], text: str | None, flags: tuple[str, str], name: str) -> str | None:
+def _value(argv: Sequence[str], text: str | None, flags: tuple[str, str], name: str) -> str | None:
     """What the command line gives to an option or, without that, the file; None if not known."""
-    given = values(words, *flags)
+    given = values(argv, *flags)
     return given[-1] if given else None if text is None else setting(text, name, ASSIGNS)
 
 
@@ -90,3 +124,16 @@ def _interpreter(system: System, pid: int, word: str) -> str:
     if "/" in word:
         return os.path.join(system.working_directory(pid), word)
     return system.find_command(word, system.environ(pid).get("PATH"))
+
+
+def _listener_name(address: str, directory: str) -> str:
+    """An address of gunicorn's (util.parse_address) as `Listener.name`, "" if that is not sure."""
+    if address.startswith("unix:"):
+        return f"unix:{os.path.join(directory, re.sub('^unix:(//)?', '', address))}"
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdigit()):
+        return ""
+    with contextlib.suppress(ValueError):
+        plain = ipaddress.ip_address(host.strip("[]") or "0.0.0.0")
+        return f"[{plain}]:{port}" if plain.version == 6 else f"{plain}:{port}"
+    return ""

@@ -14,7 +14,7 @@ class Launch:
 
     section: its name without brackets, such as "program:web".
     key: what the host calls the directory, such as "working_dir".
-    command: the words of the command, none if the host leaves them to a shell.
+    command: the argv of the command, empty if the host leaves it to a shell.
     directory: an absolute path, "" if the section names none.
     started_in: the real path that the directory had at the start, "" if that is not known.
     user, group: what it runs as, each a name or an id; None for the host's, or the user's group.

@@ -44,14 +44,14 @@ class Nginx(Server):
         innermost_first=True,
     )
 
-    def is_master(self, words: Sequence[str]) -> bool:
+    def is_master(self, argv: Sequence[str]) -> bool:
         """True for its title, and for the command until that is set (ngx_master_process_cycle).
 
         Not for a worker's title: that begins in the same way.
         """
-        if words[:1] and words[0].startswith("nginx: "):
-            return words[0].startswith(MASTER)
-        return command_of(words) is not None
+        if argv[:1] and argv[0].startswith("nginx: "):
+            return argv[0].startswith(MASTER)
+        return command_of(argv) is not None
 
     def is_successor(self, system: System, pid: int, old: int) -> bool:
         """True for another master that a USR2 by hand has started; the title is over its NGINX."""
@@ -75,22 +75,22 @@ class Nginx(Server):
         return {"NGINX": "".join(f"{number};" for number in numbers)}
 
     def pid_files(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> list[str]:
         """`pid` in the -g option and in the main part of the configuration file."""
-        found = pid_file(system, words, directory)
+        found = pid_file(system, argv, directory)
         return [found] if found else []
 
     def addresses(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> Addresses:
         """Nothing that matters: of what it is given it keeps what its configuration names."""
         return Addresses([], [])
 
     def configured(self, system: System, pid: int, launch: Launch) -> Configured:
         """Only the pid file matters to a master that never re-executes itself."""
-        words, here = system.command_line(pid), system.working_directory(pid)
-        return Configured("", True, pid_file(system, words, here) or None)
+        argv, here = system.command_line(pid), system.working_directory(pid)
+        return Configured("", True, pid_file(system, argv, here) or None)
 
     def re_exec_needs(self, system: System, pid: int) -> Iterator[Need]:
         """Nothing: see `re_executes`."""

@@ -24,8 +24,8 @@ class NginxStart(Start):
 
     def trial(self, launch: Launch) -> tuple[str, ...]:
         """The program's own command with -t, without the lines of one that succeeds."""
-        words = command_of(launch.command)
-        return (*words, "-t", "-q") if words else ()
+        argv = command_of(launch.command)
+        return (*argv, "-t", "-q") if argv else ()
 
     def fault(self, output: str, status: int) -> str:
         """The first error that keeps it from starting, without its time and pid."""
@@ -36,46 +36,50 @@ class NginxStart(Start):
         return ""
 
     def goes_away(self, system: System, launch: Launch) -> bool:
-        """True without `daemon off;` in the -g option or the configuration file."""
-        return _goes_away(system, launch.command, launch.directory)
+        """True without `daemon off;` in the -g option or the configuration file.
+
+        As far as that can be seen: an include may say it, and so may a script.
+        """
+        if command_of(launch.command) is None:
+            return False
+        settings = _Settings(system, launch.command, launch.directory)
+        says = settings.directive("daemon") == "off" or settings.directive("include")
+        return bool(settings.main_part) and not says
 
 
-def command_of(words: Sequence[str]) -> tuple[str, ...] | None:
-    """The words of a command that is nginx itself, or None; of a script nothing is known."""
-    if words and re.fullmatch(r"nginx(-debug)?|openresty", os.path.basename(words[0])):
-        return tuple(words)
+def command_of(argv: Sequence[str]) -> tuple[str, ...] | None:
+    """The argv of a command that is nginx itself, or None; of a script nothing is known."""
+    if argv and re.fullmatch(r"nginx(-debug)?|openresty", os.path.basename(argv[0])):
+        return tuple(argv)
     return None
 
 
-def pid_file(system: System, words: Sequence[str], directory: str) -> str:
+def pid_file(system: System, argv: Sequence[str], directory: str) -> str:
     """The absolute path of the pid file, "" if it does not show.
 
     A relative one lies in the prefix, which is compiled in if -p does not name it.
     """
-    settings = _Settings(words, directory)
-    found = settings.directive(system, "pid")
-    return found if found.startswith("/") or not found else settings.in_prefix(found)
-
-
-def _goes_away(system: System, words: Sequence[str], directory: str) -> bool:
-    """True if nothing says `daemon off;`, as far as that can be seen; an include may say it."""
-    settings = _Settings(words, directory)
-    if command_of(words) is None or settings.directive(system, "daemon") == "off":
-        return False
-    return bool(settings.main_part(system)) and not settings.directive(system, "include")
+    settings = _Settings(system, argv, directory)
+    found = settings.directive("pid")
+    return settings.in_prefix(found) if found else ""
 
 
 class _Settings:
-    """The options of a command line, of a title as well, and what they name."""
+    """The options of a command line, of a title as well, and the file that they name.
 
-    def __init__(self, words: Sequence[str], directory: str) -> None:
-        self._words = _split(words[0]) if words and words[0].startswith(TITLE) else list(words)
+    main_part: what stands in that file outside of all blocks, without comments.
+    """
+
+    def __init__(self, system: System, argv: Sequence[str], directory: str) -> None:
+        self._argv = _split(argv[0]) if argv and argv[0].startswith(TITLE) else list(argv)
         self._directory = directory
+        path = self.in_prefix(self.option("c") or DEFAULT_FILE)
+        self.main_part = _without_blocks(system.text_of(path) if path else "")
 
     def option(self, letter: str) -> str:
         """The last value of an option, in a word of its own or not (ngx_get_options)."""
         found = ""
-        for word, after in zip(self._words, [*self._words[1:], ""]):
+        for word, after in zip(self._argv, [*self._argv[1:], ""]):
             if word == f"-{letter}":
                 found = after
             elif re.match(rf"-{letter}.", word):
@@ -83,29 +87,29 @@ class _Settings:
         return found
 
     def in_prefix(self, path: str) -> str:
-        """The absolute path of what lies in the prefix, "" if that is the compiled one."""
+        """The absolute path of a file that may lie in the prefix, "" where that is unknown."""
         prefix = self.option("p")
-        return os.path.join(self._directory, prefix, path) if prefix else ""
+        if prefix or path.startswith("/"):
+            return os.path.join(self._directory, prefix, path)
+        return ""
 
-    def main_part(self, system: System) -> str:
-        """What stands in the configuration file outside of all blocks, without comments."""
-        file = self.option("c") or DEFAULT_FILE
-        path = file if file.startswith("/") else self.in_prefix(file)
-        text, left = COMMENT.sub("", system.text_of(path) if path else ""), None
-        while text != left:
-            text, left = BLOCK.sub(";", text), text
-        return text
-
-    def directive(self, system: System, name: str) -> str:
+    def directive(self, name: str) -> str:
         """The value of a directive in -g, or else in the main part of the file; "" if none."""
-        for text in (self.option("g"), self.main_part(system)):
+        for text in (self.option("g"), self.main_part):
             found = re.search(rf"(?:^|[;\s]){name}\s+([\"']?)([^\"';]+?)\1\s*(?:;|$)", text)
             if found:
                 return found[2]
         return ""
 
 
+def _without_blocks(text: str) -> str:
+    text, left = COMMENT.sub("", text), ""
+    while text != left:
+        text, left = BLOCK.sub(";", text), text
+    return text
+
+
 def _split(title: str) -> list[str]:
-    """The words of a command line that a title shows, where -g may hold spaces."""
+    """The argv that a title shows, where -g may hold spaces."""
     parts = re.split(r" (?=-[a-zA-Z])", title[len(TITLE) :])
     return [word for part in parts for word in part.split(" ", 1)]

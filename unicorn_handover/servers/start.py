@@ -10,7 +10,7 @@ class Start:
     """The start of a server about which nothing is known."""
 
     def trial(self, launch: Launch) -> tuple[str, ...]:
-        """The words of a command that checks whether a program could be started, or none.
+        """The argv of a command that checks whether a program could be started; empty if none does.
 
         It is run as the next master would be, beside the running one, and changes nothing.
         """

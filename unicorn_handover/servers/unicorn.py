@@ -62,10 +62,10 @@ class Unicorn(Server):
         taken=re.compile(r"Already running on PID:(\d+) \(or pid=(.+?) is stale\)"),  # #pid=
     )
 
-    def is_master(self, words: Sequence[str]) -> bool:
+    def is_master(self, argv: Sequence[str]) -> bool:
         """True for "ruby /usr/bin/unicorn", "ruby bundle exec unicorn", "unicorn master -c ..."."""
         return any(
-            re.fullmatch(r"(\S*/)?unicorn(_rails)?( .*)?", word, re.DOTALL) for word in words[:4]
+            re.fullmatch(r"(\S*/)?unicorn(_rails)?( .*)?", word, re.DOTALL) for word in argv[:4]
         )
 
     def is_successor(self, system: System, pid: int, old: int) -> bool:
@@ -106,23 +106,23 @@ class Unicorn(Server):
         return {"UNICORN_FD": ",".join(map(str, numbers))}
 
     def pid_files(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> list[str]:
         """`pid "..."` in the configuration file, and the discouraged -P."""
-        written = literals(configuration(system, words, directory), r"pid\b[ \t(]*")
-        found = [*values(words, "-P", "--pid"), *written]
+        written = literals(configuration(system, argv, directory), r"pid\b[ \t(]*")
+        found = [*values(argv, "-P", "--pid"), *written]
         return [os.path.join(directory, path) for path in found if path]
 
     def addresses(
-        self, system: System, words: Sequence[str], directory: str, environ: Mapping[str, str]
+        self, system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
     ) -> Addresses:
         """-l, -o and -p, and the lines of the configuration file that begin with `listen`.
 
         It binds those that it was not given (#bind_new_listeners!).
         """
-        options = [*values(words, "-l", "--listen"), *values(words, "-o", "--host")]
-        options += values(words, "-p", "--port")
-        settings = configuration(system, words, directory)
+        options = [*values(argv, "-l", "--listen"), *values(argv, "-o", "--host")]
+        options += values(argv, "-p", "--port")
+        settings = configuration(system, argv, directory)
         return Addresses([*options, *re.findall(r"^[ \t]*listen\b.*", settings, re.MULTILINE)], [])
 
     def workers(self, system: System, master: int) -> dict[int, bool]:

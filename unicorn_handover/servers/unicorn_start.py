@@ -13,9 +13,9 @@ from .launch import Launch
 CALLS = r"[ \t]*\(?[ \t]*"  # what stands between a setting and its value
 
 
-def configuration(system: System, words: Sequence[str], directory: str) -> str:
+def configuration(system: System, argv: Sequence[str], directory: str) -> str:
     """The text of the configuration file, "" if it does not show; a title is one word."""
-    paths = values(" ".join(words).split(), "-c", "--config-file")
+    paths = values(" ".join(argv).split(), "-c", "--config-file")
     path = os.path.join(directory, paths[-1]) if paths else ""
     return system.text_of(path) if path.startswith("/") else ""
 
@@ -26,8 +26,8 @@ def settings(system: System, pid: int, launch: Launch) -> str:
     A file that is gone from where a re-exec would look is read where the host would start unicorn:
     to be wrong about it costs nothing, for a failed re-exec of unicorn does not.
     """
-    words, started = system.command_line(pid), start_directory(system, pid, launch)
-    texts = (configuration(system, words, d) for d in (started, launch.directory) if d)
+    argv, started = system.command_line(pid), start_directory(system, pid, launch)
+    texts = (configuration(system, argv, d) for d in (started, launch.directory) if d)
     return next((text for text in texts if text), "")
 
 
@@ -37,9 +37,9 @@ def configured(system: System, pid: int, launch: Launch) -> Configured:
     `working_directory` takes the place of the directory that unicorn was started in, and is often a
     link to the newest release (Configurator#working_directory).
     """
-    words, started = system.command_line(pid), start_directory(system, pid, launch)
+    argv, started = system.command_line(pid), start_directory(system, pid, launch)
     text = settings(system, pid, launch)
-    if not text and values(" ".join(words).split(), "-c", "--config-file"):
+    if not text and values(" ".join(argv).split(), "-c", "--config-file"):
         return Configured("", True, None)
     named = setting(text, "working_directory", CALLS)
     directory = started if named == "" else named or ""

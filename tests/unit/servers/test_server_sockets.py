@@ -146,6 +146,14 @@ def test_gunicorns_pid_file(words: str, environ: str, settings: str, paths: list
     assert GUNICORN.pid_files(system, words.split(), "/srv", variables) == paths
 
 
+def test_a_gunicorn_whose_directory_is_gone() -> None:
+    """No configuration is read then: a relative path would lead to one of the host's own."""
+    system = FakeSystem()
+    system.files["gunicorn.conf.py"] = "pidfile = '/run/g.pid'\nbind = '127.0.0.1:80'\n"
+    assert GUNICORN.pid_files(system, ["gunicorn", "app:app"], "", {}) == []
+    assert GUNICORN.addresses(system, ["gunicorn", "app:app"], "", {}).fixed == []
+
+
 @pytest.mark.parametrize(
     ("words", "settings", "names"),
     [
