@@ -90,6 +90,9 @@ class BesideProcess:
             self._watcher.stream_redirector.add_redirections(process)
         return int(process.pid)
 
+    def let_beside_go_on(self) -> None:
+        """It has not waited."""
+
     def _started(self, inheritance: Inheritance) -> Process:
         watcher = self._watcher
         return GivenProcess(

@@ -54,6 +54,9 @@ class NextMaster:
         self._starts.beside = self._starts.now.again(self._program.system)
         return pid
 
+    def let_beside_go_on(self) -> None:
+        """It has not waited."""
+
     def reap_beside(self) -> None:
         """Reap it, if it is a child: a killed runner may have started it."""
         if self._program.beside.is_child:

@@ -10,6 +10,7 @@ from supervisor.process import ProcessGroupBase, Subprocess
 
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.inheritance import Inheritance
+from unicorn_handover.kernel.gate import Gate
 from unicorn_handover.kernel.process import Process
 from unicorn_handover.kernel.reopen import become_own_reader
 
@@ -42,11 +43,14 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
         self._inheritance = inheritance
         self._ended = ended
         self._own_reader = own_reader
+        self._gate: Gate | None = None
 
     def start(self) -> int:
         """Start it, and return its pid. Raises Refused."""
+        self._gate = Gate()
         pid: int | None = self.spawn()
         if not pid:
+            self.let_go_on()
             why = printable(str(self.spawnerr or "it cannot be started"))
             raise Refused(f"[program:{self.config.name}] command: {why}")
         return pid
@@ -57,6 +61,11 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
         self.config.options.pidhistory[held.pid] = self
         reopen_pipes(self, held, warn)
 
+    def let_go_on(self) -> None:
+        """Let it execute its command: it is remembered."""
+        if self._gate:
+            self._gate.open()
+
     def change_state(self, new_state: int, expected: bool = True) -> bool:
         """Change it without an event: the program goes on running."""
         self.state = new_state
@@ -64,6 +73,8 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
 
     def _prepare_child_fds(self) -> None:
         """In the child: give it the sockets."""
+        if self._gate:
+            self._gate.wait()
         if self._inheritance:
             prepare_child_fds(self, self._inheritance)
         if self._own_reader:

@@ -18,6 +18,7 @@ from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.host.logs import Output
 from unicorn_handover.host.master import Master
 from unicorn_handover.host.program import Program
+from unicorn_handover.kernel.gate import Gate
 from unicorn_handover.kernel.process import Process
 from unicorn_handover.kernel.reopen import become_own_reader
 
@@ -44,6 +45,7 @@ class ManagedSubprocess(SurvivingSubprocess):
         self._reap = reap
         self._beside: BesideSubprocess | None = None
         self._given: Copies | None = None
+        self._gate: Gate | None = None
         program.supervised = program.beside.starter = self
         program.label = config.name
 
@@ -56,11 +58,22 @@ class ManagedSubprocess(SurvivingSubprocess):
             self.read_config = None
         self._started_in = self._directory_of(self.config)
         self._given = self.program.held.give()
-        pid: int | None = Subprocess.spawn(self)
+        gate = self._gate = self._make_gate()
+        try:
+            pid: int | None = Subprocess.spawn(self)
+        finally:
+            if gate:
+                gate.open()  # it is remembered by now
         return pid
+
+    @contained()
+    def _make_gate(self) -> Gate | None:
+        return Gate()
 
     def _prepare_child_fds(self) -> None:
         """In the child: give the new master the sockets that were held for it."""
+        if self._gate:
+            self._gate.wait()
         if self._given:
             prepare_child_fds(self, self._given)
         else:
@@ -249,6 +262,11 @@ class ManagedSubprocess(SurvivingSubprocess):
         """Let this package have its turn of supervisord's loop, then do as Supervisor does."""
         self._loop.turn()
         Subprocess.transition(self)
+
+    def let_beside_go_on(self) -> None:
+        """It is remembered by now, and may execute its command."""
+        if self._beside:
+            self._beside.let_go_on()
 
     def reap_beside(self) -> None:
         """Leave it to supervisord, which reaps its children in each turn: this wakes it."""

@@ -16,6 +16,13 @@ from ..model.record import Record
 from .scheduler import Driver
 
 
+class HostGone(BaseException):
+    """The host has ended. What it was not told must not be done: its successor has a driver too.
+
+    No Exception, for whoever contains those goes on.
+    """
+
+
 class DriverEnd:
     """The end in the driver's process, and its loop.
 
@@ -33,6 +40,11 @@ class DriverEnd:
 
     def run(self) -> None:
         """Drive handovers until the host closes the channel."""
+        with contextlib.suppress(HostGone):
+            self._run()
+        self._driver.close()
+
+    def _run(self) -> None:
         self._say({"driver": __version__})
         with selectors.DefaultSelector() as selector:
             for descriptor in self._readers:
@@ -43,7 +55,6 @@ class DriverEnd:
                     self._ended |= not self._readers[key.fd]()
                 if not self._ended:  # else the next host's driver acts, and not this one
                     self._driver.step()
-        self._driver.close()
 
     def _report(self, record: Record) -> None:
         self._say({"record": record.to_json()})
@@ -51,8 +62,8 @@ class DriverEnd:
     def _say(self, message: dict[str, Any]) -> None:
         try:
             self._channel.send(json.dumps(message).encode())
-        except OSError:  # the host is gone
-            self._ended = True
+        except OSError:
+            raise HostGone from None
 
     def _take_orders(self) -> bool:
         """Follow the newest orders. Older ones are dropped: they may hold what was cancelled."""

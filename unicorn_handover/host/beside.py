@@ -47,6 +47,9 @@ class Starter(Protocol):
         the old one's place when `Program.died` returns it.
         """
 
+    def let_beside_go_on(self) -> None:
+        """It is remembered by now, so it may execute its command, if it has waited for that."""
+
     def reap_beside(self) -> None:
         """It has exited before that: reap it, if it is a child, and call `Beside.ended`."""
 
@@ -159,6 +162,7 @@ class Beside:
         self._hold(pid)
         stat = self._system.stat(self.pid)  # also of one that has ended and is not reaped
         self._handovers.name_new(MasterId(self.pid, stat.start if stat else 0), inheritance.paths)
+        starter.let_beside_go_on()
 
     @contained()
     def _exited(self) -> None:

@@ -44,6 +44,9 @@ class Starting(Section):
         self.started.append(fake)
         return fake.pid
 
+    def let_beside_go_on(self) -> None:
+        """It has not waited."""
+
     def reap_beside(self) -> None:
         self._host.web.beside.ended()
 
