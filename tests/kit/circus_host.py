@@ -52,18 +52,10 @@ class CircusHost(Host):
     patience = "graceful_timeout"
     account = "uid"
 
-    def __init__(
-        self,
-        folder: Path,
-        programs: Sequence[Program],
-        options: Mapping[str, str],
-        unmanaged: Sequence[str] = (),
-    ) -> None:
-        super().__init__(folder, programs, options, unmanaged)
-        self.plugin = PLUGIN
-        self.circus = ""  # keys of [circus]
-        self._process: subprocess.Popen[bytes] | None = None
-        self._found: Found | None = None
+    plugin = PLUGIN
+    circus = ""  # keys of [circus]
+    _process: subprocess.Popen[bytes] | None = None
+    _found: Found | None = None
 
     @property
     def conf(self) -> Path:

@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +33,13 @@ class ForegroundHost(Host):
     name = "foreground"
     spawns = True
 
-    def __init__(
-        self,
-        folder: Path,
-        programs: Sequence[Program],
-        options: Mapping[str, str] | None = None,
-        unmanaged: Sequence[str] = (),
-    ) -> None:
-        super().__init__(folder, programs, options or {}, unmanaged)
-        (self.program,) = programs
-        self.process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def program(self) -> Program:
+        """The program."""
+        (program,) = self.programs.values()
+        return program
 
     @property
     def control(self) -> str:

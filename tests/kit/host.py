@@ -39,23 +39,23 @@ class Host(abc.ABC):
     directory: str  # the key for where a program is started
     patience: str  # the key for how long a stopped program may take until it is killed
     account: str  # the key for the user that a program runs as
+    plugin = ""  # its sections of the configuration; without them all is the host's own
+    more = ""  # other sections
+    was_killed = False
 
     def __init__(
         self,
         folder: Path,
         programs: Sequence[Program],
-        options: Mapping[str, str],
+        options: Mapping[str, str] | None = None,
         unmanaged: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.programs = {program.name: program for program in programs}
-        self.options = dict(options)
+        self.options = dict(options or {})
         self.unmanaged = unmanaged
         self.mark = {MARK: str(folder)}
-        self.was_killed = False
         self.prefix: list[str] = []  # of the command that starts the host
-        self.plugin = ""  # its sections of the configuration; without them all is the host's
-        self.more = ""  # other sections
 
     # -- to be written for each host -------------------------------------------------------------
 

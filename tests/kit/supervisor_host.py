@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import xmlrpc.client
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,23 +75,15 @@ class SupervisorHost(Host):
     patience = "stopwaitsecs"
     account = "user"
 
-    def __init__(
-        self,
-        folder: Path,
-        programs: Sequence[Program],
-        options: Mapping[str, str],
-        unmanaged: Sequence[str] = (),
-    ) -> None:
-        super().__init__(folder, programs, options, unmanaged)
-        self.bin = BIN  # where supervisord and supervisorctl are
-        self.daemon = False
-        self.plugin, self.listener = PLUGIN, LISTENER
-        self.http = ""  # an [inet_http_server], if wanted
-        self.credentials = ""
-        self.supervisord = ""  # keys of [supervisord]
-        self.groups: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
-        self._found: Found | None = None
+    bin = BIN  # where supervisord and supervisorctl are
+    daemon = False
+    plugin = PLUGIN
+    listener = LISTENER
+    http = ""  # an [inet_http_server], if wanted
+    credentials = ""
+    supervisord = ""  # keys of [supervisord]
+    _process: subprocess.Popen[bytes] | None = None
+    _found: Found | None = None
 
     @property
     def conf(self) -> Path:
