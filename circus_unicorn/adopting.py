@@ -21,6 +21,7 @@ from unicorn_handover.kernel.system import System
 from unicorn_handover.model.record import MasterId
 from unicorn_handover.servers import Launch, words_of
 
+from .adopted import UNKNOWN
 from .beside import BesideProcess
 from .circusd import Circusd
 from .coroutines import Steps, coroutine
@@ -93,10 +94,6 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
         """The setting of the stop signal and its number."""
         return f"[watcher:{self.name}] stop_signal", self.stop_signal
 
-    def remembered(self) -> dict[str, Any]:
-        """Nothing yet."""
-        return {}
-
     def adopt_if_dead(self) -> None:
         """Let each dead master's successor take its place."""
         for process in list(self.processes.values()):
@@ -112,6 +109,12 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
 
     def master_died(self, process: ManagedProcess) -> None:
         """Put a dead master's successor in its place, or else see to what it left behind."""
+        master = process.master
+        if master and not master.is_child and master.status is None:
+            self.warn(
+                f"how pid {master.pid} ended is unknown, for it was another circusd's child; it is "
+                f"taken for an exit code of {UNKNOWN}"
+            )
         if self.is_managed and not self._succeed(process):
             told_to_quit = self.program.handovers.was_told_to_quit(process.pid)
             lived = time.time() - process.started

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import os
 from typing import Any
 
@@ -14,21 +13,12 @@ from circus.watcher import Watcher
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.copies import Command
 from unicorn_handover.host.inheritance import Inheritance
-from unicorn_handover.model.record import Record
+from unicorn_handover.kernel.process import Process as HeldProcess
 from unicorn_handover.servers import Launch, words_of
 
+from .adopted import AdoptedWorker, reopened
 from .given import GivenProcess
-
-# What a process is started by, and a re-exec keeps: attributes of Circus's watchers.
-RENEWED = ("cmd", "args", "working_dir", "shell", "uid", "gid", "env", "rlimits", "executable")
-
-
-KEYS = {*RENEWED, "copy_env", "copy_path", "virtualenv", "virtualenv_py_ver"}  # that make them
-
-
-def settings_of(watcher: Watcher) -> dict[str, Any]:
-    """What a process of the watcher is started by now."""
-    return {name: copy.copy(getattr(watcher, name)) for name in RENEWED}
+from .settings import Settings, settings_of
 
 
 class BesideProcess:
@@ -37,25 +27,15 @@ class BesideProcess:
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._process: Process | None = None
-        self._settings: dict[str, Any] = {}
-        self._section: dict[str, Any] | None = None  # the one before `configure`, until it is over
+        self._settings: Settings = {}
 
     def difference(self) -> str:
         """The settings that have changed since the running master was started."""
-        running, now = self._running(), settings_of(self._watcher)
-        changed = [name for name in RENEWED if running and running[name] != now[name]]
-        return f"[watcher:{self._watcher.name}] {', '.join(changed)} changed" if changed else ""
-
-    def configure(self, section: dict[str, Any]) -> None:
-        """Apply the settings of a newly read section, which differs only in some of KEYS.
-
-        Circus finds it unchanged from now on; if the handover fails it is changed again.
-        """
-        plain = {key: value for key, value in section.items() if not key.endswith("_stream")}
-        new = Watcher.load_from_config(plain)
-        for name in RENEWED:
-            setattr(self._watcher, name, getattr(new, name))
-        self._section, self._watcher._cfg = self._watcher._cfg, {**section, "env": new._cfg["env"]}
+        watcher = self._watcher
+        if watcher.program.options.method != "usr2":
+            watcher.in_force.renew()
+        difference: str = watcher.in_force.difference()
+        return difference
 
     @property
     def next_launch(self) -> Launch:
@@ -77,23 +57,40 @@ class BesideProcess:
         if not self._watcher.call_hook("before_spawn"):
             raise Refused(f"[watcher:{self._watcher.name}] hooks.before_spawn forbids it")
         try:
-            process = self._started(inheritance)
+            process = self._made(given=inheritance)
         except (OSError, ValueError) as error:
             why = printable(str(error))
             raise Refused(f"[watcher:{self._watcher.name}] cmd: {why}") from error
-        self._process, self._settings = process, settings_of(self._watcher)
         for pipe in (process.stdout, process.stderr):
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
+        self._begin(process, settings_of(self._watcher))
+        return int(process.pid)
+
+    def take_over(self, held: HeldProcess, settings: Settings) -> None:
+        """Stand for the one that an earlier circusd has started by these settings."""
+        process = self._made(spawn=False)
+        pipes = reopened(held, self._watcher.streams, self._watcher.warn)
+        process._worker = AdoptedWorker(held.pid, *pipes)
+        process.started = process._worker.create_time()
+        process.pipe_stdout, process.pipe_stderr = (pipe is not None for pipe in pipes)
+        self._begin(process, settings)
+
+    def _begin(self, process: Process, settings: Settings) -> None:
+        self._process, self._settings = process, settings
         if self._watcher.stream_redirector:
             self._watcher.stream_redirector.start()
             self._watcher.stream_redirector.add_redirections(process)
-        return int(process.pid)
 
     def let_beside_go_on(self) -> None:
-        """It has not waited."""
+        """It has not waited: `Popen` returns when it executes."""
 
-    def _started(self, inheritance: Inheritance) -> Process:
+    def remembered(self) -> dict[str, Any]:
+        """What the next circusd needs of it, {} while there is none."""
+        kept: dict[str, Any] = self._watcher.in_force.remembered(self._settings)
+        return kept if self._process else {}
+
+    def _made(self, **keywords: Any) -> Process:
         watcher = self._watcher
         return GivenProcess(
             watcher.name,
@@ -107,13 +104,13 @@ class BesideProcess:
             env=watcher.env,
             rlimits=watcher.rlimits,
             executable=watcher.executable,
-            given=inheritance,
             watcher=watcher,
             pipe_stdout=watcher.stdout_stream is not None,
             pipe_stderr=watcher.stderr_stream is not None,
             close_child_stdin=watcher.close_child_stdin,
             close_child_stdout=watcher.close_child_stdout,
             close_child_stderr=watcher.close_child_stderr,
+            **keywords,
         )
 
     def reap_beside(self) -> None:
@@ -126,37 +123,12 @@ class BesideProcess:
                     pipe.close()
         self._watcher.program.beside.ended()
 
-    def take(self, pid: int) -> tuple[Process, dict[str, Any]] | None:
+    def take(self, pid: int) -> tuple[Process, Settings] | None:
         """Give it away with what it was started by, if it has this pid: it takes the place."""
         if self._process is None or self._process.pid != pid:
             return None
         process = self._drop()
         return (process, self._settings) if process else None
-
-    def over(self, record: Record) -> None:
-        """Set back settings that failed, so that a crash does not start them either."""
-        was_new = self._section is not None or (record.method == "spawn" and record.why)
-        if record.succeeded:
-            self._section = None
-        elif was_new:
-            self.set_back()
-
-    def set_back(self) -> None:
-        """Take the settings, and the section, of the master that runs."""
-        section, self._section = self._section, None
-        if section is not None:
-            self._watcher._cfg = section
-        running, now = self._running(), settings_of(self._watcher)
-        changed = [name for name in RENEWED if running and running[name] != now[name]]
-        for name in changed:
-            setattr(self._watcher, name, running[name])
-        if changed:
-            self._watcher.warn(f"set back to what runs: {', '.join(changed)}")
-
-    def _running(self) -> dict[str, Any]:
-        """What the running master was started by, {} if there is none."""
-        process = self._watcher.process
-        return dict(process.started_by) if process else {}
 
     def _drop(self) -> Process | None:
         process, self._process = self._process, None

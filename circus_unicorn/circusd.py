@@ -15,30 +15,13 @@ from circus.util import parse_env_dict
 from circus.watcher import Watcher
 
 STARTING = ("arbiter_start_watchers", "arbiter_reload_config")
+STOPPING = ("watcher_stop", "arbiter_stop_watchers")
 
 
-class Circusd:
-    """The arbiter of the moment: a restart of circusd makes another one.
-
-    look: looks at all watchers. Never raises.
-    """
+class Doing:
+    """What an arbiter is doing right now."""
 
     arbiter: Arbiter
-
-    def __init__(self, look: Callable[[], None]) -> None:
-        self.look = look
-        self._has_looked = False
-        self._config: dict[str, Any] | None = None  # as it was read in this turn
-
-    def checks(self) -> None:
-        """Look once for all the watchers that Circus checks in one turn of its loop."""
-        if not self._has_looked:
-            self._has_looked = True
-            self.soon(self._turn_is_over)
-            self.look()
-
-    def _turn_is_over(self) -> None:
-        self._has_looked, self._config = False, None
 
     @property
     def _command(self) -> str | None:
@@ -55,6 +38,11 @@ class Circusd:
     def reloads_all(self) -> bool:
         """True while Circus reloads one watcher after the other."""
         return self._command == "arbiter_reload"
+
+    @property
+    def stops_by_command(self) -> bool:
+        """True while Circus stops what an operator, or a plugin, wants to be stopped."""
+        return self._command in STOPPING
 
     @property
     def is_idle(self) -> bool:
@@ -75,6 +63,60 @@ class Circusd:
     def is_ending(self) -> bool:
         """True while all is stopped, be it for another arbiter."""
         return bool(self.arbiter._stopping or self.arbiter._restarting)
+
+    @property
+    def is_running(self) -> bool:
+        """True once Circus has begun to start its watchers."""
+        return bool(self.arbiter.running)
+
+
+class Circusd(Doing):
+    """The arbiter of the moment: a restart of circusd makes another one.
+
+    look: looks at all watchers. `ends` is called when circusd is told to end, or to begin anew,
+    before it stops anything. Neither raises.
+    """
+
+    def __init__(self, look: Callable[[], None], ends: Callable[[], None]) -> None:
+        self.look = look
+        self._ends = ends
+        self._has_ended = False
+        self._has_looked = False
+        self._config: dict[str, Any] | None = None  # as it was read in this turn
+
+    def enter(self, arbiter: Arbiter) -> None:
+        """Take another arbiter for circusd's."""
+        self.arbiter, self._has_ended = arbiter, False
+
+    def checks(self) -> None:
+        """Look once for all the watchers that Circus checks in one turn of its loop."""
+        if not self._has_looked:
+            self._has_looked = True
+            self.soon(self._turn_is_over)
+            self.look()
+
+    def ends(self) -> None:
+        """Call `ends`, once, if all is stopped, be it for another arbiter."""
+        if self.is_ending and not self._has_ended:
+            self._has_ended = True
+            self._ends()
+
+    def _turn_is_over(self) -> None:
+        self._has_looked, self._config = False, None
+
+    def before_start(self, call: Callable[[], None]) -> None:
+        """Call when all watchers are there, before any is started; in a moment if they run."""
+        arbiter = self.arbiter
+        if arbiter.evpub_socket is not None:
+            self.soon(call)
+            return
+        initialize = arbiter.initialize
+
+        def then_call() -> None:
+            initialize()
+            call()
+
+        arbiter.initialize = then_call
 
     @property
     def check_delay(self) -> float:

@@ -34,7 +34,8 @@ def survives(watcher: Watcher, circusd: Circusd) -> bool:
         new = next(c for c in config["watchers"] if c["name"] == watcher.name)
         plugin = next(c for c in config["plugins"] if names_plugin([c.get("use", "")]))
         listed = names_in(plugin.get("watchers", "").lower())
-        return watcher.program.name in listed and is_configured_by(watcher, new)
+        same = watcher.program.survival.left or is_configured_by(watcher, new)
+        return watcher.program.name in listed and same
     except (Exception, SystemExit):  # of a file that may be anything by now
         return False
 
@@ -57,7 +58,9 @@ class Survivors:
     def _place(self, left: Watcher, same: Watcher | None) -> None:
         if left.processes and same is not None and same.autostart:
             _inherit(same, left)
-            self._circusd.soon(same.hand_over)
+            if not same.program.survival.left:
+                self._circusd.soon(same.hand_over)
+            same.program.survival.left = False
         else:
             self._circusd.soon(self._end, left)
 
@@ -72,7 +75,7 @@ class Survivors:
 
 def _inherit(watcher: Watcher, old: Watcher) -> None:
     """Go on with the process that the same watcher left before circusd's restart."""
-    left = _leave(old)
+    left = leave(old)
     # Circus may have started one already, this very moment: it cannot listen yet.
     for process in watcher.processes.values():
         process.let_go()
@@ -85,7 +88,7 @@ def _inherit(watcher: Watcher, old: Watcher) -> None:
     watcher.redirect()
 
 
-def _leave(watcher: Watcher) -> ManagedProcess:
+def leave(watcher: Watcher) -> ManagedProcess:
     """Release everything of this watcher; the program keeps running."""
     left: ManagedProcess
     (left,) = watcher.processes.values()

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ask(chosen: argparse.Namespace) -> dict[str, Any]:
     client = CircusClient(endpoint=chosen.endpoint, timeout=chosen.timeout)
-    names = {"name": chosen.name} if chosen.name else {}
+    is_all = chosen.command == "leave" and chosen.name == "all"
+    names = {"name": chosen.name} if chosen.name and not is_all else {}
     try:
         answer: dict[str, Any] = client.send_message("unicorn", do=chosen.command, **names)
     finally:
@@ -63,9 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for scripts")
     rollback = commands.add_parser("rollback", help="back a running handover out")
     promote = commands.add_parser("promote", help="end the soak of a running handover now")
+    leave = commands.add_parser("leave", help="let masters outlive circusd")
     for command in (rollback, promote):
         command.add_argument("name", metavar="NAME", help="a watcher")
-    for command in (status, rollback, promote):
+    leave.add_argument("name", metavar="NAME", help="a watcher, or all")
+    for command in (status, rollback, promote, leave):
         command.add_argument("--endpoint", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         command.add_argument(
             "--timeout", type=float, default=argparse.SUPPRESS, help=argparse.SUPPRESS
@@ -80,7 +83,10 @@ def _reason(answer: dict[str, Any]) -> str:
 
 
 def _show(chosen: argparse.Namespace, answer: dict[str, Any]) -> None:
-    if chosen.command != "status":
+    if chosen.command == "leave":
+        for name in answer["left"]:
+            print(f"{name}: runs on when circusd ends, for the next circusd to take over")
+    elif chosen.command != "status":
         print(f"{chosen.name}: {chosen.command} begun; see `circus_unicorn status {chosen.name}`")
     elif chosen.json:
         print(json.dumps(answer["watchers"], indent=2))

@@ -10,15 +10,16 @@ from tornado.gen import Return
 
 from unicorn_handover.errors import printable
 
-from .beside import KEYS
 from .circusd import changed_keys
 from .coroutines import Steps, coroutine
 from .host import CircusSide
+from .settings import KEYS
 from .watcher import ManagedWatcher
 
 
-def install(side: CircusSide, commands: dict[str, Any]) -> None:
+def install(side: CircusSide) -> None:
     """Put this plugin's commands among those of circusd's controller."""
+    commands: dict[str, Any] = side.circusd.arbiter.ctrl.commands
     commands[UnicornCommand.name] = UnicornCommand(side)
     for name, ours in OURS.items():
         commands[name] = ours(commands[name], side)
@@ -27,7 +28,8 @@ def install(side: CircusSide, commands: dict[str, Any]) -> None:
 class UnicornCommand:
     """`unicorn`: connects the plugin; serves the `circus_unicorn` command.
 
-    Properties: `do` is one of `connect`, `status`, `rollback` and `promote`; `name` is a watcher's.
+    Properties: `do` is one of `connect`, `status`, `leave`, `rollback` and `promote`; `name` is a
+    watcher's.
     """
 
     name = "unicorn"
@@ -37,8 +39,8 @@ class UnicornCommand:
 
     def validate(self, props: dict[str, Any]) -> None:
         """Raise MessageError if this is not a message that `execute` knows."""
-        if props.get("do") not in ("connect", "status", "rollback", "promote"):
-            raise MessageError("unicorn: `do` must be connect, status, rollback or promote")
+        if props.get("do") not in ("connect", "status", "leave", "rollback", "promote"):
+            raise MessageError("unicorn: `do` must be connect, status, leave, rollback or promote")
         if props["do"] in ("rollback", "promote") and not props.get("name"):
             raise MessageError(f"unicorn: {props['do']} needs the name of a watcher")
 
@@ -55,10 +57,25 @@ class UnicornCommand:
         if props["do"] == "status":
             statuses = [self._side.status_of(name) for name in names]
             return {"watchers": statuses, "driver": self._side.driver.pid}
+        if props["do"] == "leave":
+            return {"left": self._leave(names, bool(props.get("name")))}
         refusal = self._side.steer(self._side.programs[names[0]], props["do"])
         if refusal:
             raise MessageError(refusal)
         return {}
+
+    def _leave(self, names: list[str], is_named: bool) -> list[str]:
+        """Let the end of circusd spare these programs; return the names of their watchers."""
+        if self._side.notes is None:
+            raise MessageError("circusd cannot remember programs, so none can be left; see its log")
+        refusals = {name: self._side.watchers[name].why_not_left() for name in names}
+        left = [self._side.watchers[name] for name in names if not refusals[name]]
+        if not left:
+            raise MessageError(refusals[names[0]] if is_named else "no managed watcher is running")
+        for watcher in left:
+            watcher.program.survival.left = True
+            watcher.program.survival.note()
+        return [watcher.name for watcher in left]
 
 
 class StockCommand:
@@ -90,17 +107,22 @@ class ReloadConfigCommand(StockCommand):
         waiting = bool(props.get("waiting"))
         with self._side.restarts.collect(False) as begun:
             for watcher, section in self._changed():
-                watcher.beside.configure(section)
+                watcher.in_force.configure(section)
                 watcher.hand_over()
                 if watcher.program.handovers.running is None:  # refused
-                    watcher.beside.set_back()
+                    watcher.in_force.set_back()
         response = self._stock.execute(arbiter, props)
         if isinstance(response, Future):
-            response.add_done_callback(lambda _: self._side.look_anew())
+            response.add_done_callback(lambda _: self._look_anew())
         if not begun:
             return response
         props["waiting"] = True  # the controller is to send the answer when it is there
         return self._side.restarts.answer(begun, response, waiting)
+
+    def _look_anew(self) -> None:
+        """Manage all watchers, and log again what is wrong with the settings."""
+        self._side.selection.forget()
+        self._side.look()
 
     def _changed(self) -> list[tuple[ManagedWatcher, dict[str, Any]]]:
         """The running managed watchers of which only what starts them has changed."""

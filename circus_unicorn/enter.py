@@ -22,23 +22,14 @@ def enter_circusd() -> None:
     arbiter = _arbiter()
     if arbiter is None or (_side and _side.circusd.arbiter is arbiter):
         return
-    if _side is None:
-        # Here, because the plugin's process asks as well, and carries the driver alone.
-        from .host import CircusSide
+    # Here, because the plugin's process asks as well, and carries the driver alone.
+    from .controller import install
+    from .host import CircusSide
 
+    if _side is None:
         _side = CircusSide(System())
         atexit.register(_side.circusd_ends)
-    _side.enter(arbiter)
-    # The arbiter is being made right now: its watchers are all there when its loop runs.
-    arbiter.loop.add_callback(_begin, _side, arbiter)
-
-
-def _begin(side: CircusSide, arbiter: Any) -> None:
-    from .controller import install
-
-    if side.is_fit():
-        install(side, arbiter.ctrl.commands)
-        side.manage_all()
+    _side.enter(arbiter, install)
 
 
 def _arbiter() -> Any:

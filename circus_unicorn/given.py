@@ -7,6 +7,7 @@ from typing import Any
 from circus.process import Process
 
 from unicorn_handover.host.copies import Copies
+from unicorn_handover.kernel.reopen import become_own_reader
 from unicorn_handover.kernel.spawn import inherit_only
 
 
@@ -15,6 +16,7 @@ class GivenProcess(Process):  # type: ignore[misc]
 
     env: Any
     use_fds: Any
+    watcher: Any
     given: Copies | None = None
 
     def __init__(self, *arguments: Any, given: Copies | None = None, **keywords: Any) -> None:
@@ -35,7 +37,7 @@ class GivenProcess(Process):  # type: ignore[misc]
             self.env, self.use_fds = env, use_fds
 
     def _null_streams(self, streams: Any) -> None:
-        """In the child: let it inherit the copies, and nothing else.
+        """In the child: let it inherit the copies, and nothing else; maybe read its own output.
 
         `use_fds` keeps Circus from closing all. Circus's own sockets are inheritable, and what a
         gunicorn inherits is taken for its own.
@@ -43,3 +45,5 @@ class GivenProcess(Process):  # type: ignore[misc]
         if self.given:
             inherit_only(self.given.numbers)
         super()._null_streams(streams)
+        if self.watcher.program.options.own_reader:
+            become_own_reader()

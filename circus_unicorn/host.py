@@ -7,6 +7,8 @@ offers no event, a bounded timer polls.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from circus import logger
@@ -27,7 +29,7 @@ from .driver import Driver
 from .loop import CircusLoop
 from .plugin_watcher import PluginWatcher
 from .restarts import Restarts
-from .selection import PLUGIN, Selection
+from .selection import PLUGIN, Selection, is_one_process
 from .watcher import ManagedWatcher
 
 PLUGIN_LOOKS, PLUGIN_PAUSE = 100, 0.1  # seconds
@@ -45,24 +47,31 @@ class CircusSide(HostSide):
     def __init__(self, system: System) -> None:
         super().__init__(system, CircusLoop(self.failed))
         self.watchers: dict[str, ManagedWatcher] = {}
-        self.circusd = Circusd(self.look)
+        self.circusd = Circusd(self.look, self.ends)
         self.selection = Selection(self.circusd)
         self.driver = Driver(self, self.circusd, self.selection)
         self.restarts = Restarts(self, self.driver)
+        self._has_notes = False  # or has tried to
 
-    def enter(self, arbiter: Arbiter) -> None:
-        """Become the host side of another arbiter."""
-        self.circusd.arbiter, self.loop.tornado = arbiter, arbiter.loop
+    def enter(self, arbiter: Arbiter, install: Callable[[CircusSide], None]) -> None:
+        """Become the host side of another arbiter; `install` adds the commands to it."""
+        self.circusd.enter(arbiter)
+        self.loop.tornado = arbiter.loop
+        self.circusd.before_start(lambda: self._begin(install))
 
-    def is_fit(self) -> bool:
-        """True if handovers are possible here; logs why not."""
+    @contained()
+    def _begin(self, install: Callable[[CircusSide], None]) -> None:
+        """Manage all, if handovers are possible here; else log why not."""
         unfit = self.system.unfit()
         if unfit:
             logger.error(f"{PLUGIN}: no restart can be a handover: {unfit}")
-        return not unfit
+            return
+        install(self)
+        self._manage_all()
 
-    def manage_all(self) -> None:
+    def _manage_all(self) -> None:
         """Become the parent of orphans, and manage watchers, now and periodically."""
+        self.is_ending = False
         self.become_subreaper()
         self.loop.after(DRIVER_GRACE, self.tick)
         survivors = circusd_restart.Survivors(self, self.circusd, self.watchers)
@@ -82,6 +91,7 @@ class CircusSide(HostSide):
             return
         self._read_settings()
         self._manage_plugin()
+        knows_all = self._open_notes()
         there = {str(watcher.name.lower()): watcher for watcher in self.circusd.watchers}
         # Each by itself: what is wrong with one program must not cost another one its master.
         for name in list(self.watchers):
@@ -89,12 +99,19 @@ class CircusSide(HostSide):
         for name, options in self.settings.programs.items():
             if name in there:
                 self._take_in(name, there[name], options)
+        if self.notes and not knows_all:
+            self.notes.report_others(self.programs)
         self.tick()
 
-    def look_anew(self) -> None:
-        """Manage all watchers, and log again what is wrong with the settings."""
-        self.selection.forget()
-        self.look()
+    @contained(True)
+    def _open_notes(self) -> bool:
+        """Begin to know what an earlier circusd has left; True if that is known, or cannot be."""
+        was_tried, self._has_notes = self._has_notes, self.selection.plugin is not None
+        if was_tried or not self._has_notes:
+            return True
+        path = self.system.real_path(self.circusd.config_file)
+        self.open_notes(self.settings.state, "circusd", path)
+        return False
 
     @contained()
     def _read_settings(self) -> None:
@@ -119,6 +136,8 @@ class CircusSide(HostSide):
 
     @contained()
     def _take_in(self, name: str, watcher: Watcher, options: Options) -> None:
+        if not is_one_process(watcher):
+            options = replace(options, survive=False)
         program = self.manage(name, options)
         error = self.settings.refusals.get(name)
         program.refusal = str(error) if error else ""
@@ -134,11 +153,10 @@ class CircusSide(HostSide):
     def circusd_ends(self) -> None:
         """Stop the programs that were kept for the next arbiter, if there is none."""
         for watcher in self.watchers.values():
-            self._end_for_good(watcher)
-
-    @contained()
-    def _end_for_good(self, watcher: ManagedWatcher) -> None:
-        circusd_restart.end_for_good(watcher)
+            watcher.end_for_good()
+        self.ends()
+        if self.notes and self.notes.are_gone:
+            self.close_notes()
 
     def known_pids(self) -> set[int]:
         """The pids of all processes that are some watcher's."""
@@ -166,7 +184,7 @@ class CircusSide(HostSide):
         """Answer the waiting callers as well."""
         watcher = self.watchers.get(record.program)
         if watcher and record.phase.final:
-            watcher.beside.over(record)
+            watcher.in_force.over(record)
         super().changed(record, entered)
         self.restarts.look(record.program)
 

@@ -11,34 +11,12 @@ from circus.process import Process
 from circus.util import get_info
 
 from unicorn_handover.host.master import Master
+from unicorn_handover.host.survival import Survivor
 from unicorn_handover.kernel.process import Process as HeldProcess
-from unicorn_handover.kernel.reap import reap
 
-from .beside import settings_of
+from .adopted import AdoptedWorker, reopened
 from .given import GivenProcess
-
-
-class AdoptedWorker(psutil.Process):
-    """Stands where psutil.Popen stands for a process that circusd did not start itself.
-
-    The process is circusd's child by now: its master died, and circusd is its subreaper.
-    """
-
-    def __init__(self, pid: int, stdout: Any, stderr: Any) -> None:
-        super().__init__(pid)
-        self.stdout = stdout
-        self.stderr = stderr
-        self.returncode: int | None = None
-
-    def poll(self) -> int | None:
-        """Reap the process if it has exited, as `subprocess.Popen.poll` does."""
-        if self.returncode is None:
-            try:
-                status = reap(self.pid)
-            except ChildProcessError:  # circusd's own search for dead children was faster
-                status = 0
-            self.returncode = None if status is None else os.waitstatus_to_exitcode(status)
-        return self.returncode
+from .settings import settings_of
 
 
 class ManagedProcess(GivenProcess):
@@ -54,10 +32,39 @@ class ManagedProcess(GivenProcess):
     _worker: Any
 
     def spawn(self) -> None:
-        """Start the first master of a family."""
+        """Start the first master of a family, or take over what an earlier circusd has left."""
+        survivor = self.watcher.take_survivor()
+        if survivor and self._take_over(survivor):
+            return
+        self.watcher.program.survival.begins()
         self.given = self.watcher.program.held.give()
         super().spawn()
         self.hold()
+
+    def _take_over(self, survivor: Survivor) -> bool:
+        """Let a survivor be this process; False if it has just ended."""
+        own = self.watcher.own_part(survivor)
+        self.started_in, self.started_by = own.started_in, own.started_by
+        self.watcher.current = self
+
+        def exited() -> None:
+            if self.master is master:
+                self._exited()
+
+        assert survivor.master
+        master = self.watcher.program.hold(survivor.master.pid, exited, survivor.group)
+        if master.process is None:
+            master.close()
+            return False
+        pipes = reopened(master.process, self.watcher.streams, self.watcher.warn)
+        try:
+            self._worker = AdoptedWorker(master.pid, *pipes, master)
+        except psutil.NoSuchProcess:
+            master.close()
+            return False
+        self.master, self.started = master, self._worker.create_time()
+        self.pipe_stdout, self.pipe_stderr = (pipe is not None for pipe in pipes)
+        return True
 
     def hold(self) -> None:
         """Hold the master that runs, which is the leader of its group or was adopted in another."""
@@ -66,6 +73,7 @@ class ManagedProcess(GivenProcess):
             self.started_in = self.watcher.system.real_path(self.watcher.working_dir)
             self.started_by = settings_of(self.watcher)
         self.let_go()
+        self.watcher.current = self
         for pipe in (self.stdout, self.stderr):
             if pipe is not None and not pipe.closed:
                 # Circus reads when its loop says so, and would wait for ever if `Output.drain` had
@@ -85,6 +93,8 @@ class ManagedProcess(GivenProcess):
         """Let the watcher adopt the successor if the master has died."""
         if self.master:
             self.master.look()
+            if not self.master.is_child:
+                self.master.settle()  # its parent may be late; whoever asks here cannot wait
 
     @property
     def has_master(self) -> bool:
@@ -94,7 +104,7 @@ class ManagedProcess(GivenProcess):
     def become(self, successor: HeldProcess) -> None:
         """Take the successor for the master. Raises psutil.NoSuchProcess if it is gone already."""
         old = self._worker
-        worker = AdoptedWorker(successor.pid, old.stdout, old.stderr)
+        worker = AdoptedWorker(successor.pid, old.stdout, old.stderr, self.master)
         self.started = worker.create_time()  # and not now: it has booted, and proven itself
         old.stdout = old.stderr = None  # the pipes go on: the successor inherited their other ends
         self._worker = worker
@@ -113,6 +123,9 @@ class ManagedProcess(GivenProcess):
             if pipe is not None:
                 pipe.close()
         self._worker, self.started, self.started_by = new._worker, new.started, started_by
+        self.pipe_stdout, self.pipe_stderr = new.pipe_stdout, new.pipe_stderr
+        if isinstance(self._worker, AdoptedWorker):  # of an earlier circusd's start
+            self._worker.master = self.master
         self.started_in = self.watcher.system.real_path(started_by["working_dir"])
         if redirector:
             redirector.add_redirections(self)

@@ -146,6 +146,11 @@ def refusal(watcher: Watcher) -> str:
     return f"{section} cmd: {problem}" if problem else ""
 
 
+def is_one_process(watcher: Watcher) -> bool:
+    """True if a watcher is one process, on sockets of its own."""
+    return watcher.numprocesses == 1 and not watcher.use_sockets
+
+
 def too_many(watcher: Watcher, processes: int) -> str:
     """The line for a watcher that has, or is to have, another number of processes than 1."""
     return (

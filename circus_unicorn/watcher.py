@@ -16,13 +16,15 @@ from unicorn_handover.host.program import Program
 from unicorn_handover.servers import ADD_WORKER, DROP_WORKER
 
 from . import circusd_restart, selection
-from .adopting import AdoptingWatcher
-from .beside import RENEWED, BesideProcess
+from .beside import BesideProcess
 from .circusd import Circusd
 from .coroutines import Steps, coroutine, synchronized
+from .in_force import InForce
 from .process import ManagedProcess
 from .restarts import Restarts
+from .settings import RENEWED
 from .streams import Output
+from .surviving import SurvivingWatcher
 from .workers import Workers
 
 COUNTING = (ADD_WORKER, DROP_WORKER, signal.SIGHUP)
@@ -31,7 +33,7 @@ NEEDS_A_START = ("stdout_stream", "stderr_stream")  # where there was none
 STOP_PAUSE = 0.1  # seconds between polls of a process that is being ended, as Circus has them
 
 
-class ManagedWatcher(AdoptingWatcher):
+class ManagedWatcher(SurvivingWatcher):
     """A watcher whose master may re-execute itself.
 
     is_ending: while it is stopped, and what it leaves is seen off.
@@ -53,12 +55,14 @@ class ManagedWatcher(AdoptingWatcher):
         watcher.output = program.output = Output(watcher)
         watcher._workers = Workers(watcher, program)
         program.supervised, program.label = watcher, watcher.name
+        watcher.in_force = InForce(watcher)
         watcher.beside = program.beside.starter = BesideProcess(watcher)
         for process in watcher.processes.values():
             process.__class__ = ManagedProcess
             process.watcher = watcher
             process.hold()
         managed: ManagedWatcher = watcher
+        managed.find_survivor()
         return managed
 
     def give_back(self) -> None:
@@ -123,12 +127,18 @@ class ManagedWatcher(AdoptingWatcher):
         if self._restarts.stops_first and self.can_be_handed_over:
             self.hand_over()
             return
+        self.circusd.ends()
         if circusd_restart.survives(self, self.circusd):
             self.runs_on = True
             yield self._restarts.dismiss_callers(self.circusd)
             return
+        if self.is_to_stay:
+            self.leave()
+            return
         self.program.handovers.cancel("the watcher was stopped")
         self.program.held.stopping(for_good=self.circusd.is_ending)
+        if self.circusd.is_ending or self.circusd.stops_by_command:
+            self.program.survival.stopping()
         yield self.end(close_output_streams)
 
     @coroutine
@@ -139,6 +149,8 @@ class ManagedWatcher(AdoptingWatcher):
             yield self._wait_for_kill()
             yield super()._stop(close_output_streams)
             yield self._see_orphans_off()
+            if not self.master:
+                self.program.survival.lost()
         finally:
             self.is_ending = False
 

@@ -41,6 +41,7 @@ hooks.after_reap = tests.adapters.circusd.hook
 
 [plugin:unicorn]
 use = {use}
+state = {folder}/state
 {plugin}
 {more}
 """
@@ -185,6 +186,7 @@ class Circusd:
         self.arbiter.stop_controller_and_close_sockets()
         logger.removeHandler(self._handler)
         atexit.unregister(self.host.circusd_ends)
+        self.host.close_notes()
         enter._side = None
         deadline = time.monotonic() + 5
         while psutil.Process().children(recursive=True) and time.monotonic() < deadline:

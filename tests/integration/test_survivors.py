@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ..kit.circus_host import CircusHost
 from ..kit.host import Host
 from ..kit.load import Load
-from ..kit.processes import end, look
+from ..kit.processes import alive, end, kill, look
 from ..kit.programs import Program
 from ..waiting import wait_until
 from .conftest import MakeHost
 from .scenes import hand_over, holding_exec, reach
 
-SURVIVE = pytest.mark.parametrize("host_class", ["supervisor"], indirect=True)
+SURVIVE = pytest.mark.parametrize("host_class", ["supervisor", "circus"], indirect=True)
 
 
 def begun(host: Host, web: Program) -> int:
@@ -56,12 +60,22 @@ def test_its_end_is_seen_with_its_status(make_host: MakeHost, folder: Path) -> N
     master = begun(host, web)
     host.kill_and_start_again()
     wait_until(lambda: host.host_log().count("is held") == 2, "its sockets are held again")
-    with Load(web.address) as load:
+    with Load(web.address) as load, told_of_its_end(host) as is_told:
         end(look(master))
         wait_until(lambda: host.at_rest("web"), "it is started again")
+        wait_until(is_told, "it is told that SIGKILL has ended it")
     assert not load.failures
-    assert "web (terminated by SIGKILL" in host.host_log()
     assert host.master("web") != master
+
+
+@contextlib.contextmanager
+def told_of_its_end(host: Host) -> Iterator[Callable[[], bool]]:
+    """Yield what says whether the host has told, in its own way, that SIGKILL has ended web."""
+    if isinstance(host, CircusHost):
+        with host.events("watcher.web.reap") as events:
+            yield lambda: [event.message["exit_code"] for event in events] == [-signal.SIGKILL]
+    else:
+        yield lambda: "web (terminated by SIGKILL" in host.host_log()
 
 
 @SURVIVE
@@ -103,7 +117,11 @@ def test_in_each_phase_of_a_handover(
     begun(host, web)
     with Load(web.address) as load:
         request = reach(host, phase)
+        driver = look(host.driver())
         host.kill_and_start_again()
+        if driver:
+            kill(driver, signal.SIGCONT)  # where it was stopped, in a session of its own
+            wait_until(lambda: not alive(driver), "the driver of the killed host has ended")
         web.open_gate()
         wait_until(lambda: host.phase("web") == "idle", "the handover has ended")
         wait_until(lambda: host.at_rest("web"), "one family is left")

@@ -16,7 +16,7 @@ from ..waiting import LIMIT, wait_until
 from . import commands
 from .circus_events import Event, collected
 from .host import Host, Outcome
-from .processes import Found, alive, look
+from .processes import Found, alive, end, look
 from .programs import BIN, Program
 
 DRIVER = "plugin:unicorn"
@@ -70,7 +70,8 @@ class CircusHost(Host):
     def write_conf(self) -> None:
         """Write the configuration as the attributes say; done by `launch`."""
         managed = [name for name in self.programs if name not in self.unmanaged]
-        options = {"watchers": ",".join(managed), **self.options}
+        state = {"state": f"{self.folder}/state"}
+        options = {"watchers": ",".join(managed), **state, **self.options}
         self.conf.write_text(
             CONF.format(
                 folder=self.folder,
@@ -169,6 +170,11 @@ class CircusHost(Host):
 
     def _quits(self) -> bool:
         return self.call("quit", 5).get("status") == "ok"  # one that has ended does not answer
+
+    def kill(self) -> None:
+        assert self._found
+        end(self._found)
+        self.wait_for_end()
 
     def wait_for_end(self) -> None:
         """Wait until circusd has ended."""

@@ -127,8 +127,8 @@ class Survival:
 
     def lost(self) -> None:
         """Note that it has no master any more."""
-        self._stopped = self.ending == "stop"
-        self.ending = ""
+        if self.ending:
+            self._stopped, self.ending = self.ending == "stop", ""
         self.note()
 
     def ask_to_leave(self) -> str:
@@ -179,7 +179,8 @@ class Survival:
             self._log(INFO, f"taken over: pid {process.pid}, which an earlier host has started")
         elif note.master:
             self._lose(note)
-        self._stopped = note.stopped and survivor.master is None
+        was_stopped = note.stopped or note.ending == "stop"
+        self._stopped = was_stopped and survivor.master is None
         self.ending = note.ending if survivor.master else ""
         self.left = note.left and survivor.master is not None
         return survivor
