@@ -17,6 +17,7 @@ TAIL = 1 << 16  # bytes that are kept of what a program wrote
 BEFORE, AFTER = 1, 3  # lines around one with an error that may belong to it
 
 _ALL = [server.lines for server in SERVERS.values()]  # an application may run anything
+_ACCESS = {lines.access for lines in _ALL}  # some are the same
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ERROR = re.compile(
     r"error|exception|fatal|critical|panic|\[BUG\]|fail|abort|denied|killed", re.IGNORECASE
@@ -85,7 +86,7 @@ def most_informative(excerpts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _is_access(line: str) -> bool:
-    return any(lines.access.search(line[:LONGEST]) for lines in _ALL)
+    return any(access.search(line[:LONGEST]) for access in _ACCESS)
 
 
 def _unfolded(line: str) -> list[str]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from re import Pattern
 
 # One answered request: gunicorn's, uvicorn's, Rack::CommonLogger's, Apache's common and combined
-# format; or an object of JSON that has a request's method and its status.
+# format; or an object of JSON that has a request's method and its status. A key is found by its
+# end first: clients write values, and a long one is not searched again from each of its letters.
 REQUEST = (
     r"\"[A-Z]{3,10} \S+( HTTP/[\d.]+)?\" [1-5]\d\d\b"
-    r"|^\s*\{(?=.*\"[\w.]*(method|request)[\w.]*\"\s*:)"
+    r"|^\s*\{(?=.*\"(?=[\w.]+\"\s*:)[\w.]*(method|request))"
     r"(?=.*\"[\w.]*(status|code)\"\s*:\s*\"?[1-5]\d\d\b)"
 )
 

@@ -54,7 +54,7 @@ class Unicorn(Server):
             rf"{REQUEST}"
             r"|(^|\] |: )\s*(Started [A-Z]+ \"|Processing by \S+#|Parameters: \{"  # Rails
             r"|Completed [1-5]\d\d |Render(ed|ing) )"
-            r"|\bmethod=[A-Z]+ path=.* status=[1-5]\d\d\b"  # lograge
+            r"|^(?=.* status=[1-5]\d\d\b).*\bmethod=[A-Z]+ path="  # lograge
         ),
         frame=re.compile(r"\s*(from )?(?P<path>\S+):\d+:in [`'].*'"),
         library=re.compile(r"^<internal:|/(gems|rubygems|vendor_ruby|lib/ruby|bin)/"),
