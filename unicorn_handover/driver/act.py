@@ -32,7 +32,7 @@ def act(situation: Situation) -> None:
 def _re_exec(situation: Situation) -> None:
     if situation.old is None or situation.server is None:
         return
-    # A driver that takes over must not send USR2 to a master that already has a successor.
+    # The driver before this one may have sent USR2 already.
     situation.new = situation.find_new()
     if situation.new is None:
         situation.re_exec = ReExec(

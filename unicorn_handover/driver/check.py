@@ -13,6 +13,9 @@ from ..model.deadlines import FAILURES, PATIENCE, PAUSE
 from .attribution import Search, WorkerPids
 from .request import Answer, Request
 
+UNANSWERED = f"did not answer within {PATIENCE:g} s"
+UNACCEPTED = f"was not accepted by a new worker within {PATIENCE:g} s"
+
 
 class Check:
     """Sends the same request repeatedly. `step` never blocks.
@@ -78,7 +81,7 @@ class _Question:
         self.answer: Answer | None = None
         self.deadline = deadline
         self.done = False
-        self.fault = f"did not answer within {PATIENCE:g} s"
+        self.fault = UNACCEPTED if worker_pids else UNANSWERED
         self._worker_pids = worker_pids
         self._ended = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
@@ -98,24 +101,20 @@ class _Question:
 
     def _ask(self) -> None:
         try:
-            connection = self._find() if self._worker_pids else self.request.connect()
+            connection = self._connect()
             if connection:
+                self.fault = UNANSWERED
                 self.answer = answer = self._send(connection)
                 self.fault = "" if self.request.accepts(answer) else str(answer)
         except Exception as error:  # whatever it was, there is no good answer
             self.fault = f"did not answer: {printable(str(error) or type(error).__name__, 80)}"
         self.done = True
 
-    def _find(self) -> http.client.HTTPConnection | None:
-        """A connection that the new release has accepted; None if none did in time."""
-        assert self._worker_pids
-        unanswered = self.fault
-        self.fault = f"was not accepted by a new worker within {PATIENCE:g} s"
-        search = Search(self.request.connect, self._worker_pids, self.deadline)
-        connection = search.run(self._ended)
-        if connection:
-            self.fault = unanswered
-        return connection
+    def _connect(self) -> http.client.HTTPConnection | None:
+        """A connection, which the new release has accepted while an old one lives; None if late."""
+        if self._worker_pids is None:
+            return self.request.connect()
+        return Search(self.request.connect, self._worker_pids, self.deadline).run(self._ended)
 
     def _send(self, connection: http.client.HTTPConnection) -> Answer:
         """Return the answer to one GET. Raises OSError or http.client.HTTPException."""

@@ -12,26 +12,26 @@ PATIENCE = 1.5  # seconds; a gunicorn that has just lost its old master ignores 
 AGAIN = 0.5  # seconds until USR2 is sent once more
 FORK_PAUSE = 0.001  # seconds between polls: a re-exec takes a few milliseconds from fork to exec
 PAUSE = 0.01  # seconds between polls once the decoy stands
-LOOKS = 500  # at once, some 20 ms: a child that is stopped before its exec is the cheapest
+POLLS = 500  # at once, some 20 ms: a child that is stopped before its exec is the cheapest
 
 
 class Decoy:
     """A child of a re-exec, stopped at once, and killed when its master has closed its sockets.
 
-    gunicorn unlinks no socket while it has such a child (Arbiter.stop), for that would be serving
-    on it. `heir` serves on the same sockets, so it shows when the master has closed its own. The
-    master gets the graceful signal when the decoy stands, or does not come.
+    gunicorn unlinks no socket while it has such a child (Arbiter.stop): that one would be serving
+    on it. The master gets the graceful signal when the decoy stands, or does not come. `survivor`
+    serves on the same sockets: once it shares none with the master, that one has closed its own.
 
-    What else the master forks from now on is stopped too: which of its children the re-exec's is
-    does not show at once, and of a master that is about to end none is needed.
+    Whatever else the master forks from now on is stopped too. Which child is the re-exec's does not
+    show at once, and a master that is about to end needs none of them.
     """
 
-    def __init__(self, system: System, master: Process, server: Server, heir: Process) -> None:
+    def __init__(self, system: System, master: Process, server: Server, survivor: Process) -> None:
         self._system = system
         self._master = master
         self._server = server
-        self._heir = heir
-        # A driver before this one may have left its decoy: that serves as well, and is taken over.
+        self._survivor = survivor
+        # The decoy of a driver before this one is stopped already, and serves as well.
         self._before = {pid for pid in system.children(master.pid) if not self._is_stopped(pid)}
         self._stopped: dict[int, Process] = {}
         self._until = system.clock() + PATIENCE
@@ -51,7 +51,7 @@ class Decoy:
         now = self._system.clock()
         self.over = not self._shares_sockets()
         if self._stopped or self.over or now >= self._until:
-            self._tell()
+            self._end_master()
         elif now >= self._asked + AGAIN:
             self._asked = now
             self._master.signal(RE_EXEC)
@@ -60,7 +60,7 @@ class Decoy:
             self.close()
 
     def _watch_closely(self) -> None:
-        for _ in range(LOOKS):
+        for _ in range(POLLS):
             self._stop_new()
             if self._stopped:
                 return
@@ -77,7 +77,7 @@ class Decoy:
             process.close()
         self._stopped.clear()
 
-    def _tell(self) -> None:
+    def _end_master(self) -> None:
         if not self._signalled:
             self._signalled = True
             self._master.signal(self._server.graceful)
@@ -94,4 +94,4 @@ class Decoy:
 
     def _shares_sockets(self) -> bool:
         sockets = self._system.sockets
-        return not sockets(self._master.pid).isdisjoint(sockets(self._heir.pid))
+        return not sockets(self._master.pid).isdisjoint(sockets(self._survivor.pid))

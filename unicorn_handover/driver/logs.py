@@ -31,7 +31,7 @@ class LogFiles:
             for path, size in self._system.written_files(master.pid).items():
                 self._marks.setdefault(path, size)
 
-    def look(self, new: Process) -> None:
+    def add(self, new: Process) -> None:
         """Read what only the new master has open as well. Its lines may be there already."""
         for path, size in self._system.written_files(new.pid).items():
             self._marks.setdefault(path, max(0, size - TAIL))
@@ -56,7 +56,7 @@ def elsewhere(system: System, master: int) -> str:
     """Where a master's standard error goes if that is neither the host nor a file; else "".
 
     A start script may send it to a program of its own: `exec > >(logger -t web) 2>&1`. What is the
-    host's own standard error as well, the host tells of.
+    host's own standard error as well, the host itself shows.
     """
     target, host = system.opened(master, STANDARD_ERROR), system.parent()
     if target == "/dev/null" != system.opened(host, STANDARD_ERROR):
@@ -65,9 +65,9 @@ def elsewhere(system: System, master: int) -> str:
         return ""
     near = [*system.children(master), *system.children(host)]  # the latter after a handover
     readers = [pid for pid in near if _has(system, pid, target, to_read=True)]
-    words = [f"pid {pid} ({printable(' '.join(system.command_line(pid)), 80)})" for pid in readers]
+    shown = [f"pid {pid} ({printable(' '.join(system.command_line(pid)), 80)})" for pid in readers]
     return (
-        f"the standard error of pid {master} goes to {words[0] if words else 'another program'}, "
+        f"the standard error of pid {master} goes to {shown[0] if shown else 'another program'}, "
         "past the host; look there for the cause"
     )
 

@@ -61,7 +61,7 @@ class NewWorkers:
         """Count deaths from now on: a death at boot does not count in the soak."""
         self._deaths = 0
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Poll which workers exist, which are ready, and which died."""
         found = members.workers(self._system, self._master, self._server)
         born = found.all - self._found.all

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..errors import CannotReExec, Refused, either, printable
 from ..family import members
@@ -61,7 +62,7 @@ def has_execed(system: System, master: Process) -> bool:
 def is_starting(system: System, master: Process, server: Server) -> bool:
     """True while a server's master does not accept signals yet.
 
-    USR2 would kill it, though a starting ruby traps that, or be obeyed at some later time.
+    USR2 would kill it, though a starting ruby traps that, or be handled at some later time.
     """
     runs_it = recognise(system.command_line(master.pid)) is server
     return runs_it and not server.accepts_signals(system, master.pid)
@@ -141,7 +142,7 @@ class Preflight:
         self._refuse_a_failing_re_exec()
         self._refuse_old_directory()
 
-    @property
+    @cached_property
     def _configured(self) -> Configured:
         return self.server.configured(self.system, self.master.pid, self.launch)
 

@@ -19,7 +19,7 @@ class ReExec:
     tick, each may be the re-exec. Otherwise all that are there now were there before.
 
     A child that fails to exec ends after about 5 ms (measured), so it may come and go between two
-    looks. It leaves its page faults in those of its parent.
+    polls. It leaves its page faults in those of its parent.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class ReExec:
         self._faults = self._faults_of_the_reaped()
         self._sent = False
         self._quiet_since = self._idle_since = system.clock()
-        self._look()
+        self._poll()
         # A driver before this one may have sent USR2 already.
         if not self._about_to_exec:
             self._send()
@@ -46,7 +46,7 @@ class ReExec:
 
         Sends USR2 again where it was ignored.
         """
-        self._look()
+        self._poll()
         if self._system.clock() < self._quiet_since + AGAIN_PAUSE:
             return False
         if self._lost:
@@ -76,7 +76,7 @@ class ReExec:
         self._sent = True
         self._old.signal(RE_EXEC)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         # The faults first: a child that ended between this and the listing counts the next time. A
         # child that was listed in one of the last two polls and has ended may be what was counted.
         faults = self._faults_of_the_reaped()
@@ -123,11 +123,11 @@ class ReExec:
     def _is_another(self, pid: int) -> bool:
         """True if a child can no longer become a master: it is a worker, or a hook's program."""
         # The state last: the other facts of an ended process prove nothing.
-        masks, words = self._system.signal_masks(pid), self._system.command_line(pid)
+        masks, argv = self._system.signal_masks(pid), self._system.command_line(pid)
         stat = self._system.stat(pid)
         if stat is None or stat.ended:
             return False
         if stat.forked_only:
             return masks is not None and masks.catches(self._server.graceful)
         shows_its_name = self._server.is_master(self._system.command_line(self._old.pid))
-        return any(words) and shows_its_name and not self._server.is_master(words)
+        return any(argv) and shows_its_name and not self._server.is_master(argv)

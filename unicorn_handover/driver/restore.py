@@ -33,7 +33,7 @@ class Restoration:
         self._worker_count = worker_count
         self._quiesced = system.ticks(quiesced)
         self._stale_until = 0.0  # when a quiesced worker was last seen
-        self._last = self._look()
+        self._last = self._poll()
         self._changed = system.clock()
         self._to_add = max(0, worker_count - len(self._fresh(self._last.all)))
         self._to_drop = 0
@@ -41,7 +41,7 @@ class Restoration:
 
     def step(self) -> None:
         """Send the signals that are due."""
-        found = self._look()
+        found = self._poll()
         now = self._system.clock()
         if found != self._last:
             self._last, self._changed = found, now
@@ -64,7 +64,7 @@ class Restoration:
             return False
         return self.ready() >= self._worker_count == len(self._last.all)
 
-    def _look(self) -> members.Workers:
+    def _poll(self) -> members.Workers:
         found = members.workers(self._system, self._master, self._server)
         if len(self._fresh(found.all)) < len(found.all):
             self._stale_until = self._system.clock()

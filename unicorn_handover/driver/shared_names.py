@@ -63,10 +63,10 @@ class SharedNames:
             self._first.close()
             self._first = None
 
-    def end(self, master: Process, heir: Process, server: Server, launch: Launch) -> None:
-        """Send a master its graceful signal, and keep the names for the living `heir`."""
+    def end(self, master: Process, survivor: Process, server: Server, launch: Launch) -> None:
+        """Send a master its graceful signal, and keep the names for the living `survivor`."""
         if Preflight(self._system, master, server, launch).can_re_exec():
-            self._ending = Decoy(self._system, master, server, heir)
+            self._ending = Decoy(self._system, master, server, survivor)
         else:
             self._ending = Silence(self._system, master, server)
 

@@ -34,7 +34,7 @@ class Silence:
         """Signal each worker once; kill the master when no worker is left."""
         found = members.workers(self._system, self._master, self._server).all
         for worker in found - self._signalled:
-            self._tell(worker)
+            self._end_worker(worker)
         if not found and not self.over:
             self.over = True
             self._master.signal(SIGKILL)
@@ -43,7 +43,7 @@ class Silence:
         """Resume a living master: its program is being stopped, or another driver follows."""
         self._master.signal(SIGCONT)
 
-    def _tell(self, worker: tuple[int, int]) -> None:
+    def _end_worker(self, worker: tuple[int, int]) -> None:
         held = self._system.hold(*worker)
         if held:
             self._signalled.add(worker)

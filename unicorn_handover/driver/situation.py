@@ -134,10 +134,10 @@ class Situation:
         return self._workers
 
     def count_workers(self) -> None:
-        """Look at the new master's workers, and show how many are ready."""
+        """Poll the new master's workers, and report how many are ready."""
         if self.workers and self.new:
-            self.workers.look()
-            self.logs.look(self.new)
+            self.workers.poll()
+            self.logs.add(self.new)
             self.show(self.workers.ready, self.workers.total)
 
     @property

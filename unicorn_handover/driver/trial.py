@@ -25,19 +25,19 @@ class Trial:
     ) -> None:
         self._system = system
         self._server = server
-        self._words = server.start.trial(launch)
+        self._argv = server.start.trial(launch)
         self._until = system.clock() + min(PATIENCE, patience)
         self._run = None
-        if self._words:
+        if self._argv:
             directory = launch.directory or system.working_directory(master.pid)
             who, environ = (launch.user, launch.group), launch.environ
             with contextlib.suppress(OSError, SubprocessError):
-                self._run = system.run_as(*who, self._words, directory, environ)
+                self._run = system.run_as(*who, self._argv, directory, environ)
 
     def passed(self) -> bool:
-        """True once it has ended well. Raises Refused, with the server's own words, if it has not.
+        """True once it has ended well.
 
-        Raises that also if it has not ended in time.
+        Raises Refused, with the server's own message, if it has ended otherwise, or not in time.
         """
         if self._run is None:
             return True
@@ -58,7 +58,7 @@ class Trial:
 
     @property
     def _shown(self) -> str:
-        return printable(shlex.join(self._words))
+        return printable(shlex.join(self._argv))
 
     def _refuse_if_late(self) -> None:
         if self._system.clock() >= self._until:

@@ -88,7 +88,7 @@ class Workers:
 
 
 def workers(system: System, master: Process, server: Server) -> Workers:
-    """Look at the workers of a master."""
+    """Find the workers of a master, and which of them are ready."""
     ready: set[tuple[int, int]] = set()
     booting: set[tuple[int, int]] = set()
     for pid, is_ready in server.workers(system, master.pid).items():
@@ -101,7 +101,7 @@ def workers(system: System, master: Process, server: Server) -> Workers:
 def usual_life(system: System, master: Process, workers: Workers) -> float:
     """Return seconds that a worker of this master lives at least; infinity if it does not show.
 
-    The eldest tells, if the master itself is so much older that others were there before it.
+    The eldest shows it, if the master itself is so much older that others were there before it.
     """
     now = system.ticks(system.clock())
     eldest = min((start for _, start in workers.all), default=0)
@@ -165,8 +165,8 @@ def forked_by(system: System, pid: int) -> list[Process]:
 def server_below(system: System, pid: int) -> int | None:
     """Return the master of a server that another program, such as a shell, has started, or None.
 
-    What only looks like one by its words, as `pip install gunicorn` does, has no master's handlers.
-    One that does not look like it, such as an application that uses gunicorn as a library, listens.
+    `pip install gunicorn` has a server's command line, but no master's handlers. An application
+    that uses gunicorn as a library has another command line, but it listens.
     """
     below = [child for child in system.children(pid) if not is_any_successor(system, child, pid)]
     for child in below:

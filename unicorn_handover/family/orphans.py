@@ -43,7 +43,7 @@ class Orphans:
         return left
 
     def keep(self, left: list[Process], patience: float) -> None:
-        """Look after what `left_in` held; after `patience` seconds `mind` ends them.
+        """Keep what `left_in` held; after `patience` seconds `mind` ends them.
 
         Those of a master before this one stay held: the program may have been started and have
         crashed again while one of them was still about to exec. Those that would not end by

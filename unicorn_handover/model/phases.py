@@ -7,8 +7,8 @@
                                    |           |
                                    +------> removing -> [settling ->] failed
 
-Each phase has one thing that is done when it is entered (by `handover`), and may be done again: a
-driver that takes over after another one died enters the phase it finds a second time.
+Each phase has one thing that is done when it is entered (driver/act.py), and may be done again: a
+driver that follows one that died enters the phase that it finds a second time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Phase(enum.Enum):
 
     REQUESTED = "requested"  # accepted by the host, not yet taken by the driver
     QUEUED = "queued"  # waits for other programs' handovers to end (max_handovers)
-    CHECKING = "checking"  # waiting for a starting master, and looking at all that can be checked
+    CHECKING = "checking"  # waiting for a starting master; then the pre-flight checks
     RE_EXECUTING = "re-executing"  # USR2 sent to the old master
     STARTING = "starting"  # the host is to start the new master, on the old one's sockets
     BOOTING = "booting"  # the new master is known, its workers are not all ready

@@ -42,7 +42,7 @@ class Proof(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Let it go."""
+        """Close what it holds."""
 
 
 class Server(abc.ABC):

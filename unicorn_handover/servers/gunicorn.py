@@ -107,7 +107,7 @@ class Gunicorn(Server):
 
         The master that starts is not the child of GUNICORN_PID, so it promotes itself in its first
         loop (Arbiter.maybe_promote_master). Not LISTEN_FDS: one that was started by that moves its
-        sockets to other numbers, and its own re-exec looks at the old ones (measured on 20.1, 23
+        sockets to other numbers, and its own re-exec uses the old ones (measured on 20.1, 23
         and 27).
         """
         return {"GUNICORN_FD": ",".join(map(str, numbers)), "GUNICORN_PID": str(old)}
@@ -133,7 +133,7 @@ class Gunicorn(Server):
         return re_exec_needs(system, pid)
 
     def workers(self, system: System, master: int) -> dict[int, bool]:
-        """Tell by the heartbeat files that the master has: see `gunicorn_workers`."""
+        """Known by the heartbeat files that the master has: see `gunicorn_workers`."""
         return workers_among(system, master, self.forks(system, master))
 
     def proof_of(self, system: System, master: int, worker: int) -> Proof | None:

@@ -21,7 +21,7 @@ def workers_among(system: System, master: int, forks: Sequence[int]) -> dict[int
     """Return those of a master's `forks`, the eldest first, that are workers: True if ready.
 
     A worker is a heartbeat file (WorkerTmp): the master opens one before it forks each worker, has
-    it for as long as it takes that worker for its own, and looks at nothing else. The worker has
+    it for as long as it takes that worker for its own, and checks nothing else. The worker has
     the same file, and closes those of its siblings first thing (Arbiter.spawn_worker).
     """
     return {pid: beats for pid, (_, beats) in _owned(system, master, forks).items()}
@@ -39,7 +39,7 @@ class Heartbeat(Proof):
         return _has_beat(self._system, self._file.status())
 
     def close(self) -> None:
-        """Let it go."""
+        """Close the file."""
         self._file.close()
 
 

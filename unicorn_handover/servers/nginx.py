@@ -101,7 +101,7 @@ class Nginx(Server):
         return False
 
     def workers(self, system: System, master: int) -> dict[int, bool]:
-        """Tell by the titles: a worker sets its own when it has run every init_process hook.
+        """Known by the titles: a worker sets its own when it has run every init_process hook.
 
         Until then it has the master's, as the cache manager and the cache loader have.
         """
@@ -119,7 +119,7 @@ class Nginx(Server):
     def has_handlers(self, system: System, pid: int) -> bool:
         """True once a master has its title: ngx_init_signals comes before that.
 
-        What is sent while it has signals blocked waits, and is obeyed.
+        What is sent while it has signals blocked waits, and is handled.
         """
         if not _title(system, pid).startswith(MASTER):
             return False

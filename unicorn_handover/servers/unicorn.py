@@ -83,7 +83,7 @@ class Unicorn(Server):
     def own_listeners(
         self, system: System, master: int, found: Sequence[Listener]
     ) -> list[Listener]:
-        """Tell by UNICORN_FD, and by the options that SocketHelper#set_server_sockopt sets.
+        """Known by UNICORN_FD, and by the options that SocketHelper#set_server_sockopt sets.
 
         All are close-on-exec in the first generation, as the application's own are. TCP ones have
         SO_KEEPALIVE, a ruby's TCPServer has not. Unix ones show by their backlog, or are named.
@@ -126,7 +126,7 @@ class Unicorn(Server):
         return Addresses([*options, *re.findall(r"^[ \t]*listen\b.*", settings, re.MULTILINE)], [])
 
     def workers(self, system: System, master: int) -> dict[int, bool]:
-        """Tell by the pipe and the title of each child, and by its tick: see `unicorn_workers`."""
+        """Known by the pipe and the title of each child, and by its tick: see `unicorn_workers`."""
         forks = self.forks(system, master)
         found = workers_among(system, master, forks, lambda pid: self._is_named(system, pid))
         pages = tick_pages(system, master)
@@ -147,12 +147,12 @@ class Unicorn(Server):
         return self.is_master(system.command_line(pid))
 
     def takes_for_running(self, system: System, master: int, pid: int) -> bool:
-        """Tell as HttpServer#valid_pid?: what it may not signal does not count."""
+        """True as for HttpServer#valid_pid?: what it may not signal does not count."""
         may_signal = system.owner(master) in (0, system.owner(pid))
         return may_signal and system.stat(pid) is not None
 
     def accepts_signals(self, system: System, pid: int) -> bool:
-        """True once it is in #join: what its handlers queue before that, it looks at there."""
+        """True once it is in #join: it acts there on what its handlers have queued before."""
         return handlers_installed(system, pid) and self.all_forked(system, pid) is not False
 
     def all_forked(self, system: System, pid: int) -> bool | None:
@@ -165,7 +165,7 @@ class Unicorn(Server):
         return None if title(system, pid) else False
 
     def preloads(self, system: System, pid: int) -> bool:
-        """Tell by workers that have read nothing, or by a file that says so: `unicorn_preload`."""
+        """Known by workers that have read nothing, or by a file that says so: `unicorn_preload`."""
         ready = [worker for worker, is_ready in self.workers(system, pid).items() if is_ready]
         return is_read_by_none(system, ready) or says_preload(system, pid)
 

@@ -45,7 +45,7 @@ class Family:
     def look(self) -> bool:
         """Look, and return whether all are ready."""
         self.system.advance_to(self.system.now + BOOT)
-        self.workers.look()
+        self.workers.poll()
         return self.workers.all_ready(1)
 
     def close(self) -> None:
