@@ -61,8 +61,9 @@ class Runner:
         self._side.driver.start()
         while not self._is_over:
             self._side.loop.turn()
-        if not self._leaves:
-            self._program.orphans.kill()
+        if self._leaves:
+            return 0
+        self._program.orphans.kill()
         return self._last
 
     def _take_over(self, survivor: Survivor, pid: int) -> None:

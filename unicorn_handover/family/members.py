@@ -15,6 +15,7 @@ from ..servers import (
     handlers_installed,
     is_any_successor,
     is_forked,
+    orphan_ends_by,
     recognise,
 )
 
@@ -129,6 +130,19 @@ def booting_orphans(
         return old.alive() and is_worker and server.is_booting(system, held.pid)
 
     return list(proven(system, system.group_members(group), is_left))
+
+
+def deserted_workers(system: System, group: int) -> list[Process]:
+    """Hold the workers in a group whose master is dead, and which would serve on for long."""
+    pids = system.group_members(group) if group > 1 else []
+
+    def is_deserted(held: Process) -> bool:
+        stat = system.stat(held.pid)
+        if stat is None or not is_of_group(stat, group) or stat.ppid in pids:
+            return False
+        return stat.forked_only and orphan_ends_by(system, held.pid) is not None
+
+    return list(proven(system, pids, is_deserted))
 
 
 def descended_masters(system: System, pid: int) -> list[Process]:

@@ -176,6 +176,7 @@ class Survival:
             process, group, was_beside = found
             survivor = Survivor(note, MasterId(process.pid, process.start), group, was_beside)
             process.close()
+            self._mind_deserted(note)
             self._log(INFO, f"taken over: pid {process.pid}, which an earlier host has started")
         elif note.master:
             self._lose(note)
@@ -184,6 +185,13 @@ class Survival:
         self.ending = note.ending if survivor.master else ""
         self.left = note.left and survivor.master is not None
         return survivor
+
+    @contained()
+    def _mind_deserted(self, note: Note) -> None:
+        """End the workers of another master that died while no host was there."""
+        orphans, patience = self._program.orphans, self._program.options.drain_timeout
+        for group in (note.group, int(note.beside.get("pid", 0))):
+            orphans.keep(members.deserted_workers(self._host.system, group), patience)
 
     def _restore(self, note: Note) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from signal import SIGABRT, SIGTERM
 
 from unicorn_handover.model.phases import Phase
 
@@ -144,6 +145,25 @@ def test_a_handover_that_went_further_than_its_host_knew(first: FakeHost, state:
     running = host.web.handovers.running
     assert running and running.phase is Phase.BOOTING and running.found
     assert running.new == id_of(new) and running.server == "unicorn"
+
+
+def test_workers_that_a_dead_master_has_left(first: FakeHost, state: Path) -> None:
+    """A gunicorn's idle ones would serve on for long; those of the master that lives stay."""
+    fake = first.start(first.web)
+    left, own = (
+        first.kernel.add(
+            ppid=parent,
+            forked=True,
+            words=["gunicorn: worker [app]"],
+            pgrp=fake.pgrp,
+            catches={SIGABRT, SIGTERM},
+            heartbeats={1: (5.0, 0o100600)},
+        )
+        for parent in (999, fake.pid)
+    )
+    host = killed(first, state)
+    assert host.web.survival.find()
+    assert host.kernel.signals == [("TERM", left.pid)] and own.alive
 
 
 def test_a_handover_whose_new_master_is_left(first: FakeHost, state: Path) -> None:
