@@ -13,6 +13,7 @@ from ...kit.host import Outcome
 from ...kit.load import Load
 from ...kit.programs import UNICORN, Program
 from ...waiting import wait_until
+from ..scenes import reach
 from .conftest import both
 
 CONTROL = Path(__file__).parents[3] / "examples/runit/control/t"
@@ -55,30 +56,41 @@ def test_three_in_a_row_and_down(service: RunsvHost, web: Program) -> None:
     service.wait_for_nobody("web")
 
 
-@pytest.mark.parametrize("what", ["command", "environment", "limits"])
-def test_a_changed_run(service: RunsvHost, web: Program, what: str) -> None:
-    """It comes into force: the next runner starts the new master itself."""
+def test_during_a_handover(service: RunsvHost, web: Program) -> None:
+    """That goes on under the next runner, and another one follows."""
+    service.start()
+    with Load(web.address) as load:
+        reach(service, "booting")
+        restart(service)
+        wait_until(service.driver_is_there, "the next runner's driver is there")
+        assert service.following("web") == 2
+        web.open_gate()
+        wait_until(lambda: len(service.ended("web")) == 2, "both have ended")
+        service.wait_for_rest("web")
+    assert load.failures == []
+    assert [ended["phase"] for ended in service.ended("web")] == ["done", "done"]
+
+
+def test_a_changed_run(service: RunsvHost, web: Program) -> None:
+    """It comes into force: the next runner starts the new master itself, and the one after that
+    has nothing to renew.
+    """
     service.start()
     with Load(web.address) as load:
         web.write("v2")
-        if what == "command":
-            (web.folder / "unicorn").symlink_to(UNICORN)
-            web.command = web.command_line.replace(UNICORN, f"{web.folder}/unicorn")
-        service.before_exec = {"environment": "export COLOUR=blue", "limits": "ulimit -n 512"}.get(
-            what, ""
-        )
+        (web.folder / "unicorn").symlink_to(UNICORN)
+        web.command = web.command_line.replace(UNICORN, f"{web.folder}/unicorn")
+        service.before_exec = "export COLOUR=blue; ulimit -n 512"
         service.write_service()
         restart(service)
         wait_until(lambda: web.answers("v2"), "v2 answers")
         master = service.wait_for_rest("web")
     assert load.failures == []
     (ended,) = service.ended("web")
-    assert (ended["method"], ended["why"]) == ("spawn", f"the runner's {what} changed")
-    if what == "limits":
-        assert "Max open files            512" in Path(f"/proc/{master}/limits").read_text()
-    if what == "command":
-        words = Path(f"/proc/{master}/cmdline").read_bytes()
-        assert os.fsencode(f"{web.folder}/unicorn") in words
+    assert ended["method"] == "spawn"
+    assert ended["why"] == "the runner's command, environment, limits changed"
+    assert "Max open files            512" in Path(f"/proc/{master}/limits").read_text()
+    assert os.fsencode(f"{web.folder}/unicorn") in Path(f"/proc/{master}/cmdline").read_bytes()
     restart(service)
     wait_until(lambda: len(service.ended("web")) == 2, "another one has ended")
     assert service.ended("web")[-1]["method"] == "usr2"

@@ -15,8 +15,8 @@ from ...waiting import wait_until
 from ..scenes import hand_over, held_request, holding_exec, reach
 from .conftest import both
 
-USR2 = ["requested", "re-executing", "booting", "draining", "removing"]
-SPAWN = ["booting", "draining", "removing"]
+USR2 = ["requested", "re-executing", "booting", "removing"]
+SPAWN = ["booting", "draining"]
 
 
 def lose_runner(host: RunsvHost) -> None:
@@ -76,8 +76,7 @@ def test_a_handover_goes_on(runsv: RunsvHost, web: Program, method: str, phase: 
         web.open_gate()
         last = runsv.wait_for_rest("web")
         assert request is None or request.answer().outcome == "ok"
-        ended = runsv.ended("web")
-        hand_over(runsv, release="v3")
+    ended = runsv.ended("web")
     assert load.failures == []
     assert [(record["number"], record["phase"]) for record in ended] == [
         (1, "failed" if phase == "removing" else "done")
@@ -103,6 +102,24 @@ def test_a_soak(runsv: RunsvHost, web: Program) -> None:
             assert (runsv.wait_for_rest("web") == first) == (command == "rollback")
     assert load.failures == []
     assert web.answers("after-promote")
+
+
+@pytest.mark.parametrize("web", ["gunicorn"], indirect=True)
+def test_a_new_master_that_dies_with_its_runner(runsv: RunsvHost, web: Program) -> None:
+    """The handover has failed, and its workers are told to end: they would serve on for long."""
+    runsv.start()
+    first = runsv.master("web")
+    with Load(web.address) as load:
+        reach(runsv, "booting")
+        new, before = runsv.new_master("web"), runsv.pid()
+        kill(runsv.runner())
+        kill(new)
+        web.open_gate()
+        wait_until(lambda: runsv.pid() not in (0, before), "there is another runner")
+        assert runsv.wait_for_rest("web") == first
+    assert load.failures == []
+    (ended,) = runsv.ended("web")
+    assert "ended before its workers were ready" in ended["reason"]  # type: ignore[operator]
 
 
 def test_a_crash_with_respawn(runsv: RunsvHost, web: Program) -> None:
