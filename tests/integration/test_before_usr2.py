@@ -183,19 +183,25 @@ def test_a_refusal_of_unicorn_s_own(make_supervisor: MakeHost, folder: Path, str
     assert f"old PID:{stranger} running with existing pid=" in text
 
 
-def test_a_gunicorn_that_ends_as_it_takes_over(
+def test_a_refusal_of_gunicorn_s_own(
     make_supervisor: MakeHost, folder: Path, stranger: int
 ) -> None:
-    """Where its pid file is known to Python alone, that is no success: the cause is told."""
+    """Where its pid file is known to Python alone, that is asked before the first signal.
+
+    Afterwards the restart waits for that file: it names the new master when the command returns.
+    """
     web = Program(folder, server="gunicorn", pidfile=False)
     web.settings = f"pidfile = ''.join([{str(web.pid_path)!r}])"
     web.write("v1")
     host = make_supervisor(web)
     host.start()
     web.pid_path.write_text(f"{stranger}\n")
-    outcome = host.restart("web")
-    assert not outcome.ok and "ERROR (the new master (pid " in outcome.text
-    assert f"Already running on PID {stranger}" in outcome.text
+    assert f"the pid file {web.pid_path} names pid {stranger}, which runs" in refused(host, web)
+    web.pid_path.write_text(f"{host.master('web')}\n")
+    web.write("v2")
+    assert host.restart("web").ok and web.pid_in_file() == host.master("web")
+    assert host.ended("web")[-1]["method"] == "usr2" and web.answers("v2")
+    host.wait_for_rest("web")
 
 
 def test_sockets_of_the_workers_alone(make_supervisor: MakeHost, folder: Path) -> None:

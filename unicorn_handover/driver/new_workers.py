@@ -145,9 +145,13 @@ class NewWorkers:
         all_forked = self._server.all_forked(self._system, self._master.pid)
         if all_forked is None:
             full = self.total >= max(1, expected)
-            quiet = self._system.clock() - self._changed
-            return quiet >= (FORK_PAUSE if full else SETTLED)
+            return self.quiet >= (FORK_PAUSE if full else SETTLED)
         return all_forked
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since there were more of them, or fewer."""
+        return self._system.clock() - self._changed
 
     @property
     def _serves(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ..errors import Refused
 from ..family import members
@@ -91,8 +92,10 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         pidfile = situation.options.pidfile
         checks = preflight.Preflight(system, old, server, situation.launch, pidfile)
         method, why = checks.method(situation.record)
-        if method == "spawn" and not _is_tried(situation, old, server):
+        if not _is_tried(situation, old, server):
             return
+        if situation.trial and situation.trial.pid_file and not pidfile:
+            replace(checks, pidfile=situation.trial.pid_file).check_pid_files(method)
         workers = members.workers(system, old, server)
         listening = listening_numbers(system, old) if method == "spawn" else ()
     except (Refused, PermissionError) as refusal:
@@ -106,6 +109,7 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         method=method,
         why=why,
         listening=listening,
+        pid_file=situation.trial.pid_file if situation.trial else None,
         preloaded=situation.record.preloaded or server.preloads(system, old.pid),
     )
     yield Event.TO_SPAWN if method == "spawn" else Event.PASSED

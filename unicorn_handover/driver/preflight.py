@@ -84,14 +84,14 @@ class Preflight:
             return "usr2", record.why  # which an earlier driver has sent, when its host was dead
         self.check_master()
         if record.method == "spawn" or (record.method == "auto" and record.why):
-            self._refuse_a_stranger_in("")
+            self.check_pid_files("spawn")
             return "spawn", record.why
         try:
             self.check_re_exec()
         except CannotReExec as why:
             if record.method != "auto":
                 raise
-            self._refuse_a_stranger_in("")
+            self.check_pid_files("spawn")
             return "spawn", str(why).partition("; ")[0]  # without what to do, for this does it
         if record.method == "auto":
             return self._renewing_environment()
@@ -107,7 +107,7 @@ class Preflight:
             return "usr2", ""
         why = f"{printable(path)} was changed since pid {self.master.pid} was started"
         try:
-            self._refuse_a_stranger_in("")
+            self.check_pid_files("spawn")
             close_all(copy_served(self.system, self.master, self.server))
         except Refused as what:
             return "usr2", f"not renewed: {why}, but {what}"
@@ -137,10 +137,14 @@ class Preflight:
 
         Raises CannotReExec, or another Refused, with the first fault.
         """
-        for suffix in self.server.pid_file_suffixes:
-            self._refuse_a_stranger_in(suffix)
+        self.check_pid_files("usr2")
         self._refuse_a_failing_re_exec()
         self._refuse_old_directory()
+
+    def check_pid_files(self, method: str) -> None:
+        """Check what the new master will find. Raises Refused if a pid file names a stranger."""
+        for suffix in ("",) if method == "spawn" else self.server.pid_file_suffixes:
+            self._refuse_a_stranger_in(suffix)
 
     @cached_property
     def _configured(self) -> Configured:

@@ -143,7 +143,23 @@ class Situation:
     @property
     def all_ready(self) -> bool:
         """True if every worker of the new master is ready."""
-        return self.workers is not None and self.workers.all_ready(self.record.worker_count)
+        if self.workers is None or not self.workers.all_ready(self.record.worker_count):
+            return False
+        return self.workers.quiet >= self._may_refuse_for
+
+    @property
+    def _may_refuse_for(self) -> float:
+        """Seconds for which a spawned master with all its workers may find its pid file taken yet.
+
+        The old one must not have been signalled by then. Where the path is known, it is free.
+        """
+        if not (self.server and self.new and self.record.method == "spawn"):
+            return 0
+        known = self.record.pid_file, self.options.pidfile or None
+        if not self.server.promotes_itself or known != (None, None):
+            return 0
+        configured = self.server.configured(self.system, self.new.pid, self.next_launch)
+        return self.server.promotes_itself if configured.pidfile is None else 0
 
     def note_new_master(self) -> None:
         """Note what the host, and the next handover, will ask about the new master."""

@@ -19,7 +19,7 @@ def has_taken_over(situation: Situation) -> bool:
     launch = situation.next_launch if situation.record.method == "spawn" else situation.launch
     path = server.configured(situation.system, new.pid, launch).pidfile
     if path is None:
-        path = situation.options.pidfile or None
+        path = situation.options.pidfile or situation.record.pid_file
     if path:
         return situation.system.pid_in(path) == new.pid
     # Where there may be a pid file, but nobody knows where, the time must do.

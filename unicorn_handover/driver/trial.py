@@ -1,4 +1,4 @@
-"""The server's own check of its configuration, before anything is started."""
+"""What the server itself says of its configuration, before anything is started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ PATIENCE = 20.0  # seconds: nginx looks the names of upstream servers up
 class Trial:
     """One run of a server's trial, as the host would start it now. Nothing waits for it here.
 
-    Where it cannot be run, it is left out: the new master finds out by itself then.
+    Where it cannot be run, it is left out: the new master finds out by itself then. pid_file: what
+    it has told of that; None if nothing.
     """
 
     def __init__(
@@ -25,7 +26,8 @@ class Trial:
     ) -> None:
         self._system = system
         self._server = server
-        self._argv = server.start.trial(launch)
+        self._argv = server.start.trial(system, master.pid, launch)
+        self.pid_file: str | None = None
         self._until = system.clock() + min(PATIENCE, patience)
         self._run = None
         if self._argv:
@@ -42,9 +44,9 @@ class Trial:
         if self._run is None:
             return True
         if not self._run.ended:
-            self._refuse_if_late()
-            return False
-        fault = self._server.start.fault(self._run.output, self._run.status)
+            return self._is_late()
+        output, start = self._run.output, self._server.start
+        fault, self.pid_file = start.fault(output, self._run.status), start.pid_file(output)
         self.close()
         if fault:
             raise Refused(f"{self._shown} says: {printable(fault)}; correct that")
@@ -60,9 +62,11 @@ class Trial:
     def _shown(self) -> str:
         return printable(shlex.join(self._argv))
 
-    def _refuse_if_late(self) -> None:
-        if self._system.clock() >= self._until:
+    def _is_late(self) -> bool:
+        """True if it does not end and is not needed. Raises Refused if it is."""
+        late = self._system.clock() >= self._until
+        if late:
             self.close()
-            raise Refused(
-                f"{self._shown} does not end; see what it waits for, such as the look-up of a name"
-            )
+            if self._server.start.hangs:
+                raise Refused(f"{self._shown} does not end; {self._server.start.hangs}")
+        return late

@@ -23,8 +23,8 @@ def inherit(system: System, record: Record, command: Command, taken: Sequence[st
         raise Refused("the old master ended before a new one was started")
     try:
         patient = system.clock() < record.since + PATIENCE
-        server = SERVERS[record.server]
-        return Inheritance(system, old, server, command, patient, taken, record.listening)
+        server, paths = SERVERS[record.server], [*taken, record.pid_file or ""]
+        return Inheritance(system, old, server, command, patient, paths, record.listening)
     finally:
         old.close()
 
@@ -54,7 +54,7 @@ class Inheritance(Copies):
         self.moved = MovedPidFiles(server, old.pid)
         try:
             self._refuse_new_addresses(command)
-            paths = list(dict.fromkeys([*self._pid_paths(command), *taken]))
+            paths = [path for path in dict.fromkeys([*self._pid_paths(command), *taken]) if path]
             if patient and self._is_provisional(paths):
                 raise NotYet(f"pid {old.pid} has not given its pid file its last name")
             for path in paths:
@@ -79,12 +79,11 @@ class Inheritance(Copies):
         """
         system, server = self._system, self.server
         words, here = system.command_line(self.owner), system.working_directory(self.owner)
-        found = [
+        return [
             command.pidfile,
             *server.pid_files(system, command.words, command.directory, command.environ),
             *server.pid_files(system, words, here, system.environ(self.owner)),
         ]
-        return [path for path in dict.fromkeys(found) if path]
 
     def _refuse_new_addresses(self, command: Command) -> None:
         named = self.new_addresses(command)

@@ -41,6 +41,8 @@ class Record:
     gives them with the name of a master that it has started.
     listening, new_listening: the descriptors of the old and of the new master's listeners, which
     the host copies to start the new one, and to hold them; none if they are not known.
+    pid_file: its path, where only the server itself knows it, "" if it has none; None if nobody
+    has asked.
     began, signalled, since: seconds of CLOCK_MONOTONIC when it was asked for, when USR2 was sent or
     the host was asked to start the new master (0 before that), and when the phase was entered.
     quiesced: when the old workers got the signal to quit, 0 if they never did.
@@ -74,6 +76,7 @@ class Record:
     sockets: tuple[str, ...] = ()
     listening: tuple[int, ...] = ()
     new_listening: tuple[int, ...] = ()
+    pid_file: str | None = None
     signalled: float = 0.0
     quiesced: float = 0.0
     preloaded: bool = False

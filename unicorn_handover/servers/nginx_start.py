@@ -22,7 +22,9 @@ BLOCK = re.compile(r"\{[^{}]*\}")  # one that holds no other
 class NginxStart(Start):
     """nginx's own check of its configuration, and whether it stays in the foreground."""
 
-    def trial(self, launch: Launch) -> tuple[str, ...]:
+    hangs = "see what it waits for, such as the look-up of a name"
+
+    def trial(self, system: System, master: int, launch: Launch) -> tuple[str, ...]:
         """The program's own command with -t, without the lines of one that succeeds."""
         argv = command_of(launch.command)
         return (*argv, "-t", "-q") if argv else ()

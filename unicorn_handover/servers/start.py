@@ -7,10 +7,15 @@ from .launch import Launch
 
 
 class Start:
-    """The start of a server about which nothing is known."""
+    """The start of a server about which nothing is known.
 
-    def trial(self, launch: Launch) -> tuple[str, ...]:
-        """The argv of a command that checks whether a program could be started; empty if none does.
+    hangs: what to do if a trial does not end, "" if it is no matter.
+    """
+
+    hangs = ""
+
+    def trial(self, system: System, master: int, launch: Launch) -> tuple[str, ...]:
+        """The argv of a command that says of a program what a start would; empty if none does.
 
         It is run as the next master would be, beside the running one, and changes nothing.
         """
@@ -19,6 +24,10 @@ class Start:
     def fault(self, output: str, status: int) -> str:
         """What such a trial has found to be wrong, "" if nothing."""
         return ""
+
+    def pid_file(self, output: str) -> str | None:
+        """The absolute path of the pid file, "" if there is none; None if a trial says nothing."""
+        return None
 
     def outdated(self, system: System, master: int, launch: Launch) -> str:
         """A file that was changed since a master read it, where a re-exec would not read it anew.

@@ -11,43 +11,9 @@ from unicorn_handover.model.phases import Event, Phase
 from unicorn_handover.model.record import MasterId, Record
 from unicorn_handover.servers import SERVERS
 
-from ..fake_listener import Made
 from ..fake_process import Fake
 from .history import History
-
-SOCKETS = ("/run/web.sock",)
-
-
-class SpawnHistory(History):
-    """The host starts a master when it is told to, and says which, unless it is `mute`."""
-
-    def __init__(self, **options: object) -> None:
-        super().__init__(**options)
-        self.spawned: list[Fake] = []
-        self.mute = False
-        self.at_phase[Phase.STARTING] = self._spawn
-
-    def begin(self, record: Record | None = None) -> None:
-        """With what the host wants."""
-        now, old = self.system.now, MasterId(self.old.pid, self.old.start)
-        why = "the command was changed"
-        wanted = Record("web", 1, Phase.REQUESTED, old, now, now, method="spawn", why=why)
-        super().begin(record or wanted)
-
-    def _spawn(self) -> None:
-        self.spawned.append(self.unicorn.spawn())
-        if not self.mute:
-            self.system.later(0.01, self.name_new)
-
-    def host_record(self) -> Record:
-        """The record as the host has it: the last one, with what it has started."""
-        new = self.spawned[0]
-        return self.reports[-1].but(new=MasterId(new.pid, new.start), sockets=SOCKETS)
-
-    def name_new(self) -> None:
-        """Say which master was started."""
-        assert self.handover
-        self.handover.named(self.host_record())
+from .spawn_history import SOCKETS, SpawnHistory
 
 
 def test_a_spawned_master_takes_over() -> None:
@@ -60,18 +26,6 @@ def test_a_spawned_master_takes_over() -> None:
     assert history.signals == ["QUIT old"]
     assert record.new == (history.spawned[0].pid, history.spawned[0].start)
     assert record.began <= record.signalled <= record.since
-
-
-def test_the_driver_finds_the_listeners_that_the_host_copies() -> None:
-    """The old master's for the start, the new one's to be held; none where it may not see them."""
-    history = SpawnHistory()
-    history.system.listening[history.old.pid] = [Made(5), Made(7)]
-    record = history.run()
-    assert record.listening == (5, 7) and record.new_listening == ()
-    denied = SpawnHistory()
-    denied.system.denied = "no"
-    record = denied.run()
-    assert record.succeeded and record.listening == record.new_listening == ()
 
 
 def test_the_host_wants_it_only_where_something_speaks_for_it() -> None:
