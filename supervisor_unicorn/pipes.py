@@ -13,37 +13,39 @@ from supervisor.process import Subprocess
 from unicorn_handover.kernel.process import Process
 from unicorn_handover.kernel.reopen import pipe_of, reopen
 
+EVENTS = {"stdout": ProcessCommunicationStdoutEvent, "stderr": ProcessCommunicationStderrEvent}
+PIPES = ("stdin", "stdout", "stderr", "child_stdin", "child_stdout", "child_stderr")
 
-def reopen_pipes(process: Subprocess, owner: Process, failed: Callable[[str], None]) -> None:
+
+def reopen_pipes(process: Subprocess, owner: Process, warn: Callable[[str], None]) -> None:
     """Give a process its pipes and dispatchers, as `ProcessConfig.make_dispatchers` does.
 
-    What the program has led elsewhere since is no pipe of supervisord's. `failed` takes a line
-    about one that cannot be had.
+    What the program has led elsewhere since is no pipe of supervisord's. `warn` takes a line about
+    those that cannot be had.
     """
-    config: Any = process.config
-    process.dispatchers = {}
-    process.pipes = dict.fromkeys(
-        ("stdin", "stdout", "stderr", "child_stdin", "child_stdout", "child_stderr")
-    )
     names = [pipe_of(owner.pid, number) for number in range(3)]
-
-    def open_again(number: int, channel: str, flags: int) -> int | None:
-        if not names[number]:
-            return None
+    wanted = {"stdin": (0, os.O_WRONLY), "stdout": (1, os.O_RDONLY), "stderr": (2, os.O_RDONLY)}
+    if names[0] == names[1]:  # it is its own reader
+        del wanted["stdin"]
+    if process.config.redirect_stderr:
+        del wanted["stderr"]
+    errors: dict[str, OSError] = {}
+    process.pipes, process.dispatchers = dict.fromkeys(PIPES), {}
+    for channel, (number, flags) in wanted.items():
         try:
-            process.pipes[channel] = reopen(owner, number, flags)
+            descriptor = reopen(owner, number, flags) if names[number] else None
         except OSError as error:
-            failed(f"the {channel} of pid {owner.pid} cannot be had again: {error}")
-        descriptor: int | None = process.pipes[channel]
-        return descriptor
+            errors[channel] = error
+        else:
+            process.pipes[channel] = descriptor
+            if descriptor is not None:
+                process.dispatchers[descriptor] = _dispatcher(process, channel, descriptor)
+    if errors:
+        what, why = ", ".join(errors), next(iter(errors.values()))
+        warn(f"{what} of pid {owner.pid} cannot be had again: {why}")
 
-    out = open_again(1, "stdout", os.O_RDONLY)
-    if out is not None:
-        process.dispatchers[out] = POutputDispatcher(process, ProcessCommunicationStdoutEvent, out)
-    err = None if config.redirect_stderr else open_again(2, "stderr", os.O_RDONLY)
-    if err is not None:
-        process.dispatchers[err] = POutputDispatcher(process, ProcessCommunicationStderrEvent, err)
-    # With `own_reader` it is the program's own standard output that it has there.
-    fed = None if names[0] == names[1] else open_again(0, "stdin", os.O_WRONLY)
-    if fed is not None:
-        process.dispatchers[fed] = PInputDispatcher(process, "stdin", fed)
+
+def _dispatcher(process: Subprocess, channel: str, descriptor: int) -> Any:
+    if channel == "stdin":
+        return PInputDispatcher(process, channel, descriptor)
+    return POutputDispatcher(process, EVENTS[channel], descriptor)

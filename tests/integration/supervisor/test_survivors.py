@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ...kit.load import Load
+from ...kit.nginx import Nginx
 from ...kit.processes import end, kill, look
 from ...kit.programs import Program
 from ...waiting import wait_until
@@ -168,3 +169,21 @@ def test_a_stranger_in_the_notes(make_supervisor: MakeHost, folder: Path) -> Non
     assert stranger == look(os.getpid())
     end(*left)
     wait_until(lambda: host.at_rest("web") and host.at_rest("other"), "both are started")
+
+
+def test_an_nginx(make_supervisor: MakeHost, folder: Path) -> None:
+    """It survives as well, and is handed over and killed as one that was not left."""
+    web = Nginx(folder)
+    host = make_supervisor(web)
+    host.start()
+    master = host.master("web")
+    with Load(web.address) as load:
+        host.kill_and_start_again()
+        assert host.master("web") == master
+        hand_over(host)
+    assert not load.failures
+    master = look(host.master("web"))
+    host.kill_and_start_again()
+    end(master)
+    wait_until(lambda: host.master("web") not in (0, master.pid), "it is started again")
+    wait_until(lambda: host.at_rest("web"), "it is one family")
