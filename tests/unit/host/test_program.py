@@ -199,6 +199,18 @@ def test_an_error_of_ours_is_logged_and_none_of_the_host_s(host: FakeHost) -> No
     ]  # fmt: skip
 
 
+def test_where_no_process_may_become_a_subreaper(host: FakeHost) -> None:
+    """The program is started all the same, and one line says what that costs."""
+
+    def refused() -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    host.kernel.become_subreaper = refused  # type: ignore[method-assign]
+    host.web.spawning()
+    (line,) = host.lines
+    assert "cannot become a subreaper ([Errno 1] Operation not permitted)" in line
+
+
 def test_no_record_is_lost_for_an_error_beside_it(host: FakeHost) -> None:
     """Output that cannot be read, or an adoption that fails, do not keep one from its end."""
     fake, _ = started(host)
