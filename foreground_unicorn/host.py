@@ -110,9 +110,13 @@ class Runner:
 
     def leave(self) -> None:
         """End without the program, for another runner to take it over and hand it over."""
+        why = self._program.survival.ask_to_leave() if self.master else ""
+        if why:
+            self._log(f"it is not left to another runner: {why}; HUP is a handover")
+            return
         self._log("it is left to the next runner")
         self._leaves = self._is_over = True
-        self._program.survival.note()
+        self._program.survival.leave()
 
     def adopt_if_dead(self) -> None:
         """Reap the dead, as PID 1 strangers too; if the master is one, adopt its successor."""

@@ -100,6 +100,10 @@ class Notes:
             )
         self._fails = True
 
+    def has(self, program: str) -> bool:
+        """True if what was to be remembered last of a program is in its file."""
+        return program in self._written
+
     def read(self, program: str) -> Note | None:
         """What an earlier host, or this one, remembered of a program; None if nothing."""
         return self._read(_file(program), program)

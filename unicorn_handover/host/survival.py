@@ -141,7 +141,8 @@ class Survival:
             return "nothing can be remembered for the next host; see its log"
         self.left = True
         self.note()
-        return ""
+        self.left = self._host.notes.has(self._program.name)
+        return "" if self.left else "its file cannot be written; see the host's log"
 
     def leave(self) -> None:
         """Remember it for the last time: its host ends without it."""

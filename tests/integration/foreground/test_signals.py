@@ -166,3 +166,13 @@ def test_a_killed_driver(host: ForegroundHost, web: Program) -> None:
         host.wait_for_rest("web")
     assert not load.failures
     assert host.ended("web")[-1]["succeeded"]
+
+
+def test_it_is_left_to_nobody_who_does_not_know_it(host: ForegroundHost, web: Program) -> None:
+    """With `survive = no` an ALRM would lose the program, so the runner stays."""
+    host.options["survive"] = "no"
+    host.start()
+    host.signal_runner(signal.SIGALRM)
+    told = "it is not left to another runner: survive = no"
+    wait_until(lambda: told in host.host_log(), "it is told")
+    assert host.at_rest("web")

@@ -251,3 +251,15 @@ def test_survive_no(first: FakeHost, state: Path) -> None:
     first.web.options = type(first.web.options)(survive=False)
     first.start(first.web)
     assert list(state.glob("*/web-*")) == []
+
+
+def test_what_cannot_be_remembered_is_not_left(first: FakeHost, state: Path) -> None:
+    """On a full disk, say: the next host would not know what was meant."""
+    assert first.web.survival.ask_to_leave() == "it is not running"
+    first.start(first.web)
+    (folder,) = state.iterdir()
+    away = folder.rename(state / "away")
+    assert "cannot be written" in first.web.survival.ask_to_leave()
+    assert not first.web.survival.left
+    away.rename(folder)
+    assert first.web.survival.ask_to_leave() == "" and first.web.survival.left
