@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 from ..kernel.system import System
@@ -26,6 +27,7 @@ class Handover:
     def __init__(self, system: System, order: Order, report: Callable[[Record], None]) -> None:
         self._situation = Situation(system, order, report)
         self._begun = False
+        self._stepped: float | None = None  # when; None if there is news since then
 
     @property
     def record(self) -> Record:
@@ -57,17 +59,19 @@ class Handover:
     def named(self, record: Record) -> None:
         """Use the new master that the host has started."""
         self._situation.named(record)
+        self._stepped = None
 
     def command(self, event: Event) -> None:
         """Remember the operator's ROLLBACK or PROMOTE until a phase that accepts it."""
         self._situation.command = event
+        self._stepped = None
 
     def give_up(self, why: str) -> bool:
         """Roll back after an internal error. Return False if this phase cannot."""
         if not matters(self.record.phase, Event.ROLLBACK):
             return False
         self._situation.trouble = why
-        self._situation.command = Event.ROLLBACK
+        self.command(Event.ROLLBACK)
         return True
 
     def descriptors(self) -> Iterator[int]:
@@ -76,13 +80,14 @@ class Handover:
 
     def wake_at(self) -> float:
         """When `step` is to be called although no descriptor became readable, on the clock."""
-        situation, pause = self._situation, self._situation.pause
-        if pause is None:
-            return situation.deadline
-        return min(situation.system.clock() + pause, situation.deadline)
+        if self._stepped is None:
+            return -math.inf
+        pause = self._situation.pause
+        return min(self._situation.deadline, math.inf if pause is None else self._stepped + pause)
 
     def step(self) -> None:
         """Move through as many phases as the present facts allow."""
+        self._stepped = self._situation.system.clock()
         if not self._begun:
             self._begun = True
             self._begin()

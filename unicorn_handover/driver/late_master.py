@@ -32,9 +32,11 @@ class LateMaster:
         self._server = SERVERS[record.server]
         self._old = system.hold(*record.old)
         self._removal: Handover | None = None
+        self._stepped = system.clock()
 
     def step(self) -> None:
         """Search for the new master, or continue its removal."""
+        self._stepped = self._system.clock()
         if self._removal:
             self._removal.step()
         elif self._old:
@@ -64,7 +66,7 @@ class LateMaster:
 
     def wake_at(self) -> float:
         """When `step` is to be called although no descriptor became readable, on the clock."""
-        return self._removal.wake_at() if self._removal else self._system.clock() + PAUSE
+        return self._removal.wake_at() if self._removal else self._stepped + PAUSE
 
     def close(self) -> None:
         """Close every descriptor."""

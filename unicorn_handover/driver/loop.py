@@ -40,9 +40,9 @@ class DriverEnd:
 
     def run(self) -> None:
         """Drive handovers until the host closes the channel."""
-        with contextlib.suppress(HostGone):
+        # Closed after an error as well: a master that was stopped for a moment goes on.
+        with contextlib.closing(self._driver), contextlib.suppress(HostGone):
             self._run()
-        self._driver.close()
 
     def _run(self) -> None:
         self._say({"driver": __version__})
@@ -50,11 +50,11 @@ class DriverEnd:
             for descriptor in self._readers:
                 selector.register(descriptor, selectors.EVENT_READ)
             while not self._ended:
-                self._driver.wait(selector)
-                for key, _ in selector.select(0):
-                    self._ended |= not self._readers[key.fd]()
+                ready = self._driver.wait(selector)
+                for descriptor in ready & self._readers.keys():
+                    self._ended |= not self._readers[descriptor]()
                 if not self._ended:  # else the next host's driver acts, and not this one
-                    self._driver.step()
+                    self._driver.step(ready)
 
     def _report(self, record: Record) -> None:
         self._say({"record": record.to_json()})

@@ -7,7 +7,7 @@ So a message can be merged with the next one, and a driver that starts anew need
 from __future__ import annotations
 
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ..errors import complain, raised
 from ..kernel.system import System
@@ -63,18 +63,32 @@ class Driver:
             if running:
                 self._running.pop(key).close()
 
-    def step(self) -> None:
-        """Move every handover through as many phases as the present facts allow."""
+    def step(self, ready: Collection[int] | None = None) -> None:
+        """Move handovers through as many phases as the present facts allow.
+
+        Those that are due, and those of a descriptor that is `ready`; all of them if that is None.
+        """
         for key, handover in list(self._running.items()):
-            self._guarded(handover.step, handover.record)
+            if self._is_due(handover, ready):
+                self._guarded(handover.step, handover.record)
             if handover.finished:
                 self._end(key)
-        for program in list(self._late_masters):
-            self._step_late_master(program)
+        for program, late in list(self._late_masters.items()):
+            if self._is_due(late, ready):
+                self._step_late_master(program)
         self._begin_more()
 
-    def wait(self, selector: selectors.BaseSelector) -> None:
-        """Wait until a file of the selector is readable, a process exits or a deadline passes."""
+    def _is_due(self, one: Handover | LateMaster, ready: Collection[int] | None) -> bool:
+        # One that polls every few milliseconds must not have all others polled as often.
+        if ready is None or one.wake_at() <= self._system.clock():
+            return True
+        return any(descriptor in ready for descriptor in one.descriptors())
+
+    def wait(self, selector: selectors.BaseSelector) -> set[int]:
+        """Wait until a file of the selector is readable, a process exits or a deadline passes.
+
+        Return the descriptors that are readable.
+        """
         awaited: list[Handover | LateMaster] = [
             *self._running.values(),
             *self._late_masters.values(),
@@ -85,7 +99,7 @@ class Driver:
         wake_at = min((one.wake_at() for one in awaited), default=float("inf"))
         try:
             timeout = None if wake_at == float("inf") else max(0, wake_at - self._system.clock())
-            selector.select(timeout)
+            return {key.fd for key, _ in selector.select(timeout)}
         finally:
             for descriptor in watched:
                 selector.unregister(descriptor)

@@ -121,6 +121,50 @@ def test_a_wish_reaches_the_handover() -> None:
         assert "rolled back" in site.records["web"].reason
 
 
+def booting_beside_a_search() -> Site:
+    """One program whose workers boot, beside one whose new master is searched for."""
+    site = Site("web", "api")
+    site.unicorns["web"].exec_takes, site.unicorns["api"].boots = 100.0, None
+    site.order("web", "api")
+    site.run(1)
+    assert site.phases() == {"web": Phase.RE_EXECUTING, "api": Phase.BOOTING}
+    return site
+
+
+def test_a_handover_is_polled_at_its_own_pace() -> None:
+    """One program whose child may be gone in milliseconds is polled so often, and no other."""
+    site = booting_beside_a_search()
+    new, polls = site.unicorns["api"].masters[1].pid, 0
+    children = site.system.children
+
+    def count(pid: int) -> list[int]:
+        nonlocal polls
+        polls += pid == new
+        return children(pid)
+
+    site.system.children = count  # type: ignore[method-assign]
+    for _ in range(500):
+        site.system.advance_to(site.system.now + 0.002)
+        site.driver.step(ready=())
+    assert 15 <= polls <= 21  # once in POLL_PAUSE
+
+
+def test_what_is_news_is_not_waited_for() -> None:
+    """The end of a process and the operator's command are acted on at once."""
+    for news in ("end", "command"):
+        site = booting_beside_a_search()
+        site.driver.step()
+        new = site.unicorns["api"].masters[1]
+        if news == "end":
+            site.system.end(new)
+            site.driver.step(ready=())
+            assert site.phases()["api"] is Phase.BOOTING
+        else:
+            site.order("web", "api", command="rollback")
+        site.driver.step(ready={new.pid} if news == "end" else ())  # a fake one's descriptor
+        assert site.phases()["api"] in (Phase.FAILED, Phase.REMOVING)
+
+
 def test_an_unexpected_error_fails_that_handover_alone() -> None:
     """What should not happen is told as the reason, and the other programs go on."""
     site = Site("web", "api")
