@@ -92,7 +92,9 @@ def _notes(control: str, side: ForegroundSide) -> Notes:
     try:
         folder = PrivateFolder(f"{control}.state", "")
     except Refused as why:
-        raise Refused(f"{why}; end that runner, or name another place by --control") from None
+        raise Refused(
+            f"{why}; end the runner that has it, or name another place by --control"
+        ) from None
     identity = f"{side.daemon} {side.system.real_path(control)}"
     return Notes(folder, identity, side.system, side.log)
 
