@@ -38,8 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ask(chosen: argparse.Namespace) -> dict[str, Any]:
     client = CircusClient(endpoint=chosen.endpoint, timeout=chosen.timeout)
-    is_all = chosen.command == "leave" and chosen.name == "all"
-    names = {"name": chosen.name} if chosen.name and not is_all else {}
+    names: dict[str, Any] = {"name": chosen.name} if chosen.name else {}
+    if chosen.command == "leave" and chosen.names != ["all"]:
+        names["names"] = chosen.names
     try:
         answer: dict[str, Any] = client.send_message("unicorn", do=chosen.command, **names)
     finally:
@@ -67,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     leave = commands.add_parser("leave", help="let masters outlive circusd")
     for command in (rollback, promote):
         command.add_argument("name", metavar="NAME", help="a watcher")
-    leave.add_argument("name", metavar="NAME", help="a watcher, or all")
+    leave.add_argument("names", nargs="+", metavar="NAME", help="watchers, or all")
+    leave.set_defaults(name="")
     for command in (status, rollback, promote, leave):
         command.add_argument("--endpoint", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         command.add_argument(

@@ -29,7 +29,7 @@ class UnicornCommand:
     """`unicorn`: connects the plugin; serves the `circus_unicorn` command.
 
     Properties: `do` is one of `connect`, `status`, `leave`, `rollback` and `promote`; `name` is a
-    watcher's.
+    watcher's; `leave` takes several `names`.
     """
 
     name = "unicorn"
@@ -50,7 +50,8 @@ class UnicornCommand:
             self._side.driver.connect(str(props.get("address")))
             return {}
         self._side.look()
-        names = [str(props["name"]).lower()] if props.get("name") else list(self._side.watchers)
+        given = props.get("names") or ([props["name"]] if props.get("name") else [])
+        names = [str(name).lower() for name in given] or list(self._side.watchers)
         for name in names:
             if name not in self._side.watchers:
                 raise MessageError(f"{printable(name, 60)} is not managed by circus_unicorn")
@@ -58,24 +59,21 @@ class UnicornCommand:
             statuses = [self._side.status_of(name) for name in names]
             return {"watchers": statuses, "driver": self._side.driver.pid}
         if props["do"] == "leave":
-            return {"left": self._leave(names, bool(props.get("name")))}
+            return self._leave(names, are_all=not given)
         refusal = self._side.steer(self._side.programs[names[0]], props["do"])
         if refusal:
             raise MessageError(refusal)
         return {}
 
-    def _leave(self, names: list[str], is_named: bool) -> list[str]:
+    def _leave(self, names: list[str], are_all: bool) -> dict[str, Any]:
         """Let the end of circusd spare these programs; return the names of their watchers."""
-        if self._side.notes is None:
-            raise MessageError("circusd cannot remember programs, so none can be left; see its log")
-        refusals = {name: self._side.watchers[name].why_not_left() for name in names}
-        left = [self._side.watchers[name] for name in names if not refusals[name]]
-        if not left:
-            raise MessageError(refusals[names[0]] if is_named else "no managed watcher is running")
-        for watcher in left:
-            watcher.program.survival.left = True
-            watcher.program.survival.note()
-        return [watcher.name for watcher in left]
+        watchers = [self._side.watchers[name] for name in names]
+        refusals = {w.name: w.program.survival.ask_to_leave() for w in watchers}
+        left = [name for name, why in refusals.items() if not why]
+        refused = [f"{name}: {why}" for name, why in refusals.items() if why]
+        if refused and not (are_all and left):
+            raise MessageError("; ".join(refused))
+        return {"left": left}
 
 
 class StockCommand:

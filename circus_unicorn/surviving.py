@@ -71,8 +71,6 @@ class SurvivingWatcher(AdoptingWatcher):
     def take_survivor(self) -> Survivor | None:
         """Return the survivor, once."""
         survivor, self._survivor = self._survivor, None
-        if survivor:
-            self.circusd.soon(self._resume, survivor)
         return survivor
 
     def own_part(self, survivor: Survivor) -> Own:
@@ -95,8 +93,8 @@ class SurvivingWatcher(AdoptingWatcher):
     @contained()
     def _resume(self, survivor: Survivor) -> None:
         """Go on with the handover, or the stop, that was under way."""
-        if not self.processes or not self.program.master:
-            return
+        if self.program.master != survivor.master:
+            return  # it has died meanwhile
         self.program.survival.resume(survivor)
         self._take_beside_over(survivor.note.own.get("beside"))
         if survivor.note.ending:
@@ -122,25 +120,22 @@ class SurvivingWatcher(AdoptingWatcher):
         stays, self._stays_stopped = self._stays_stopped, False
         if stays and self.circusd.starts_watchers:
             logger.info(
-                f"{self.name}: it was stopped before circusd was killed, and is not started; "
-                f"`circusctl start {self.name}`"
+                f"{self.name}: it was stopped by command before circusd was killed, and is not "
+                f"started; `circusctl start {self.name}`"
             )
             return
-        if self.is_stopped() and self._survivor is None:
+        survivor = self._survivor
+        if self.is_stopped() and survivor is None:
             self.in_force.renew_for_good()
         yield super()._start()
+        if survivor:
+            self._resume(survivor)
 
     @property
     def is_to_stay(self) -> bool:
         """True if circusd is about to end without this program."""
         ending = self.circusd.is_ending and not self.circusd.restarts_itself
         return ending and self.program.survival.left and self.master is not None
-
-    def why_not_left(self) -> str:
-        """What keeps this program from outliving the end of circusd, or ""."""
-        if not self.program.options.survive:
-            return f"{self.name} is not remembered: survive = no, or it is not one process"
-        return "" if self.master else f"{self.name} is not running"
 
     @contained()
     def end_for_good(self) -> None:

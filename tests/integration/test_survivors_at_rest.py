@@ -15,7 +15,7 @@ from ..waiting import wait_until
 from .conftest import MakeHost
 from .scenes import hand_over, re_execute_by_hand, reach
 
-SURVIVE = pytest.mark.parametrize("host_class", ["supervisor"], indirect=True)
+SURVIVE = pytest.mark.parametrize("host_class", ["supervisor", "circus"], indirect=True)
 
 
 def one_family(host: Host, name: str = "web") -> int:

@@ -176,6 +176,23 @@ class CircusHost(Host):
         end(self._found)
         self.wait_for_end()
 
+    def stop_without_waiting(self, name: str) -> None:
+        self.ctl("stop", name)
+
+    def leave(self, *names: str) -> Outcome:
+        return self.unicorn("leave", *names)
+
+    def end_and_start_again(self, way: str) -> None:
+        self.was_killed = True
+        if way == "shutdown":
+            self.shutdown()
+            self.launch()
+            return
+        driver = self.driver()
+        assert self.ctl("restart").ok
+        wait_until(lambda: self.driver() not in (0, driver), "a new driver")
+        wait_until(self.driver_is_there, "it is connected")
+
     def wait_for_end(self) -> None:
         """Wait until circusd has ended."""
         assert self._process
