@@ -91,10 +91,12 @@ class AddCommand(StockCommand):
     """`add`: the new watcher is managed from its first moment."""
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
-        """Let Circus add the watcher, then manage it."""
-        response = self._stock.execute(arbiter, props)
+        """Let Circus add the watcher, manage it, and then start it, if that is wanted."""
+        self._stock.execute(arbiter, {**props, "start": False})
         self._side.look()
-        return response
+        if not props.get("start", False):
+            return None
+        return self._side.circusd.arbiter.get_watcher(props["name"]).start()
 
 
 class ReloadConfigCommand(StockCommand):

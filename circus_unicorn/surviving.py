@@ -147,8 +147,8 @@ class SurvivingWatcher(AdoptingWatcher):
 
     def leave(self) -> None:
         """Let Circus see no running process here; the master runs on, and is remembered."""
+        self.program.survival.leave()  # while its master is held
         process = circusd_restart.leave(self)
-        self.program.survival.leave()
         logger.info(f"{self.name}: pid {process.pid} is left running, for the next circusd")
         self.program.release()
         self._status = "stopped"
