@@ -70,8 +70,8 @@ class CircusHost(Host):
     def write_conf(self) -> None:
         """Write the configuration as the attributes say; done by `launch`."""
         managed = [name for name in self.programs if name not in self.unmanaged]
-        state = {"state": f"{self.folder}/state"}
-        options = {"watchers": ",".join(managed), **state, **self.options}
+        state = f"{self.folder}/state"
+        options = {"watchers": ",".join(managed), "state": state, **self.options}
         self.conf.write_text(
             CONF.format(
                 folder=self.folder,
@@ -102,14 +102,10 @@ class CircusHost(Host):
 
     def launch(self) -> None:
         self.write_conf()
+        words = [f"{BIN}/circusd", "--log-output", f"{self.folder}/circusd.log", str(self.conf)]
         with open(self.folder / "circusd.out", "ab") as output:
             self._process = subprocess.Popen(
-                [
-                    *self.prefix,
-                    f"{BIN}/circusd",
-                    *("--log-output", f"{self.folder}/circusd.log"),
-                    str(self.conf),
-                ],
+                [*self.prefix, *words],
                 cwd=self.folder,
                 env={**os.environ, **self.mark},
                 stdin=subprocess.DEVNULL,
@@ -184,14 +180,13 @@ class CircusHost(Host):
 
     def end_and_start_again(self, way: str) -> None:
         self.was_killed = True
+        old = self.driver()
         if way == "shutdown":
             self.shutdown()
             self.launch()
-            return
-        driver = self.driver()
-        assert self.ctl("restart").ok
-        wait_until(lambda: self.driver() not in (0, driver), "a new driver")
-        wait_until(self.driver_is_there, "it is connected")
+        else:
+            assert self.ctl("restart").ok
+        wait_until(lambda: self.driver_is_there() and self.driver() != old, "a new driver")
 
     def wait_for_end(self) -> None:
         """Wait until circusd has ended."""
