@@ -44,7 +44,6 @@ class FakeSystem:
         self.denied = ""  # why nobody's listeners can be copied
         self.searches: list[tuple[int, tuple[int, ...]]] = []  # for listeners: of whom, known ones
         self.stopped: set[int] = set()
-        self.stopped: set[int] = set()
         self.zombies: set[int] = set()  # that their parent has not waited for
         self._pids = itertools.count(100)
         self._order = itertools.count()

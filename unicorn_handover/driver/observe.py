@@ -100,7 +100,8 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         listening = listening_numbers(system, old) if method == "spawn" else ()
     except (Refused, PermissionError) as refusal:
         situation.refusal = str(refusal)
-        yield Event.REFUSED
+        # A dead master does not show any more what it is.
+        yield Event.OLD_GONE if situation.old_gone else Event.REFUSED
         return
     situation.usual_life = members.usual_life(system, old, workers)
     situation.record = situation.record.but(

@@ -39,6 +39,20 @@ def test_refused_before_the_first_signal(fault: str) -> None:
     assert history.system.signals == [] and history.phases == ["checking", "failed"]
 
 
+def test_an_old_master_that_ends_while_it_is_checked() -> None:
+    """What a zombie does not show any more is no fault of the program's configuration."""
+    history = History()
+    command_line = history.system.command_line
+
+    def then_it_ends(pid: int) -> list[str]:
+        if pid == history.old.pid and history.old.alive:
+            history.system.end(history.old)
+        return command_line(pid)
+
+    history.system.command_line = then_it_ends  # type: ignore[method-assign]
+    assert history.run().reason == "the old master ended before the handover began"
+
+
 def test_a_program_that_is_not_the_server_it_is_said_to_be() -> None:
     """The `server` option takes no proof's place: a shell would die of USR2."""
     history = History(server="unicorn")
