@@ -44,6 +44,11 @@ def _re_exec(situation: Situation) -> None:
         )
 
 
+def _boot(situation: Situation) -> None:
+    # Before anything is observed: a driver that was killed may have left the new master stopped.
+    situation.names.mind_first_worker(situation.new, situation.record, situation.server)
+
+
 def _soak(situation: Situation) -> None:
     if situation.workers:
         situation.workers.forgive()
@@ -164,6 +169,7 @@ def _end(situation: Situation) -> None:
 
 _ACTS: dict[Phase, Callable[[Situation], None]] = {
     Phase.RE_EXECUTING: _re_exec,
+    Phase.BOOTING: _boot,
     Phase.ALONE: Situation.end_check,
     Phase.SOAKING: _soak,
     Phase.RESTORING: _restore,

@@ -197,6 +197,20 @@ def test_a_new_master_whose_first_worker_dies_ends_nothing_itself() -> None:
 
 
 @pytest.mark.usefixtures("unlinking")
+def test_a_new_master_that_a_killed_driver_had_stopped_goes_on() -> None:
+    """Also if the old master has ended before the next driver comes: it is all that serves."""
+    history = SpawnHistory()
+    history.run(Phase.BOOTING)
+    new = history.spawned[0]
+    history.begin(history.lose_driver())
+    history.system.stopped.add(new.pid)  # as if that driver had been killed just then
+    history.system.end(history.old)
+    record = history.run()
+    assert record.phase is Phase.DONE and "alone" in history.phases
+    assert history.system.stopped == set()
+
+
+@pytest.mark.usefixtures("unlinking")
 def test_a_silenced_new_master_does_not_go_on_before_it_is_killed() -> None:
     """It would unlink, or replace the workers that have ended."""
     history = SpawnHistory(boot_timeout=1.0)
