@@ -58,6 +58,7 @@ def test_its_end_is_seen_with_its_status(make_host: MakeHost, folder: Path) -> N
     web = Program(folder)
     host = make_host(web)
     master = begun(host, web)
+    wait_until(lambda: "is held" in host.host_log(), "its sockets are held")
     host.kill_and_start_again()
     wait_until(lambda: host.host_log().count("is held") == 2, "its sockets are held again")
     with Load(web.address) as load, told_of_its_end(host) as is_told:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .programs import Program
+from .programs import Program, deploy_file
 
 NGINX = "/usr/sbin/nginx"
 
@@ -53,7 +53,8 @@ class Nginx(Program):
         location = f'default_type text/plain; return {status} "{release} worker=$pid";'
         if self.behind:
             location = f"proxy_pass http://unix:{self.behind.address}:$request_uri;"
-        self.conf.write_text(
+        deploy_file(
+            self.conf,
             _CONF.format(
                 workers=self.workers,
                 pid=self.pid_path,
@@ -61,7 +62,7 @@ class Nginx(Program):
                 listen=f"unix:{self.address}" if self.unix else f"127.0.0.1:{self.port}",
                 location=location,
                 wrong="no_such_directive on;" if "wrong" in kinds else "",
-            )
+            ),
         )
 
     def has_loaded(self, *pids: int) -> bool:

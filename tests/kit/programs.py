@@ -66,6 +66,13 @@ def short_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="uh-"))
 
 
+def deploy_file(path: Path, text: str) -> None:
+    """Put a file in its place whole: a worker that still boots may read it at any moment."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
+
+
 @dataclass
 class Program:
     """One program in a folder of its own; `write` puts a release on the disk.
@@ -151,10 +158,10 @@ class Program:
             loaded=str(self.folder / "loaded-"),
         )
         target = self.folder / ("config.ru" if self.server == "unicorn" else "app.py")
-        target.write_text(text)
+        deploy_file(target, text)
         settings = self._unicorn_settings() if self.server == "unicorn" else self._settings()
         broken = "raise 'no such setting'" if self.server == "unicorn" else "raise OSError('no')"
-        self.conf.write_text(settings + (f"{broken}\n" if "config" in kinds else ""))
+        deploy_file(self.conf, settings + (f"{broken}\n" if "config" in kinds else ""))
 
     def open_gate(self) -> None:
         """Let a gated release load, a held re-exec go on, and held requests be answered."""

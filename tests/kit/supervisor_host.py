@@ -221,7 +221,7 @@ class SupervisorHost(Host):
         return self.ctl_words("restart", *(["--wait"] if wait else []), *names)
 
     def restart(self, *names: str, wait: bool = True, seconds: float = 60) -> Outcome:
-        return commands.run(self.restart_words(*names, wait=wait), self.folder, seconds)
+        return self.ctl("restart", *(["--wait"] if wait else []), *names, seconds=seconds)
 
     def info(self, name: str) -> dict[str, Any]:
         """Supervisor's own getProcessInfo, {} if it does not know the name."""

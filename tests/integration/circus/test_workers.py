@@ -59,6 +59,7 @@ def test_a_helper_of_the_master_is_not_counted(host: CircusHost, web: Program) -
     web.preload = True
     web.write("v1", "helper")
     host.launch()
+    wait_until(lambda: len(host.workers("web")) == 3, "two workers and the helper")
     wait_until(web.answers, "it answers")
     assert host.ctl("incr", "web", "--waiting").text == "3\n"
     assert host.ctl("decr", "web", "--waiting").text == "2\n"

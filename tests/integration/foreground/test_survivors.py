@@ -126,9 +126,10 @@ def test_a_crash_with_respawn(runsv: RunsvHost, web: Program) -> None:
     """The next runner holds the sockets, so a crash of what it took over refuses nothing."""
     web.restarted = True
     runsv.start()
-    master = runsv.master("web")
+    master, held = runsv.master("web"), "is held, so that a crash"
+    wait_until(lambda: held in runsv.host_log(), "they are held")
     lose_runner(runsv)
-    wait_until(lambda: runsv.host_log().count("is held, so that a crash") > 1, "they are held")
+    wait_until(lambda: runsv.host_log().count(held) > 1, "they are held again")
     runner = runsv.pid()
     with Load(web.address) as load:
         kill(look(master))
