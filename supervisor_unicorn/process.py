@@ -222,6 +222,7 @@ class ManagedSubprocess(SurvivingSubprocess):
         self.program.handovers.cancel("the program was stopped")
         self.program.held.stopping(for_good=ending)
         self.program.survival.stopping()
+        self.see_end()
         master = self._master
         if not self.pid or self.state == ProcessStates.BACKOFF or master is None:
             error = self._stock_kill(sig)
@@ -278,5 +279,4 @@ class ManagedSubprocess(SurvivingSubprocess):
     def adopt_if_dead(self) -> None:
         """Reap the dead now, among them maybe the old master."""
         self._reap()
-        if self._master and not self._master.is_child:
-            self._master.settle()
+        self.see_end()

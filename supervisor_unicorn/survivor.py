@@ -61,7 +61,7 @@ class SurvivingSubprocess(ConfiguredSubprocess):
             return
         if survivor.master:
             self._take(survivor, survivor.master.pid)
-        elif survivor.note.stopped:
+        elif self.program.survival.stays_stopped:
             self._stay_stopped()
 
     def _take(self, survivor: Survivor, pid: int) -> None:
@@ -108,8 +108,16 @@ class SurvivingSubprocess(ConfiguredSubprocess):
         master = self._master
         if master is None or master.is_child:
             return
+        was_shut_down = self.program.survival.ending == "shutdown"
         self.config.options.pidhistory.pop(master.pid, None)
         self.finish(master.pid, self._status_of(master))
+        if was_shut_down and self.state == ProcessStates.STOPPED and self._is_wanted:
+            self.laststart = 0.0  # Supervisor starts what never ran
+
+    @property
+    def _is_wanted(self) -> bool:
+        """True unless supervisord is about to end."""
+        return bool(self.config.options.mood == SupervisorStates.RUNNING)
 
     def _status_of(self, master: Master) -> int:
         """How it ended, as waitpid(2) tells it; an unexpected exit status if that is unknown."""
@@ -127,8 +135,19 @@ class SurvivingSubprocess(ConfiguredSubprocess):
     @property
     def is_to_stay(self) -> bool:
         """True if supervisord is about to end without this program."""
-        ending = self.config.options.mood < SupervisorStates.RUNNING
-        return ending and self.program.survival.left and self._master is not None
+        is_left = self.program.survival.left and self._master is not None
+        return is_left and not self._is_wanted
+
+    def signal(self, sig: int) -> str | None:
+        """Signal it as Supervisor does, but never whoever has a dead survivor's number by now."""
+        self.see_end()
+        error: str | None = ConfiguredSubprocess.signal(self, sig)
+        return error
+
+    def see_end(self) -> None:
+        """Finish a survivor that has ended just now: its number may be another process's."""
+        if self._master and not self._master.is_child:
+            self._master.settle()
 
     def stop(self) -> str | None:
         """Stop it, or leave it to the next supervisord."""

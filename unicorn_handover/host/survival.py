@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from logging import INFO, WARNING
 from typing import Any, Protocol
 
-from ..errors import raised
+from ..errors import Refused, raised
 from ..family import members
 from ..kernel.pid_file import PidFile
 from ..kernel.process import Process
 from ..model.options import Options
 from ..model.record import MasterId
-from ..servers import handlers_installed, recognise
+from ..servers import recognise
 from .base import Host
 from .beside import Beside
 from .copies import Command
@@ -24,6 +24,7 @@ from .master import Master
 from .moved import MovedPidFiles
 from .notes import Note
 from .orphans import MindedOrphans
+from .proof import hold_proven, left_in_group
 
 ENDED = "the program ended while no host was there"
 
@@ -121,8 +122,8 @@ class Survival:
         self.ending, self._stopped, self.left = "", False, False
 
     def stopping(self) -> None:
-        """Note that the program is being ended."""
-        self.ending = "shutdown" if self._host.is_ending else "stop"
+        """Note that the program is being ended; the end of an earlier host goes on as such."""
+        self.ending = "shutdown" if self._host.is_ending or self.ending == "shutdown" else "stop"
         self.note()
 
     def lost(self) -> None:
@@ -171,7 +172,12 @@ class Survival:
         if note is None:
             return None
         self._restore(note)
-        found = self._found(note)
+        try:
+            found = self._found(note)
+        except Refused as why:
+            self._log(WARNING, f"{why}; it is not touched")
+            self._program.handovers.lost(ENDED)
+            return None
         survivor = Survivor(note, None, 0)
         if found:
             process, group, was_beside = found
@@ -204,7 +210,7 @@ class Survival:
         """Hold the master that lives, or its successor; its process group; if it was beside it."""
         if note.master is None:
             return None
-        held = self._proven(note.master)
+        held = self._proven(note.master, note.group)
         if held:
             return held, note.group, False
         new = self._program.handovers.new_master_of(note.master.pid)
@@ -212,32 +218,22 @@ class Survival:
         if held:
             was_beside = note.beside.get("pid") == held.pid
             return held, held.pid if was_beside else note.group, was_beside
-        pids = self._host.system.group_members(note.group) if note.group > 1 else []
+        pids = left_in_group(self._host, note.master, note.group)
         held = members.successor_among(self._host.system, pids, note.master.pid, note.group, None)
         if held and held.start >= note.master.start:
             return held, note.group, False
         return None
 
-    def _proven(self, master: MasterId) -> Process | None:
-        """Hold this very process, if it runs a server."""
-        system = self._host.system
-        held = system.hold(*master)
-        if held is None:
-            return None
-        pid = held.pid
-        if recognise(system.command_line(pid)) or handlers_installed(system, pid):
-            return held
-        if members.server_below(system, pid):  # of a shell, say
-            return held
-        held.close()
-        self._log(WARNING, f"pid {pid}, which is remembered as its master, runs no server")
-        return None
+    def _proven(self, master: MasterId, group: int = 0) -> Process | None:
+        words = self._owner().command_in_force().words
+        return hold_proven(self._host, master, group, words)
 
     def _lose(self, note: Note) -> None:
         """See to what a master has left that died while no host was there."""
         assert note.master
         self._log(INFO, f"pid {note.master.pid} ended while no host was there")
-        left = self._program.orphans.left_in(note.group, self._host.strangers(note.group))
+        pids = left_in_group(self._host, note.master, note.group)
+        left = self._program.orphans.left_in(note.group, pids)
         self._program.orphans.keep(left, self._program.options.drain_timeout)
         self._clear(note.master.pid)
         self._program.handovers.lost(ENDED)

@@ -187,3 +187,19 @@ def test_an_nginx(make_supervisor: MakeHost, folder: Path) -> None:
     end(master)
     wait_until(lambda: host.master("web") not in (0, master.pid), "it is started again")
     wait_until(lambda: host.at_rest("web"), "it is one family")
+
+
+def test_killed_while_it_shuts_down(make_supervisor: MakeHost, folder: Path) -> None:
+    """The next one ends what was being ended, and then starts it, as after every shutdown."""
+    web = Program(folder, server="gunicorn")
+    host = make_supervisor(web)
+    host.start()
+    master, request = host.master("web"), web.request("/held")
+    host.rpc.supervisor.shutdown()
+    wait_until(lambda: "Handling signal: term" in host.log("web"), "it is being ended")
+    host.kill_and_start_again()
+    assert host.state("web") == "stopping"
+    web.open_gate()
+    assert request.answer().outcome == "ok"
+    wait_until(lambda: host.master("web") not in (0, master), "it is started")
+    wait_until(lambda: host.at_rest("web"), "it is one family")

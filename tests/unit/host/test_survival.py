@@ -100,17 +100,6 @@ def test_workers_of_a_dead_master_are_orphans(first: FakeHost, state: Path) -> N
     assert ("KILL", worker.pid) in host.kernel.signals
 
 
-def test_a_process_that_runs_no_server(first: FakeHost, state: Path) -> None:
-    """Whoever wrote that note: a stranger is not touched, and one line says so."""
-    fake = first.start(first.web)
-    host = killed(first, state)
-    fake.words = ["sleep", "600"]
-    found = host.web.survival.find()
-    assert found and found.master is None
-    assert [line for line in host.lines if "runs no server" in line]
-    assert host.kernel.signals == []
-
-
 def test_a_handover_goes_on(first: FakeHost, state: Path) -> None:
     """Its record, and those that ended, are as they were; no number is given twice."""
     fake = first.start(first.web)
