@@ -25,6 +25,11 @@ PAIRS = pytest.mark.parametrize(
     [("supervisor", "unicorn"), ("circus", "gunicorn")],
     indirect=True,
 )
+CROSSED = pytest.mark.parametrize(
+    ("host_class", "server"),
+    [("supervisor", "gunicorn"), ("circus", "unicorn")],
+    indirect=True,
+)
 """Each host and each server once, for what does not depend on which host has which server."""
 
 ON_SUPERVISOR = pytest.mark.parametrize("host_class", ["supervisor"], indirect=True)

@@ -15,10 +15,8 @@ from ..kit.load import Load
 from ..kit.processes import alive, end, kill, look
 from ..kit.programs import Program
 from ..waiting import wait_until
-from .conftest import MakeHost
+from .conftest import CROSSED, PAIRS, MakeHost
 from .scenes import hand_over, holding_exec, reach
-
-SURVIVE = pytest.mark.parametrize("host_class", ["supervisor", "circus"], indirect=True)
 
 
 def begun(host: Host, web: Program) -> int:
@@ -27,7 +25,7 @@ def begun(host: Host, web: Program) -> int:
     return host.master(web.name)
 
 
-@SURVIVE
+@PAIRS
 def test_the_same_master_goes_on(make_host: MakeHost, folder: Path, server: str) -> None:
     """kill -9 of the host and a new start lose no request and no log line; all commands work."""
     web = Program(folder, server=server, host_options={})
@@ -52,7 +50,6 @@ def test_the_same_master_goes_on(make_host: MakeHost, folder: Path, server: str)
     hand_over(host)
 
 
-@SURVIVE
 def test_its_end_is_seen_with_its_status(make_host: MakeHost, folder: Path) -> None:
     """A survivor that is killed is started again, on its sockets, and how it ended is logged."""
     web = Program(folder)
@@ -79,7 +76,7 @@ def told_of_its_end(host: Host) -> Iterator[Callable[[], bool]]:
         yield lambda: "web (terminated by SIGKILL" in host.host_log()
 
 
-@SURVIVE
+@CROSSED
 def test_a_restart_of_a_survivor(make_host: MakeHost, folder: Path, server: str) -> None:
     """It is handed over as ever, twice; the master in between is no child of the host either."""
     web = Program(folder, server=server)
@@ -99,14 +96,16 @@ def test_a_restart_of_a_survivor(make_host: MakeHost, folder: Path, server: str)
 
 # Where a host ends, the kernel sends HUP to the groups of its children that hold a stopped process
 # (setpgid(2)). "removing" stops the new master, so it is for one that has a group of its own.
+EARLY = ("requested", "re-executing")
 CASES = [
-    *(("usr2", phase) for phase in ("requested", "re-executing", "booting", "soaking", "draining")),
-    *(("spawn", phase) for phase in ("booting", "soaking", "draining", "removing")),
+    *(("supervisor", "usr2", phase) for phase in (*EARLY, "booting", "soaking", "draining")),
+    *(("supervisor", "spawn", phase) for phase in ("booting", "soaking", "draining", "removing")),
+    *(("circus", "usr2", phase) for phase in ("booting", "draining")),
+    *(("circus", "spawn", phase) for phase in ("booting", "removing")),
 ]
 
 
-@SURVIVE
-@pytest.mark.parametrize(("method", "phase"), CASES)
+@pytest.mark.parametrize(("host_class", "method", "phase"), CASES, indirect=["host_class"])
 def test_in_each_phase_of_a_handover(
     make_host: MakeHost, folder: Path, method: str, phase: str
 ) -> None:
@@ -136,7 +135,6 @@ def test_in_each_phase_of_a_handover(
     hand_over(host, release="v3")
 
 
-@SURVIVE
 @pytest.mark.parametrize("way", ["shutdown", "reload"])
 def test_leave(make_host: MakeHost, folder: Path, way: str) -> None:
     """One that is to be left runs on at the next end of its host, without a lost request."""

@@ -5,17 +5,13 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
-
 from ..kit.host import Host
 from ..kit.load import Load
 from ..kit.processes import alive, end, kill, look
 from ..kit.programs import Program
 from ..waiting import wait_until
-from .conftest import MakeHost
+from .conftest import CROSSED, ON_SUPERVISOR, PAIRS, MakeHost
 from .scenes import hand_over, re_execute_by_hand, reach
-
-SURVIVE = pytest.mark.parametrize("host_class", ["supervisor", "circus"], indirect=True)
 
 
 def one_family(host: Host, name: str = "web") -> int:
@@ -24,7 +20,7 @@ def one_family(host: Host, name: str = "web") -> int:
     return host.master(name)
 
 
-@SURVIVE
+@PAIRS
 def test_killed_twice(make_host: MakeHost, folder: Path, server: str) -> None:
     """A survivor's survivor is the same master; one of two that were adopted as well."""
     web = Program(folder, server=server)
@@ -42,7 +38,7 @@ def test_killed_twice(make_host: MakeHost, folder: Path, server: str) -> None:
     assert not load.failures
 
 
-@SURVIVE
+@CROSSED
 def test_the_master_is_killed_as_well(make_host: MakeHost, folder: Path, server: str) -> None:
     """What it has left is ended, and the program is started again, once."""
     web = Program(folder, server=server)
@@ -58,7 +54,7 @@ def test_the_master_is_killed_as_well(make_host: MakeHost, folder: Path, server:
     hand_over(host)
 
 
-@SURVIVE
+@PAIRS
 def test_a_re_exec_by_hand_meanwhile(make_host: MakeHost, folder: Path, server: str) -> None:
     """The master was handed over without a host: the new one is the program's."""
     web = Program(folder, server=server)
@@ -78,7 +74,6 @@ def test_a_re_exec_by_hand_meanwhile(make_host: MakeHost, folder: Path, server: 
     hand_over(host, release="v3")
 
 
-@SURVIVE
 def test_stopped_programs_stay_stopped(make_host: MakeHost, folder: Path) -> None:
     """Nothing that was stopped by command is started; it starts by command, and then is known."""
     web, other = Program(folder), Program(folder, name="other", server="gunicorn")
@@ -97,7 +92,6 @@ def test_stopped_programs_stay_stopped(make_host: MakeHost, folder: Path) -> Non
     assert one_family(host) == master
 
 
-@SURVIVE
 def test_a_stop_goes_on(make_host: MakeHost, folder: Path) -> None:
     """What was being stopped is stopped, though a request kept it from ending."""
     web = Program(folder, server="gunicorn")
@@ -114,7 +108,7 @@ def test_a_stop_goes_on(make_host: MakeHost, folder: Path) -> None:
     host.wait_for_nobody("web")
 
 
-@SURVIVE
+@PAIRS
 def test_one_that_boots_is_not_doubled(make_host: MakeHost, folder: Path, server: str) -> None:
     """A master that loads its application is taken over, and boots to the end."""
     web = Program(folder, server=server, preload=True)
@@ -129,7 +123,6 @@ def test_one_that_boots_is_not_doubled(make_host: MakeHost, folder: Path, server
     assert one_family(host) == master
 
 
-@SURVIVE
 def test_a_program_that_is_no_longer_configured(make_host: MakeHost, folder: Path) -> None:
     """What runs on of it is reported with its pid, and taken over when it is configured again."""
     web, other = Program(folder), Program(folder, name="other", server="gunicorn")
@@ -149,7 +142,7 @@ def test_a_program_that_is_no_longer_configured(make_host: MakeHost, folder: Pat
     assert one_family(host) == master.pid
 
 
-@SURVIVE
+@ON_SUPERVISOR
 def test_survive_no(make_host: MakeHost, folder: Path) -> None:
     """Nothing is remembered then, nor in a folder that others may write in: one line says so."""
     web = Program(folder)
@@ -170,7 +163,6 @@ def test_survive_no(make_host: MakeHost, folder: Path) -> None:
             end(found)
 
 
-@SURVIVE
 def test_its_old_driver_ends_with_it(make_host: MakeHost, folder: Path) -> None:
     """Also in the middle of a handover, which the next one's driver goes on with."""
     web = Program(folder)
