@@ -47,8 +47,7 @@ class LogFiles:
 
     def _read(self, path: str, start: int) -> str:
         tail = Tail()
-        for chunk in self._system.chunks_of(path, start):
-            tail.add(chunk)
+        tail.add(b"".join(self._system.chunks_of(path, start)))  # searched from its end
         return tail.text
 
 

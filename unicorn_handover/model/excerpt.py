@@ -38,10 +38,7 @@ class Tail:
         """Take what was written next."""
         self._data += data
         if len(self._data) > 2 * TAIL:
-            lines = self._data.split(b"\n")
-            last = lines.pop()  # half a line, maybe
-            kept = [line for line in lines if not _is_access(line.decode("utf-8", "replace"))]
-            self._data = _last_lines(b"\n".join([*kept, last]))
+            self._data = _last_lines(self._data)
 
     @property
     def text(self) -> str:
@@ -49,12 +46,20 @@ class Tail:
         return self._data.decode("utf-8", "replace")
 
 
-def _last_lines(data: bytes) -> bytearray:
-    """The last whole lines of at most TAIL bytes; of one line that is longer, its end."""
-    if len(data) <= TAIL:
-        return bytearray(data)
-    begun, newline, whole = data[-TAIL - 1 :].partition(b"\n")
-    return bytearray(whole if newline else begun)
+def _last_lines(data: bytearray) -> bytearray:
+    """The last whole lines, without access lines, of at most TAIL bytes; else the end of the last.
+
+    They are searched from the end: of many megabytes most are not read.
+    """
+    *lines, last = bytes(data).split(b"\n")
+    kept, room = [last], TAIL - len(last)  # half a line, maybe
+    for line in reversed(lines):
+        if not _is_access(line.decode("utf-8", "replace")):
+            room -= len(line) + 1
+            if room < 0:
+                break
+            kept.append(line)
+    return bytearray(b"\n".join(reversed(kept))[-TAIL:])
 
 
 def excerpt(text: str, old: Collection[int]) -> tuple[str, ...]:

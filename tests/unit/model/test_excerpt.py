@@ -179,6 +179,15 @@ def test_a_tail_that_is_cut_is_the_end() -> None:
     assert tail.text.endswith("\n49999\n") and len(tail.text) <= 2 * TAIL
 
 
+def test_a_long_log_is_searched_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed release may leave nobody serving, and its old workers wait for what is read here."""
+    searched: list[str] = []
+    monkeypatch.setattr("unicorn_handover.model.excerpt._is_access", searched.append)
+    line, tail = b"I, [#11] INFO -- : %s\n" % (b"x" * 80), Tail()
+    tail.add(line * (1 << 16))
+    assert len(searched) <= TAIL // len(line) + 1 and tail.text.count("\n") == TAIL // len(line)
+
+
 def test_most_informative() -> None:
     """An excerpt with an error is better than an earlier one without; any is better than none."""
     assert most_informative([(), ("hello",), ("ValueError: x",)]) == ("ValueError: x",)
