@@ -118,6 +118,17 @@ class Circusd(Doing):
 
         arbiter.initialize = then_call
 
+    def before_each_start(self, call: Callable[[Watcher], None]) -> None:
+        """Call with each watcher that `reloadconfig` is about to start for the first time."""
+        arbiter = self.arbiter
+        start = arbiter.start_watcher
+
+        def call_then(watcher: Watcher) -> Any:
+            call(watcher)
+            return start(watcher)
+
+        arbiter.start_watcher = call_then
+
     @property
     def check_delay(self) -> float:
         """Seconds between two of Circus's own checks of its processes."""

@@ -68,6 +68,19 @@ class CircusSide(HostSide):
             return
         install(self)
         self._manage_all()
+        self.circusd.before_each_start(self._manage_before_start)
+
+    @contained()
+    def _manage_before_start(self, watcher: Watcher) -> None:
+        """Manage a watcher before its first start: something of it may run already."""
+        name = str(watcher.name.lower())
+        options = self.settings.programs.get(name)
+        if options is None or isinstance(watcher, ManagedWatcher):
+            return
+        if name in self.watchers:  # Circus has replaced it
+            self.forget(name, "the watcher was replaced")
+            self.watchers.pop(name).give_back()
+        self._take_in(name, watcher, options)
 
     def _manage_all(self) -> None:
         """Become the parent of orphans, and manage watchers, now and periodically."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ...kit.circus_host import CircusHost
 from ...kit.load import Load
 from ...kit.processes import end, look
@@ -103,8 +105,9 @@ def test_circusd_s_own_restart_after_a_kill(host: CircusHost, web: Program) -> N
     assert not load.failures and web.answers("v2")
 
 
-def test_a_watcher_that_is_started_by_hand(host: CircusHost, web: Program) -> None:
-    """One without `autostart` is taken over all the same, and one that is added again."""
+@pytest.mark.parametrize("way", ["add", "reloadconfig"])
+def test_a_watcher_that_is_started_later(host: CircusHost, web: Program, way: str) -> None:
+    """One without `autostart` is taken over at once, and one that comes back when it is there."""
     web.host_options["autostart"] = "False"
     host.launch()
     assert host.begin("web").ok
@@ -117,10 +120,16 @@ def test_a_watcher_that_is_started_by_hand(host: CircusHost, web: Program) -> No
     host.options["watchers"] = "web"
     host.launch()
     assert f"web is not configured any more, and runs on as pid {master}" in host.host_log()
-    options = {"working_dir": str(web.folder), "stop_signal": 3, "copy_env": True}
-    answer = host.call("add", name="web", cmd=web.command_line, start=True, options=options)
-    assert answer["status"] == "ok" and host.master("web") == master
     host.programs["web"] = web
+    if way == "add":
+        options = {"working_dir": str(web.folder), "stop_signal": 3, "copy_env": True}
+        added = {"cmd": web.command_line, "start": True, "options": options}
+        assert host.call("add", name="web", **added)["status"] == "ok"
+    else:
+        host.write_conf()
+        assert host.ctl("reloadconfig", "--waiting").ok
+    wait_until(lambda: host.master("web") == master, "it is taken over")
+    assert hand_over(host) != master
 
 
 def test_the_own_reader(host: CircusHost, web: Program) -> None:
