@@ -59,16 +59,22 @@ class Process:
         A zombie shows it to its own user and to root. From then on the pidfd does, since Linux
         6.15. None after `close`.
         """
+        if self._pidfd < 0:
+            return None
+        status = self._status_of_reaped()
+        if status is None:
+            status = ended_with(self.pid, self.start)
+        # Its parent may have reaped it between the two looks.
+        return self._status_of_reaped() if status is None else status
+
+    def _status_of_reaped(self) -> int | None:
         answer = bytearray(PIDFD_INFO.pack(PIDFD_INFO_EXIT, *[0] * 13))
         try:
             fcntl.ioctl(self._pidfd, PIDFD_GET_INFO, answer)
-        except (OSError, ValueError):
-            pass
-        else:
-            mask, *_, status = PIDFD_INFO.unpack(answer)
-            if mask & PIDFD_INFO_EXIT:
-                return int(status)
-        return ended_with(self.pid, self.start) if self._pidfd >= 0 else None
+        except OSError:  # the kernel does not tell
+            return None
+        mask, *_, status = PIDFD_INFO.unpack(answer)
+        return int(status) if mask & PIDFD_INFO_EXIT else None
 
     def reaped(self) -> Reaped:
         """Wait from now on until its parent has reaped it, once it is dead."""
