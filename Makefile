@@ -26,7 +26,7 @@ lint: .venv/ready
 
 types: .venv/ready
 	$(bin)/mypy
-	$(bin)/mypy -p examples.demo -p benchmarks
+	$(bin)/mypy -p tests.kit -p examples.demo -p benchmarks
 
 pytest: .venv/ready
 	@scripts/setup unicorn

@@ -41,9 +41,8 @@ def paint(host: CircusHost, value: str) -> None:
 
 def test_what_was_set_is_in_force_after_a_restart(host: CircusHost) -> None:
     """Under load nothing fails; a restart after that is by USR2 again."""
-    host.launch()
+    host.start()
     web = host.programs["web"]
-    wait_until(lambda: host.at_rest("web"), "it is at rest")
     first = host.master("web")
     with Load(web.address) as load:
         web.write("v2")
@@ -72,8 +71,7 @@ def test_a_computed_pid_file_is_learned(folder: Path) -> None:
     settings = f'pid File.join({str(folder)!r}, "computed.pid")\n'
     host = CircusHost(folder, [Program(folder, pidfile=False, settings=settings)], {})
     try:
-        host.launch()
-        wait_until(lambda: host.at_rest("web"), "it is at rest")
+        host.start()
         with Load(host.programs["web"].address) as load:
             paint(host, "blue")
             outcome = host.restart("web")
@@ -88,9 +86,8 @@ def test_a_computed_pid_file_is_learned(folder: Path) -> None:
 
 def test_what_cannot_boot_is_set_back(host: CircusHost) -> None:
     """The old master stays, and what a crash starts is what it was started by."""
-    host.launch()
+    host.start()
     web = host.programs["web"]
-    wait_until(lambda: host.at_rest("web"), "it is at rest")
     first = host.master("web")
     with Load(web.address) as load:
         web.write("v2", "raises")
@@ -108,9 +105,8 @@ def test_what_cannot_boot_is_set_back(host: CircusHost) -> None:
 @pytest.mark.parametrize("host", ["gunicorn-unix"], indirect=True)
 def test_a_stop_in_the_middle_ends_both(host: CircusHost) -> None:
     """Nobody is left, and the next start is a plain one."""
-    host.launch()
+    host.start()
     web = host.programs["web"]
-    wait_until(lambda: host.at_rest("web"), "it is at rest")
     web.write("v2", "gated")
     paint(host, "blue")
     with Later(lambda: host.restart("web")) as restarting:
@@ -131,9 +127,8 @@ def change(host: CircusHost, **keys: str) -> None:
 
 def test_a_changed_section_is_handed_over(host: CircusHost) -> None:
     """By `reloadconfig`, without a failure; a second one finds nothing to do."""
-    host.launch()
+    host.start()
     web = host.programs["web"]
-    wait_until(lambda: host.at_rest("web"), "it is at rest")
     first = host.master("web")
     with Load(web.address) as load:
         web.write("v2")
@@ -151,9 +146,8 @@ def test_a_changed_section_is_handed_over(host: CircusHost) -> None:
 @pytest.mark.parametrize("host", ["unicorn"], indirect=True)
 def test_a_section_that_cannot_boot_changes_nothing(host: CircusHost) -> None:
     """The caller is told why; the next `reloadconfig` tries again."""
-    host.launch()
+    host.start()
     web = host.programs["web"]
-    wait_until(lambda: host.at_rest("web"), "it is at rest")
     first = host.master("web")
     with Load(web.address) as load:
         web.write("v2", "raises")
