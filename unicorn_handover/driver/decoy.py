@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from signal import SIGKILL, SIGSTOP
 
+from ..family.members import proven
 from ..kernel.process import Process
 from ..kernel.system import System
 from ..servers import RE_EXEC, Server
@@ -66,9 +67,15 @@ class Decoy:
                 return
 
     def _stop_new(self) -> None:
-        for pid in self._system.children(self._master.pid):
-            if pid not in self._before and pid not in self._stopped:
-                self._stop(pid)
+        known = self._before | self._stopped.keys()
+        fresh = (pid for pid in self._system.children(self._master.pid) if pid not in known)
+        for held in proven(self._system, fresh, self._is_child):
+            held.signal(SIGSTOP)
+            self._stopped[held.pid] = held
+
+    def _is_child(self, process: Process) -> bool:
+        stat = self._system.stat(process.pid)
+        return stat is not None and stat.ppid == self._master.pid
 
     def close(self) -> None:
         """Kill the decoy. May be called twice."""
@@ -81,12 +88,6 @@ class Decoy:
         if not self._signalled:
             self._signalled = True
             self._master.signal(self._server.graceful)
-
-    def _stop(self, pid: int) -> None:
-        held = self._system.hold(pid)
-        if held:
-            held.signal(SIGSTOP)
-            self._stopped[pid] = held
 
     def _is_stopped(self, pid: int) -> bool:
         stat = self._system.stat(pid)

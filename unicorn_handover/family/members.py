@@ -47,13 +47,28 @@ def proven(
             held.close()
 
 
+def proven_children(
+    system: System, parent: int, proof: Callable[[Process], bool]
+) -> Iterator[Process]:
+    """Hold each child of a process that `proof` is true of.
+
+    A child may have ended since it was listed, and its number be another's.
+    """
+
+    def is_one(held: Process) -> bool:
+        stat = system.stat(held.pid)
+        return stat is not None and stat.ppid == parent and proof(held)
+
+    return proven(system, system.children(parent), is_one)
+
+
 def successor(system: System, old: Process, server: Server) -> Process | None:
     """Hold the new master that the living master `old` has re-executed, or None."""
 
     def is_new(held: Process) -> bool:
         return held.start >= old.start and server.is_successor(system, held.pid, old.pid)
 
-    return next(proven(system, system.children(old.pid), is_new), None)
+    return next(proven_children(system, old.pid, is_new), None)
 
 
 def successor_among(
@@ -147,10 +162,12 @@ def deserted_workers(system: System, group: int) -> list[Process]:
 
 def descended_masters(system: System, pid: int) -> list[Process]:
     """Hold every new master below the master `pid`: its successor, and that one's, if any."""
+
+    def is_new(held: Process) -> bool:
+        return is_any_successor(system, held.pid, pid)
+
     masters: list[Process] = []
-    for child in proven(
-        system, system.children(pid), lambda child: is_any_successor(system, child.pid, pid)
-    ):
+    for child in proven_children(system, pid, is_new):
         masters += [child, *descended_masters(system, child.pid)]
     return masters
 
@@ -173,7 +190,7 @@ def writers_but(system: System, record: Record) -> frozenset[int]:
 
 def forked_by(system: System, pid: int) -> list[Process]:
     """Hold the workers that the master `pid` forked, of whatever server."""
-    return list(proven(system, system.children(pid), lambda child: is_forked(system, child.pid)))
+    return list(proven_children(system, pid, lambda child: is_forked(system, child.pid)))
 
 
 def server_below(system: System, pid: int) -> int | None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 
 from ..kernel.process import Process
 from ..kernel.system import System
+from .members import proven
 
 
 class Sharers:
@@ -29,10 +30,13 @@ class Sharers:
         """Return those that live, those among `strangers` as well, for the caller to close."""
         self._hold(strangers)
         held, self._held = self._held.values(), {}
-        for process in held:
-            if not process.alive():
+        living = []
+        for process in held:  # each is asked once: it may end at any moment
+            if process.alive():
+                living.append(process)
+            else:
                 process.close()
-        return [process for process in held if process.alive()]
+        return living
 
     def release(self) -> None:
         """Give the descriptors back."""
@@ -41,18 +45,17 @@ class Sharers:
         self._held = {}
 
     def _hold(self, pids: Collection[int]) -> None:
-        for pid in pids if self._sockets else ():
-            held = self._system.hold(pid) if self._shares(pid) else None
-            if held and (pid, held.start) not in self._held:
-                self._held[pid, held.start] = held
-            elif held:
-                held.close()
+        for held in proven(self._system, pids if self._sockets else (), self._is_new):
+            self._held[held.pid, held.start] = held
 
-    def _shares(self, pid: int) -> bool:
-        stat = self._system.stat(pid)
+    def _is_new(self, process: Process) -> bool:
+        """True for one that shares a socket and is not held yet."""
+        stat = self._system.stat(process.pid)
         if stat is None or stat.ended or stat.forked_only:
             return False
-        return bool(self._system.sockets(pid) & self._sockets)
+        if (process.pid, process.start) in self._held:
+            return False
+        return bool(self._system.sockets(process.pid) & self._sockets)
 
 
 def _descendants(system: System, pid: int) -> list[int]:

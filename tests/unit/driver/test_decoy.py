@@ -92,6 +92,21 @@ def test_another_drivers_decoy_is_taken_over(system: FakeSystem) -> None:
     assert not left.alive
 
 
+def test_a_stranger_that_got_the_number_of_a_child_is_left_alone(system: FakeSystem) -> None:
+    """A child may have ended since the children were listed."""
+    forked, children = forks_at(system, 1), system.children
+
+    def then_it_is_another(pid: int) -> list[int]:
+        found = children(pid)
+        for child in forked:
+            child.ppid = 1
+        return found
+
+    system.children = then_it_is_another  # type: ignore[method-assign]
+    make(system).step()
+    assert forked and system.stopped == set()
+
+
 def test_a_worker_that_comes_late_is_stopped_as_well(system: FakeSystem) -> None:
     """Which child is the re-exec's does not show at once, and none is needed any more."""
     forks_at(system, 1)

@@ -45,6 +45,20 @@ def test_a_known_successor_needs_no_proof_after_the_old_master_s_death(system: F
     assert system.open_handles == 0
 
 
+def test_a_stranger_with_the_number_of_a_worker_is_none(system: FakeSystem) -> None:
+    """The worker may have ended since the children were listed."""
+    worker = add(system, "unicorn worker[0]", forked=True)
+    children = system.children
+
+    def then_it_is_another(pid: int) -> list[int]:
+        found = children(pid)
+        worker.ppid = 1
+        return found
+
+    system.children = then_it_is_another  # type: ignore[method-assign]
+    assert members.forked_by(system, 50) == [] and system.open_handles == 0
+
+
 def test_a_successor_is_not_older_than_its_master(system: FakeSystem) -> None:
     """A process that began before the master cannot be its new one."""
     early = add(system, "unicorn", environ={"UNICORN_FD": "7"}, sockets={7})

@@ -45,6 +45,38 @@ def test_what_has_exec_d_below_a_master_at_any_depth(system: FakeSystem, master:
     assert sorted(taken(system, sharers)) == [runner.pid, deep.pid]
 
 
+def test_a_stranger_that_got_the_number_is_not_held(system: FakeSystem, master: Fake) -> None:
+    """What shared the sockets may end, and another process begin under its number at any moment."""
+    runner = system.add(ppid=master.pid, forked=False, words=["runner"], inodes={7})
+    start, sockets = runner.start, system.sockets
+
+    def then_it_is_another(pid: int, outlive_exec: bool = False) -> frozenset[int]:
+        found = sockets(pid, outlive_exec)
+        if pid == runner.pid:
+            runner.start += 1
+        return found
+
+    system.sockets = then_it_is_another  # type: ignore[method-assign]
+    sharers = Sharers(system)  # type: ignore[arg-type]
+    sharers.gather(master.pid)
+    (held,) = sharers.take([])
+    assert held.start == start
+    held.close()
+
+
+def test_what_ends_while_it_is_taken_is_closed(system: FakeSystem, master: Fake) -> None:
+    """It lives at one look, and not at the next."""
+    system.add(ppid=master.pid, forked=False, words=["runner"], inodes={7})
+    sharers = Sharers(system)  # type: ignore[arg-type]
+    sharers.gather(master.pid)
+    (held,) = sharers._held.values()
+    looks = iter([True, False])
+    held.alive = lambda: next(looks)  # type: ignore[method-assign]
+    for process in sharers.take([]):
+        process.close()
+    assert system.open_handles == 0
+
+
 def test_what_came_after_the_stop(system: FakeSystem, master: Fake) -> None:
     """The host's children are looked at once more when the master is gone."""
     sharers = Sharers(system)  # type: ignore[arg-type]
