@@ -26,7 +26,8 @@ programs = {programs}
 ;pidfile =            ; the server's pid file; a hint
 ;survive = yes        ; a supervisord that was killed finds its programs again when it is started
 ;max_handovers = 0    ; how many may run at once, each doubling its program's memory; 0: no limit
-;{first}.soak = 5       ; any option but max_handovers may be set for one program
+;state =              ; a folder for what is remembered; default /run/unicorn-handover for root
+;{first}.soak = 5       ; any option but max_handovers and state may be set for one program
 
 [eventlistener:unicorn_handover]
 command = {command}

@@ -152,7 +152,7 @@ def test_another_user_s_program_of_a_daemon(make_supervisor: MakeHost, folder: P
 
 def test_a_stranger_in_the_notes(make_supervisor: MakeHost, folder: Path) -> None:
     """A note that names another process, or is a FIFO, is not followed: supervisord starts."""
-    web, other = Program(folder), Program(folder, name="other", server="gunicorn")
+    web, other = Program(folder), Program(folder, name="other")
     host = make_supervisor(web, other)
     host.start()
     host.kill()
