@@ -93,6 +93,14 @@ def ended_with(pid: int, start: int) -> int | None:
     return int(fields[49])
 
 
+def group_of(pid: int) -> int:
+    """The process group of a process (getpgid(2)), -1 if it is gone."""
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return -1
+
+
 def bytes_read(pid: int) -> int:
     """`rchar` of /proc/PID/io (proc(5)). Raises OSError; see `look_into`."""
     with open(f"/proc/{pid}/io", encoding="ascii") as file:
