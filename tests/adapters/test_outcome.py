@@ -24,7 +24,9 @@ class Calls:
     """The namespace of a supervisord whose program runs, and what its driver would report."""
 
     def __init__(self, site: Site) -> None:
-        self.interface = make_rpcinterface(site.supervisord, programs="web")
+        self.interface = make_rpcinterface(
+            site.supervisord, programs="web", state=f"{site.folder}/state"
+        )
         site.turn_until(lambda: site.web.state == ProcessStates.RUNNING, "web runs")
         self.site = site
         self.handovers = site.web.program.handovers

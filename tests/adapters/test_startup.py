@@ -29,7 +29,8 @@ LISTENER = "\n[eventlistener:web]\ncommand = sleep 600\nevents = UNICORN_DRIVER\
 
 def fault(site: Site, name: str, **config: str) -> RPCError:
     """What a restart of a program is refused with."""
-    interface = make_rpcinterface(site.supervisord, programs=f"web {name}", **config)
+    state = f"{site.folder}/state"
+    interface = make_rpcinterface(site.supervisord, programs=f"web {name}", state=state, **config)
     for call in (interface.restart, interface.request, interface.status):
         with pytest.raises(RPCError) as caught:
             call(name)

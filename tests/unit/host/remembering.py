@@ -21,6 +21,8 @@ def killed(host: FakeHost, state: Path) -> FakeHost:
     """Kill a host, and return the next one: on the same machine, with children of its own."""
     kernel: FakeSystem = host.kernel
     host.close_notes()
+    for program in host.programs.values():  # its descriptors end with it
+        program.release()
     for fake in kernel.processes.values():
         fake.ppid = 999 if fake.ppid == 1 else fake.ppid  # of init
     return remembering(FakeHost(kernel), state)

@@ -43,7 +43,7 @@ def test_its_exit_is_seen(first: FakeHost, state: Path) -> None:
     host.loop.turn()  # type: ignore[attr-defined]
     assert ends == [9]
     host.wait(5)
-    assert ends == [9]
+    assert ends == [9] and host.kernel.open_handles == 0
 
 
 def test_one_that_is_not_reaped(first: FakeHost, state: Path) -> None:
@@ -58,7 +58,7 @@ def test_one_that_is_not_reaped(first: FakeHost, state: Path) -> None:
     master.look()
     assert ends == []
     host.wait(0.3)
-    assert ends == [None]
+    assert ends == [None] and host.kernel.open_handles == 0
 
 
 def test_a_dead_master_s_successor(first: FakeHost, state: Path) -> None:

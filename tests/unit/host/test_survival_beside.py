@@ -77,6 +77,8 @@ def test_it_ends_under_the_next_host(old: FakeHost, pids: Path, state: Path) -> 
     assert pid_files(pids) == {"pid": f"{first.pid}\n"}
     host.wait(host.web.options.drain_timeout + 1)
     assert ("KILL", worker.pid) in host.kernel.signals
+    host.web.release()
+    assert host.kernel.open_handles == 0
 
 
 def test_it_has_ended_meanwhile(old: FakeHost, pids: Path, state: Path) -> None:
