@@ -249,6 +249,9 @@ class Survival:
             MovedPidFiles.restored(survivor.note.beside).forget(master.pid)
         living = self._living()
         resume(self._program.handovers, master, living.successor() if living else None)
+        running = self._program.handovers.running
+        if running:  # the killed host may have been asked to start a master, and not have done so
+            self._host.loop.after(0, lambda: self._program.beside.reported(running))
 
     @contained()
     def _restore_beside(self, note: Note) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from unicorn_handover.errors import NotYet
 from unicorn_handover.model.phases import Phase
 
 from ..fake_host import FakeHost, id_of
@@ -123,3 +124,20 @@ def test_killed_before_it_was_started(pids: Path, state: Path) -> None:
     host.drive(Phase.STARTING, server="unicorn", method="spawn")
     section = host.web.supervised
     assert isinstance(section, Starting) and len(section.started) == 1
+
+
+def test_it_was_not_started_yet(pids: Path, state: Path) -> None:
+    """The driver had asked for it, and asks no second time: the next host starts it."""
+    host = remembering(starting_host(pids, Made(5, keep_alive=True)), state)
+    section = host.web.supervised
+    assert isinstance(section, Starting)
+    section.fault = NotYet("in a moment")
+    begin(host)
+    following = taken_over(host, pids, state)
+    following.old = host.old  # type: ignore[attr-defined]
+    following.wait(1)
+    section = following.web.supervised
+    assert isinstance(section, Starting)
+    (new,) = section.started
+    running = following.web.handovers.running
+    assert running and running.new == id_of(new)
