@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,6 +62,7 @@ class Commands:
     def __init__(self) -> None:
         self._channel: socket.socket | None = None
         self._server: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
 
     def run(
         self, words: Sequence[str], directory: Path | None = None, seconds: float = PATIENCE
@@ -82,15 +84,20 @@ class Commands:
         return Outcome(text, int(status or -1), time.monotonic() - began)
 
     def _started(self) -> socket.socket:
-        if self._channel is None:
-            self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
-                self._server = subprocess.Popen(
-                    [sys.executable, "-I", command_server.__file__, str(theirs.fileno())],
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                )
-        return self._channel
+        with self._starting:
+            if self._channel is None:
+                self._channel = self._start()
+            return self._channel
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._server = subprocess.Popen(
+                [sys.executable, "-I", command_server.__file__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        return ours
 
 
 run = Commands().run
