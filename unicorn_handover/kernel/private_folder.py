@@ -160,5 +160,6 @@ def _locked(path: str) -> int:
                 os.close(descriptor)
             if not isinstance(error, FileNotFoundError):
                 raise Refused(f"{printable(path)}: {error}") from None
+            _private(os.path.dirname(path))  # who held the lock has taken the folder away as well
             continue
         os.close(descriptor)  # whoever held it has taken it away and ended

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -142,6 +144,20 @@ def test_one_holder_at_a_time(tmp_path: Path) -> None:
     folder.release()
     assert os.listdir(root) == []
     assert subprocess.run(other).returncode == 0
+
+
+def test_a_folder_that_its_holder_takes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made anew: one host ends and takes its folder away just when the next one comes."""
+    flock, root = fcntl.flock, tmp_path / "state"
+
+    def ends_first(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        shutil.rmtree(root)
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", ends_first)
+    PrivateFolder(str(root), "host").write(NAME, b"{}")
+    assert len(list(root.rglob(NAME))) == 1
 
 
 def test_a_lock_that_was_closed_by_its_number(folder: PrivateFolder, tmp_path: Path) -> None:
