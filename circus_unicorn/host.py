@@ -174,7 +174,8 @@ class CircusSide(HostSide):
     def known_pids(self) -> set[int]:
         """The pids of all processes that are some watcher's."""
         beside = {program.beside.pid for program in self.programs.values()}
-        return beside.union(*(watcher.processes for watcher in self.circusd.watchers))
+        found = {watcher.found_pid for watcher in self.watchers.values()}
+        return beside.union(found, *(watcher.processes for watcher in self.circusd.watchers))
 
     def log(self, level: int, text: str) -> None:
         """Write a line to circusd's log."""

@@ -68,6 +68,12 @@ class SurvivingWatcher(AdoptingWatcher):
         else:
             self._stays_stopped = starts_soon and self.program.survival.stays_stopped
 
+    @property
+    def found_pid(self) -> int:
+        """The pid of a survivor that Circus has not started as this watcher's yet, else 0."""
+        survivor = self._survivor
+        return survivor.master.pid if survivor and survivor.master else 0
+
     def take_survivor(self) -> Survivor | None:
         """Return the survivor, once."""
         survivor, self._survivor = self._survivor, None

@@ -146,7 +146,9 @@ def test_one_holder_at_a_time(tmp_path: Path) -> None:
     assert subprocess.run(other).returncode == 0
 
 
-def test_a_folder_that_its_holder_takes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_its_holder_takes_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is made anew: one host ends and takes its folder away just when the next one comes."""
     flock, root = fcntl.flock, tmp_path / "state"
 
