@@ -171,7 +171,7 @@ def test_its_old_driver_ends_with_it(make_host: MakeHost, folder: Path) -> None:
     reach(host, "booting")
     driver = look(host.driver())
     host.kill()
-    wait_until(lambda: not alive(driver), "its driver has ended", 5)
+    wait_until(lambda: not alive(driver), "its driver has ended", 15)
     host.was_killed = True
     host.launch()
     web.open_gate()

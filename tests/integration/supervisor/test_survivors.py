@@ -96,7 +96,7 @@ def test_its_exit_status_decides(
     host.kill_and_start_again()
     master = look(host.master("web"))
     kill(master, number)
-    wait_until(lambda: host.master("web") != master.pid, "its end is seen", seconds=3)
+    wait_until(lambda: host.master("web") != master.pid, "its end is seen", seconds=15)
     wait_until(lambda: host.state("web") == state, f"it is {state}")
     if state == "running":
         wait_until(lambda: host.at_rest("web"), "it is one family")
