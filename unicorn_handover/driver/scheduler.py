@@ -30,6 +30,7 @@ class Driver:
         self._running: dict[Key, Handover] = {}
         self._orders = Orders()
         self._troubled: set[Key] = set()  # in which an error of our own has happened once
+        self._queued: set[Key] = set()  # and reported to be
         self._late_masters: dict[str, LateMaster] = {}  # by program
         # Reported, but the host has not read it yet; each with its new master.
         self._ended: dict[Key, MasterId | None] = {}
@@ -40,6 +41,7 @@ class Driver:
         wanted = {o.record.key for o in orders.orders}
         self._ended = {key: new for key, new in self._ended.items() if key in wanted}
         self._troubled &= wanted
+        self._queued &= wanted
         for key in [key for key in self._running if key not in wanted]:
             self._running.pop(key).close(cancelled=True)
         for order in orders.orders:
@@ -131,16 +133,17 @@ class Driver:
             key = record.key
             if key in self._running or key in self._ended:
                 continue
-            if record.found and self._removes_late_master(record.program):
-                continue  # its new master may be that one
             waiting = record.phase in (Phase.REQUESTED, Phase.QUEUED)
             if waiting and order.command == "rollback":
                 self._ended[key] = None
                 self._fail(record, NEVER_BEGAN)
                 continue
-            if not waiting or self._has_room():
+            # A late master may be the one of a USR2 by hand, and is a second one for all others.
+            may_begin = not self._removes_late_master(record.program)
+            if may_begin and (not waiting or self._has_room()):
                 self._guarded(lambda order=order: self._begin(order), record)  # type: ignore[misc]
-            elif record.phase is Phase.REQUESTED:
+            elif record.phase is Phase.REQUESTED and key not in self._queued:
+                self._queued.add(key)
                 self._report(record.but(phase=Phase.QUEUED, since=self._system.clock()))
 
     def _has_room(self) -> bool:

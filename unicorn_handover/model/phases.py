@@ -21,7 +21,7 @@ class Phase(enum.Enum):
     """Where a handover is. The values are what operators and other programs see."""
 
     REQUESTED = "requested"  # accepted by the host, not yet taken by the driver
-    QUEUED = "queued"  # waits for other programs' handovers to end (max_handovers)
+    QUEUED = "queued"  # waits for others to end (max_handovers), or for a late new master to go
     CHECKING = "checking"  # waiting for a starting master; then the pre-flight checks
     RE_EXECUTING = "re-executing"  # USR2 sent to the old master
     STARTING = "starting"  # the host is to start the new master, on the old one's sockets

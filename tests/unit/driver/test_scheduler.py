@@ -34,6 +34,15 @@ def test_a_limit() -> None:
     assert ends == begins == ["a", "b", "c"]
 
 
+def test_what_is_queued_is_reported_once() -> None:
+    """The host does not answer a mere report, and has all its programs to look after."""
+    site = Site("a", "b", limit=1)
+    site.unicorns["a"].boots = None
+    site.order("a", "b")
+    site.run(2)
+    assert site.reports.count(("b", "queued")) == 1
+
+
 def test_what_was_under_way_needs_no_room() -> None:
     """A driver that takes over goes on with all that had begun, whatever the limit is."""
     site = Site("a", "b", limit=0)
