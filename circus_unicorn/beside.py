@@ -83,7 +83,7 @@ class BesideProcess:
             self._watcher.stream_redirector.add_redirections(process)
 
     def let_beside_go_on(self) -> None:
-        """It has not waited: `Popen` returns when it executes."""
+        """It has not waited: `Popen` returns when it executes, so it is remembered by itself."""
 
     def remembered(self) -> dict[str, Any]:
         """What the next circusd needs of it, {} while there is none."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from circus.process import Process
 
 from unicorn_handover.host.copies import Copies
+from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.kernel.reopen import become_own_reader
 from unicorn_handover.kernel.spawn import inherit_only
+from unicorn_handover.model.record import MasterId
 
 
 class GivenProcess(Process):  # type: ignore[misc]
@@ -37,7 +40,7 @@ class GivenProcess(Process):  # type: ignore[misc]
             self.env, self.use_fds = env, use_fds
 
     def _null_streams(self, streams: Any) -> None:
-        """In the child: let it inherit the copies, and nothing else; maybe read its own output.
+        """In the child: let it inherit the copies, and nothing else; remember it.
 
         `use_fds` keeps Circus from closing all. Circus's own sockets are inheritable, and what a
         gunicorn inherits is taken for its own.
@@ -47,3 +50,11 @@ class GivenProcess(Process):  # type: ignore[misc]
         super()._null_streams(streams)
         if self.watcher.program.options.own_reader:
             become_own_reader()
+        pid = os.getpid()
+        stat = self.watcher.system.stat(pid)
+        self.remember(MasterId(pid, stat.start if stat else 0))
+
+    def remember(self, child: MasterId) -> None:
+        """In the child: let the next circusd know of it. `Popen` returns when it has executed."""
+        if isinstance(self.given, Inheritance):
+            self.watcher.program.survival.note_child(child, self.given.moved.state())

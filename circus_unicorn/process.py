@@ -13,6 +13,7 @@ from circus.util import get_info
 from unicorn_handover.host.master import Master
 from unicorn_handover.host.survival import Survivor
 from unicorn_handover.kernel.process import Process as HeldProcess
+from unicorn_handover.model.record import MasterId
 
 from .adopted import AdoptedWorker, reopened
 from .given import GivenProcess
@@ -38,8 +39,18 @@ class ManagedProcess(GivenProcess):
             return
         self.watcher.program.survival.begins()
         self.given = self.watcher.program.held.give()
+        self._set_start()
         super().spawn()
         self.hold()
+
+    def remember(self, child: MasterId) -> None:
+        """In the child: let the next circusd know of it. `Popen` returns when it has executed."""
+        self.watcher.program.survival.note_child(child)
+
+    def _set_start(self) -> None:
+        self.started_in = self.watcher.system.real_path(self.watcher.working_dir)
+        self.started_by = settings_of(self.watcher)
+        self.watcher.current = self
 
     def _take_over(self, survivor: Survivor) -> bool:
         """Let a survivor be this process; False if it has just ended."""
@@ -70,8 +81,7 @@ class ManagedProcess(GivenProcess):
         """Hold the master that runs, which is the leader of its group or was adopted in another."""
         group = self.master.group if self.master else 0
         if not self.master:
-            self.started_in = self.watcher.system.real_path(self.watcher.working_dir)
-            self.started_by = settings_of(self.watcher)
+            self._set_start()
         self.let_go()
         self.watcher.current = self
         for pipe in (self.stdout, self.stderr):

@@ -13,7 +13,7 @@ from . import circusd_restart
 from .adopting import AdoptingWatcher
 from .coroutines import Steps, coroutine
 from .in_force import InForce
-from .settings import Settings
+from .settings import Settings, settings_of
 
 
 class Own(NamedTuple):
@@ -110,8 +110,8 @@ class SurvivingWatcher(AdoptingWatcher):
     @contained()
     def _take_beside_over(self, own: Any) -> None:
         held = self.program.beside.process
-        if held and own:
-            self.beside.take_over(held, self.in_force.read(own))
+        if held:
+            self.beside.take_over(held, self.in_force.read(own) if own else settings_of(self))
 
     @coroutine
     def _go_on_ending(self, ending: str) -> Steps:

@@ -104,6 +104,10 @@ class Notes:
         """True if what was to be remembered last of a program is in its file."""
         return program in self._written
 
+    def doubt(self, program: str) -> None:
+        """Write it the next time in any case: a child of this process may write it meanwhile."""
+        self._written.pop(program, None)
+
     def read(self, program: str) -> Note | None:
         """What an earlier host, or this one, remembered of a program; None if nothing."""
         return self._read(_file(program), program)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from logging import INFO, WARNING
 from typing import Any, Protocol
@@ -117,9 +117,28 @@ class Survival:
             )
         )
 
+    @contained()
+    def note_child(self, child: MasterId, moved: Mapping[str, Any] | None = None) -> None:
+        """In a child that leads a group of its own and executes its command next: remember it.
+
+        For a host that learns of the child only then, and may be killed before. `moved` are the pid
+        files that were moved for it, if it is started beside the running master.
+        """
+        notes, master = self._host.notes, self._living()
+        if notes is None or not self._program.options.survive:
+            return
+        state, own = state_of(self._program.handovers), self._owner().remembered()
+        if moved is None:
+            notes.write(Note(self._program.name, child, child.pid, state, own=own))
+        elif master:
+            beside = {"pid": child.pid, "start": child.start, **moved}
+            notes.write(Note(self._program.name, master.id, master.group, state, beside, own=own))
+
     def begins(self) -> None:
         """Note that the program is about to be started."""
         self.ending, self._stopped, self.left = "", False, False
+        if self._host.notes:
+            self._host.notes.doubt(self._program.name)
 
     def stopping(self) -> None:
         """Note that the program is being ended; the end of an earlier host goes on as such."""

@@ -141,3 +141,42 @@ def test_it_was_not_started_yet(pids: Path, state: Path) -> None:
     (new,) = section.started
     running = following.web.handovers.running
     assert running and running.new == id_of(new)
+
+
+def test_killed_before_the_host_knew_of_it(pids: Path, state: Path) -> None:
+    """It has remembered itself: the next host ends it, and starts no other one beside it."""
+    before = remembering(starting_host(pids, Made(5, keep_alive=True)), state)
+    before.web.survival.note()
+    section = before.web.supervised
+    assert isinstance(section, Starting)
+    section.fault = KeyboardInterrupt()  # as abrupt as a kill
+    with pytest.raises(KeyboardInterrupt):
+        begin(before)
+    (pids / "pid").rename(pids / "pid.oldbin")
+    old: Fake = before.old  # type: ignore[attr-defined]
+    new = before.kernel.add(ppid=1, forked=False, words=["unicorn master"])
+    moved = {"server": "unicorn", "owner": old.pid, "moved": [str(pids / "pid")]}
+    before.web.survival.note_child(id_of(new), moved)
+    host = taken_over(before, pids, state)
+    assert host.web.beside.pid == new.pid and host.web.master == id_of(old)
+    host.drive(Phase.STARTING, server="unicorn", method="spawn")
+    assert host.web.handovers.running is None
+    assert "has not ended yet" in host.web.handovers.ended[-1].reason
+    assert [pid for _, pid in host.kernel.signals] == [new.pid]
+    host.kernel.end(new)
+    host.loop.turn()  # type: ignore[attr-defined]
+    assert pid_files(pids) == {"pid": f"{old.pid}\n"}
+    section = host.web.supervised
+    assert isinstance(section, Starting) and not section.started
+
+
+def test_a_first_master_that_remembered_itself(pids: Path, state: Path) -> None:
+    """Its host was killed before it could: the next one knows it, in a group of its own."""
+    before = remembering(FakeHost(), state)
+    before.web.supervised = before.web.beside.starter = Starting(before, pids / "pid")
+    before.web.survival.begins()
+    new = before.kernel.add(ppid=1, forked=False, words=["unicorn master"])
+    before.web.survival.note_child(id_of(new))
+    host = killed(before, state)
+    found = host.web.survival.find()
+    assert found and found.master == id_of(new) and found.group == new.pid
