@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from logging import INFO, WARNING
+from signal import SIGQUIT
 from typing import Any
 
 from ..errors import Refused, printable
 from ..kernel.private_folder import PrivateFolder, file_name
 from ..kernel.system import System
 from ..model.record import MasterId
+from ..servers import recognise
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"  # start times are those of one boot: random(4)
 VERSION = 1
@@ -36,6 +39,15 @@ class Note:
     stopped: bool = False
     left: bool = False
     own: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def masters(self) -> list[MasterId]:
+        """Its master, and the new one of the handover that was under way."""
+        known = [self.master] if self.master else []
+        with contextlib.suppress(AttributeError, TypeError, ValueError):  # it may be nonsense
+            new = (self.handovers.get("running") or {}).get("new")
+            known += [MasterId(*map(int, new))] if new else []
+        return known
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Note:
@@ -117,10 +129,20 @@ class Notes:
         known = {_file(program) for program in programs}
         for name in self._folder.names():
             note = None if name in known else self._read(name)
-            if note and note.master and self._lives(note.master):
-                self._log(WARNING, _orphaned(note.program, note.master))
+            living = [master.pid for master in note.masters if self._lives(master)] if note else []
+            if note and living:
+                self._log(WARNING, self._orphaned(note.program, living))
             elif note:
                 self._folder.remove(name)
+
+    def _orphaned(self, program: str, pids: Sequence[int]) -> str:
+        server = recognise(self._system.command_line(pids[0]))
+        graceful = server.graceful if server else SIGQUIT
+        return (
+            f"{printable(program)} is not configured any more, and runs on as pid "
+            f"{' and pid '.join(map(str, pids))}, left by an earlier host; configure it again, or "
+            f"end it with `kill -{graceful.name[3:]} {' '.join(map(str, pids))}`"
+        )
 
     def _lives(self, master: MasterId) -> bool:
         held = self._system.hold(*master)
@@ -171,10 +193,3 @@ class Notes:
 
 def _file(program: str) -> str:
     return f"{file_name(program)}.json"
-
-
-def _orphaned(program: str, master: MasterId) -> str:
-    return (
-        f"{printable(program)} is not configured any more, and runs on as pid {master.pid}, left "
-        f"by an earlier host; configure it again, or end it with `kill -QUIT {master.pid}`"
-    )

@@ -93,3 +93,28 @@ def test_a_second_host(first: FakeHost, state: Path) -> None:
     assert second.notes is None and len(second.lines) == 1
     assert "another process holds" in second.lines[0]
     assert second.web.survival.find() is None
+
+
+def test_both_masters_of_a_handover_are_reported(first: FakeHost, state: Path) -> None:
+    """Of a program that is not configured any more: the end of one would leave the other."""
+    old = first.start(first.web)
+    first.request(first.web)
+    new = first.successor(old)
+    first.drive(Phase.BOOTING, new=id_of(new))
+    host = killed(first, state)
+    assert host.notes
+    host.notes.report_others([])
+    assert f"runs on as pid {old.pid} and pid {new.pid}, left" in host.lines[0]
+    assert f"`kill -QUIT {old.pid} {new.pid}`" in host.lines[0]
+    host.kernel.end(old)
+    host.notes.report_others([])
+    assert f"`kill -QUIT {new.pid}`" in host.lines[1]
+
+
+def test_a_gunicorn_that_is_not_configured_any_more(first: FakeHost, state: Path) -> None:
+    """Its graceful signal is named: QUIT would cut its requests."""
+    fake = first.start(first.web, ["gunicorn: master [app:application]"])
+    host = killed(first, state)
+    assert host.notes
+    host.notes.report_others([])
+    assert f"`kill -TERM {fake.pid}`" in host.lines[0]
