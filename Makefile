@@ -46,6 +46,9 @@ endure: .venv/ready
 	@scripts/setup unicorn
 	@$(bin)/python -m benchmarks.endure --host supervisor --server unicorn
 	@$(bin)/python -m benchmarks.endure --host circus --server gunicorn
+	@scripts/setup gunicorns
+	@$(bin)/python -m benchmarks.endure --host supervisor --server gunicorn --version 20.1.0
+	@$(bin)/python -m benchmarks.endure --host supervisor --server gunicorn --version 22.0.0
 
 .venv/ready: setup.cfg pyproject.toml scripts/setup
 	@PYTHON=$(PYTHON) scripts/setup python

@@ -19,7 +19,7 @@ from tests.kit.circus_host import CircusHost
 from tests.kit.host import Host, Outcome
 from tests.kit.hosts import HOSTS
 from tests.kit.load import Load
-from tests.kit.programs import Program
+from tests.kit.programs import OTHER_GUNICORNS, Program, gunicorn
 from tests.kit.running import folder, running
 from tests.kit.supervisor_host import SupervisorHost
 
@@ -47,11 +47,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.endure", description=__doc__)
     parser.add_argument("--host", choices=HOSTS, default="supervisor")
     parser.add_argument("--server", choices=["unicorn", "gunicorn"], default="unicorn")
+    parser.add_argument("--version", choices=OTHER_GUNICORNS, help="another gunicorn")
     parser.add_argument("--handovers", type=int, default=200)
     chosen = parser.parse_args()
-    print(f"{chosen.handovers} handovers on {chosen.host}, {chosen.server}, unix socket")
+    server = f"{chosen.server} {chosen.version or ''}".strip()
+    print(f"{chosen.handovers} handovers on {chosen.host}, {server}, unix socket")
     with folder() as path:
         web = Program(path, server=chosen.server, unix=True, preload=True)
+        if chosen.version:
+            web.command = f"{gunicorn(chosen.version)} -c {web.conf} app:application"
         with running(HOSTS[chosen.host](path, [web], {})) as host:
             return _endure(host, chosen.handovers)
 
