@@ -1,8 +1,8 @@
 # Every target brings what it needs: see scripts/setup.
 
 PYTHON ?= python3
-# A test waits for half of its time; with fewer at once, cores are idle.
-JOBS ?= $(shell expr 2 \* $$(nproc))
+# A test waits for more than half of its time, so more of them at once use the cores whole.
+JOBS ?= $(shell n=$$(($$(nproc) * 3)); echo $$((n < 12 ? n : 12)))
 bin := .venv/bin
 
 .PHONY: help demo test lint types pytest bench endure clean
