@@ -1,7 +1,8 @@
 """What circusd is doing right now. No other file names its private attributes.
 
 Circus 0.18 and 0.19 have these: `Arbiter._exclusive_running_command`, set by `synchronized` around
-a command, `Arbiter._restarting` and `_stopping`, `Watcher._cfg` and `Watcher._options`.
+a command, `Arbiter._restarting` and `_stopping`, `Watcher._cfg`, `_options` and `_status`, and
+`Watcher._found_wids`, the numbers of processes that run before a watcher is started.
 """
 
 from __future__ import annotations
@@ -170,6 +171,16 @@ class Circusd(Doing):
             self._config = get_config(self.config_file)
             self.soon(self._turn_is_over)
         return self._config
+
+
+def start_as_running(watcher: Watcher) -> None:
+    """Let the watcher's start find its process running, and call no hook that could forbid it."""
+    watcher._found_wids = [1]
+
+
+def set_stopped(watcher: Watcher) -> None:
+    """Let a watcher that has no process any more be stopped, without hooks and events."""
+    watcher._status = "stopped"
 
 
 def plugin_options(watcher: Watcher) -> dict[str, str]:

@@ -11,6 +11,7 @@ from unicorn_handover.host.survival import Survivor
 
 from . import circusd_restart
 from .adopting import AdoptingWatcher
+from .circusd import set_stopped, start_as_running
 from .coroutines import Steps, coroutine
 from .in_force import InForce
 from .settings import Settings, settings_of
@@ -62,7 +63,8 @@ class SurvivingWatcher(AdoptingWatcher):
         survivor = self.program.survival.find()
         starts_soon = self.autostart and not self.circusd.is_running
         if survivor and survivor.master:
-            self._survivor, self._found_wids = survivor, [1]
+            self._survivor = survivor
+            start_as_running(self)
             if not starts_soon:
                 self.circusd.soon(self._start)
         else:
@@ -157,4 +159,4 @@ class SurvivingWatcher(AdoptingWatcher):
         process = circusd_restart.leave(self)
         logger.info(f"{self.name}: pid {process.pid} is left running, for the next circusd")
         self.program.release()
-        self._status = "stopped"
+        set_stopped(self)

@@ -148,3 +148,18 @@ def test_the_own_reader(host: CircusHost, web: Program) -> None:
     hand_over(host)
     assert web.ask("/print/logged-by-the-next").outcome == "ok"
     wait_until(lambda: "logged-by-the-next" in host.log("web"), "its successor's output is read")
+
+
+def test_killed_while_it_quits(host: CircusHost, web: Program) -> None:
+    """What was ended with circusd goes on ending, and is started again: it is to run."""
+    host.start()
+    old = host.master("web")
+    request = web.request("/held")
+    assert host.call("quit")["status"] == "ok"
+    wait_until(lambda: host.state("web") == "stopping", "it is being stopped")
+    host.kill_and_start_again()
+    wait_until(lambda: host.state("web") == "stopping", "it still is")
+    web.open_gate()
+    assert request.answer().outcome == "ok"
+    wait_until(lambda: host.master("web") not in (0, old), "it is started again")
+    wait_until(lambda: host.at_rest("web"), "it is one family")
