@@ -11,9 +11,13 @@ from .handovers import KEPT, Handovers
 
 
 def state_of(handovers: Handovers) -> dict[str, Any]:
-    """What is to be remembered, in plain types."""
+    """What is to be remembered, in plain types.
+
+    Not how many workers are ready: the next driver counts them, and each would be a file written.
+    """
+    running = handovers.running
     return {
-        "running": handovers.running.to_json() if handovers.running else None,
+        "running": running.but(ready=0, total=0).to_json() if running else None,
         "following": handovers.queued_next,
         "ended": [record.to_json() for record in handovers.ended],
         "last": handovers.last,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from logging import INFO, WARNING
 from signal import SIGQUIT
 from typing import Any
@@ -91,7 +91,7 @@ class Notes:
 
     def write(self, note: Note) -> None:
         """Remember a program just so."""
-        data = json.dumps({**self._head, **asdict(note)}).encode()
+        data = json.dumps({**self._head, **vars(note)}).encode()
         if self._written.get(note.program) == data:
             return
         try:

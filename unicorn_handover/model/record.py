@@ -7,7 +7,7 @@ phase that may have begun. It crosses between the two as JSON.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..errors import printable
@@ -120,7 +120,7 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Return this as what `json.dumps` takes."""
-        return {**asdict(self), "phase": self.phase.value}
+        return {**vars(self), "phase": self.phase.value}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Record:

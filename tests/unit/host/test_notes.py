@@ -118,3 +118,17 @@ def test_a_gunicorn_that_is_not_configured_any_more(first: FakeHost, state: Path
     assert host.notes
     host.notes.report_others([])
     assert f"`kill -TERM {fake.pid}`" in host.lines[0]
+
+
+def test_what_needs_no_writing(first: FakeHost, state: Path) -> None:
+    """A file is written when there is something to be remembered, not at every ready worker."""
+    first.start(first.web)
+    first.request(first.web)
+    first.drive(Phase.BOOTING, server="unicorn")
+    before = note_of(state).stat().st_ino
+    running = first.web.handovers.running
+    assert running
+    first.take(running.but(ready=1, total=2).to_json())
+    assert note_of(state).stat().st_ino == before
+    first.drive(Phase.DRAINING)
+    assert note_of(state).stat().st_ino != before
