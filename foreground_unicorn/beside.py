@@ -9,6 +9,7 @@ from unicorn_handover.errors import Refused
 from unicorn_handover.host.copies import Command, start
 from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.host.program import Program
+from unicorn_handover.kernel.gate import Gate
 from unicorn_handover.kernel.spawn import CannotRun
 from unicorn_handover.servers import Launch
 
@@ -30,6 +31,7 @@ class NextMaster:
         self._program = program
         self._starts = starts
         self._reap = reap
+        self._gate: Gate | None = None
 
     def difference(self) -> str:
         """What this runner was started with that the one which started the master was not."""
@@ -48,14 +50,16 @@ class NextMaster:
         """Start a new master on sockets that are there already. Raises Refused."""
         self._program.spawning()
         try:
-            pid = start(self.command(), inheritance)
+            pid, self._gate = start(self.command(), inheritance)
         except CannotRun as why:
             raise Refused(str(why)) from None
         self._starts.beside = self._starts.now.again(self._program.system)
         return pid
 
     def let_beside_go_on(self) -> None:
-        """It has not waited."""
+        """Let it execute its command: it is remembered."""
+        if self._gate:
+            self._gate.open()
 
     def reap_beside(self) -> None:
         """Reap it, if it is a child: a killed runner may have started it."""

@@ -89,10 +89,11 @@ class Runner:
         self._respawn.started()
         self._program.survival.begins()
         self._program.spawning()
-        pid = start(self.command_in_force(), self._program.held.give())
+        pid, gate = start(self.command_in_force(), self._program.held.give())
         self.given = self.given.again(self._side.system)
         self.master = self._program.hold(pid, self._exited, group=pid)
         self._log(f"started with pid {pid}")
+        gate.open()  # it is remembered by now
 
     def start_again(self) -> None:
         """Start the program, or try again later."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from ..errors import printable
 from ..family.served import close_all, copy_served
+from ..kernel.gate import Gate
+from ..kernel.gated import start_gated
 from ..kernel.listeners import Listener
 from ..kernel.process import Process
-from ..kernel.spawn import spawn
 from ..kernel.system import System
 from ..servers import Addresses, Server
 
@@ -101,8 +102,11 @@ class Copies:
         close_all(self.sockets)
 
 
-def start(command: Command, given: Copies | None) -> int:
-    """Start a command, on sockets if any are given, and return its pid. Raises CannotRun."""
+def start(command: Command, given: Copies | None) -> tuple[int, Gate]:
+    """Start a command, on sockets if any are given. Raises CannotRun.
+
+    Return its pid, and the gate that it waits at until it is remembered.
+    """
     sockets = dict(enumerate(given.numbers if given else [], FIRST_SOCKET))
     variables = given.variables(list(sockets)) if given else {}
-    return spawn(command.words, sockets, {**command.environ, **variables}, command.directory)
+    return start_gated(command.words, sockets, {**command.environ, **variables}, command.directory)
