@@ -171,7 +171,8 @@ class Survival:
         self._is_over = True
 
     def forget(self) -> None:
-        """Forget the program: it is managed no more."""
+        """Forget the program: it is managed no more. Its end, which may come later, is no news."""
+        self._is_over = True
         if self._host.notes:
             self._host.notes.remove(self._program.name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -147,7 +148,7 @@ def _locked(path: str) -> int:
     while True:
         descriptor = -1
         try:
-            descriptor = os.open(path, _LOCK, 0o600)
+            descriptor = _opened(path)
             _refuse_unfit(os.fstat(descriptor))
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
@@ -163,3 +164,13 @@ def _locked(path: str) -> int:
             _private(os.path.dirname(path))  # who held the lock has taken the folder away as well
             continue
         os.close(descriptor)  # whoever held it has taken it away and ended
+
+
+def _opened(path: str) -> int:
+    """Open a lock, on a disk that has become read-only too: what is known there counts."""
+    try:
+        return os.open(path, _LOCK, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, _READ)

@@ -252,3 +252,11 @@ def test_what_cannot_be_remembered_is_not_left(first: FakeHost, state: Path) -> 
     assert not first.web.survival.left
     away.rename(folder)
     assert first.web.survival.ask_to_leave() == "" and first.web.survival.left
+
+
+def test_one_that_is_managed_no_more(first: FakeHost, state: Path) -> None:
+    """It is forgotten for good, also where its master ends after that."""
+    first.start(first.web)
+    first.forget("web", "the watcher is not managed any more")
+    first.web.survival.lost()
+    assert not list(state.glob("*/web-*"))

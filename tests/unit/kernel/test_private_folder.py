@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import pwd
@@ -160,6 +161,23 @@ def test_a_folder_that_its_holder_takes_away(
     monkeypatch.setattr(fcntl, "flock", ends_first)
     PrivateFolder(str(root), "host").write(NAME, b"{}")
     assert len(list(root.rglob(NAME))) == 1
+
+
+def test_a_read_only_disk(folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written before is known: flock(2) asks for no right to write."""
+    folder.write(NAME, b"{}")
+    root, opened = str(Path(folder.path).parent), os.open
+
+    def refuse_writing(path: str, flags: int, mode: int = 0o777) -> int:
+        if flags & (os.O_CREAT | os.O_RDWR):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse_writing)
+    with pytest.raises(Refused, match="another process holds"):
+        PrivateFolder(root, "host")
+    os.close(folder._lock)
+    assert PrivateFolder(root, "host").read(NAME) == b"{}"
 
 
 def test_a_lock_that_was_closed_by_its_number(folder: PrivateFolder, tmp_path: Path) -> None:
