@@ -137,9 +137,22 @@ class Workers:
     @coroutine
     def _boot(self) -> Steps:
         """Wait for a master that still starts, as long as a new one may take; for none, not."""
-        if not self._is_up():
+        if not self._has_booted():
             patience = self._program.options.boot_timeout
-            yield self._until(lambda: self._is_up() or self._is_out(), patience)
+            yield self._until(lambda: self._has_booted() or self._is_out(), patience)
+
+    def _has_booted(self) -> bool:
+        """True once the master is up, and its first workers can be told from what else it forks.
+
+        A worker is known by the pipe that it closes when it first runs, on a busy machine late.
+        """
+        held, server, system = self._held(), self._server(), self._system
+        if held is None or server is None or not self._is_up():
+            return False
+        known = {pid for pid, _ in members.workers(system, held, server).all}
+        young = system.ticks(system.clock() - PATIENCE)
+        stats = [system.stat(pid) for pid in server.forks(system, held.pid) if pid not in known]
+        return not any(stat and stat.start >= young for stat in stats)
 
     def _is_out(self) -> bool:
         """True if there is no master to come."""

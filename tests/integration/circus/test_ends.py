@@ -113,7 +113,8 @@ def test_a_plugin_removed_in_mid_handover(host: CircusHost, web: Program) -> Non
     assert host.ctl("rm", "plugin:unicorn", "--waiting").ok
     wait_until(lambda: not host.driver(), "the driver has gone")
     assert len(host.masters("web")) == 2 and web.answers("v1")
-    assert host.stop("web").ok
+    # circusctl does not wait for a removal, and until its end Circus refuses other commands.
+    wait_until(lambda: host.stop("web").ok, "it is stopped")
     host.wait_for_nobody("web")
 
 
