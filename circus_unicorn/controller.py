@@ -140,8 +140,16 @@ class ReloadConfigCommand(StockCommand):
 
 def _is_for_us(watcher: ManagedWatcher, section: dict[str, Any]) -> bool:
     changed = changed_keys(watcher, section)
-    fits = bool(changed) and changed <= KEYS and watcher.program.options.method != "usr2"
-    return fits and watcher.can_be_handed_over and not watcher.program.handovers.running
+    is_ready = watcher.can_be_handed_over and not watcher.program.handovers.running
+    if not changed or not changed <= KEYS or not is_ready:
+        return False
+    if watcher.program.options.method == "usr2":
+        watcher.warn(
+            "its changed section makes Circus stop it and start it again, for method = usr2 cannot "
+            "give it to a new master; set method = auto"
+        )
+        return False
+    return True
 
 
 class WorkersCommand(StockCommand):

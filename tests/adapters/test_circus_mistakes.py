@@ -75,6 +75,16 @@ def test_a_prompt_in_the_environment(make_circusd: Make, monkeypatch: pytest.Mon
     circusd.turn_until(lambda: circusd.master not in (0, old), "another master")
 
 
+def test_a_changed_section_that_usr2_cannot_give(make_circusd: Make) -> None:
+    """Circus stops the watcher and starts it again, and a line says so."""
+    circusd = make_circusd(plugin="watchers = web\nmethod = usr2")
+    old = circusd.master
+    circusd.write(plugin="watchers = web\nmethod = usr2", more="[env:web]\nRELEASE = 2")
+    circusd.told(circusd.command("reloadconfig", waiting=True))
+    circusd.turn_until(lambda: circusd.master not in (0, old), "another master")
+    assert "web: its changed section makes Circus stop it and start it again" in circusd.log
+
+
 def test_two_sections_of_the_plugin(make_circusd: Make, tmp_path: Path) -> None:
     """Circus keeps the first value of a key: the watchers of both are managed, and it is told."""
     included = tmp_path / "more.ini"
