@@ -22,6 +22,7 @@ from .programs import BIN, Program
 DRIVER = "plugin:unicorn"
 PROBE = f"watcher.{DRIVER}.updated"  # an event that changes nothing
 PATIENCE = 90  # seconds for circusctl
+BUSY = "arbiter is already running"  # of circus.util.synchronized
 
 CONF = """\
 [circus]
@@ -141,7 +142,7 @@ class CircusHost(Host):
 
     def ctl(self, *words: str, seconds: float = PATIENCE) -> Outcome:
         """Run circusctl, which by itself would give up after 5 s."""
-        return commands.run(self.ctl_words(*words), self.folder, seconds)
+        return commands.persist(BUSY, self.ctl_words(*words), self.folder, seconds)
 
     def ctl_words(self, *words: str) -> list[str]:
         """A command of circusctl."""

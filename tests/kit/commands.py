@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..waiting import wait_until
 from . import command_server
 from .host import Outcome
 
@@ -101,3 +102,15 @@ class Commands:
 
 
 run = Commands().run
+
+
+def persist(refusal: str, words: Sequence[str], directory: Path, seconds: float) -> Outcome:
+    """Run a command, again while it is refused with these words: the host is busy."""
+
+    def taken() -> Outcome | None:
+        outcome = run(words, directory, seconds)
+        return None if refusal in outcome.text else outcome
+
+    outcome = wait_until(taken, "the command is taken")
+    assert outcome
+    return outcome
