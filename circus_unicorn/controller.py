@@ -104,20 +104,39 @@ class ReloadConfigCommand(StockCommand):
 
     def execute(self, arbiter: object, props: dict[str, Any]) -> Any:
         """Hand over what can be, let Circus do the rest; log mistakes again."""
-        waiting = bool(props.get("waiting"))
-        with self._side.restarts.collect(False) as begun:
-            for watcher, section in self._changed():
-                watcher.in_force.configure(section)
-                watcher.hand_over()
-                if watcher.program.handovers.running is None:  # refused
-                    watcher.in_force.set_back()
-        response = self._stock.execute(arbiter, props)
+        waiting, changed = bool(props.get("waiting")), self._changed()
+
+        def done(_: object = None) -> None:
+            for watcher, _ in changed:
+                watcher.in_force.hide()
+            self._look_anew()
+
+        try:
+            with self._side.restarts.collect(False) as begun:
+                for watcher, section in changed:
+                    self._begin(watcher, section)
+            response = self._stock.execute(arbiter, props)
+        except BaseException:
+            done()
+            raise
         if isinstance(response, Future):
-            response.add_done_callback(lambda _: self._look_anew())
+            response.add_done_callback(done)
+        else:
+            done()
         if not begun:
             return response
         props["waiting"] = True  # the controller is to send the answer when it is there
         return self._side.restarts.answer(begun, response, waiting)
+
+    def _begin(self, watcher: ManagedWatcher, section: dict[str, Any]) -> None:
+        """Hand a watcher over to its changed section, or refuse that: then nothing changes."""
+        watcher.in_force.show(section)
+        why_not = _why_not(watcher)
+        if not why_not:
+            watcher.in_force.configure(section)
+        self._side.restarts.begin(watcher.program, lambda: why_not or watcher.refusal())
+        if not why_not and watcher.program.handovers.running is None:
+            watcher.in_force.set_back()
 
     def _look_anew(self) -> None:
         """Manage all watchers, and log again what is wrong with the settings."""
@@ -140,16 +159,19 @@ class ReloadConfigCommand(StockCommand):
 
 def _is_for_us(watcher: ManagedWatcher, section: dict[str, Any]) -> bool:
     changed = changed_keys(watcher, section)
-    is_ready = watcher.can_be_handed_over and not watcher.program.handovers.running
-    if not changed or not changed <= KEYS or not is_ready:
-        return False
+    return bool(changed) and changed <= KEYS and watcher.can_be_handed_over
+
+
+def _why_not(watcher: ManagedWatcher) -> str:
+    """Why a changed section cannot be given to a new master now, or ""."""
+    if watcher.program.handovers.running:
+        return "a handover is under way; reload again when it has ended"
     if watcher.program.options.method == "usr2":
-        watcher.warn(
-            "its changed section makes Circus stop it and start it again, for method = usr2 cannot "
-            "give it to a new master; set method = auto"
+        return (
+            f"[watcher:{watcher.name}] was changed, and method = usr2 cannot give that to a new "
+            "master; set method = auto, or stop the watcher before reloadconfig"
         )
-        return False
-    return True
+    return ""
 
 
 class WorkersCommand(StockCommand):

@@ -33,6 +33,7 @@ class InForce:
         self._watcher = watcher
         self._section: dict[str, Any] | None = None  # the one before a change, until it is over
         self._newer: tuple[Settings, dict[str, Any]] | None = None  # and their section
+        self._hidden: dict[str, Any] | None = None  # the watcher's own section: see `show`
 
     def difference(self) -> str:
         """The settings that have changed since the running master was started."""
@@ -44,15 +45,43 @@ class InForce:
 
         Circus finds it unchanged from now on; if the handover fails it is changed again.
         """
-        plain = {key: value for key, value in section.items() if not key.endswith("_stream")}
-        new = Watcher.load_from_config(plain)
+        new = _watcher_of(section)
         bring_into_force(self._watcher, settings_of(new))
         self._newer = None
         self._apply_section({**section, "env": new._cfg["env"]})
 
+    def show(self, section: dict[str, Any]) -> None:
+        """Let Circus, which compares sections now, find this one; `hide` ends that.
+
+        It stops and starts a watcher whose section it finds changed, also one whose handover is
+        refused, or fails meanwhile.
+        """
+        own = self._watcher._cfg
+        self._watcher._cfg = {**section, "env": _watcher_of(section)._cfg["env"]}
+        self._hidden = own
+
+    def hide(self) -> None:
+        """Let the watcher have its own section again."""
+        section, self._hidden = self._hidden, None
+        if section is not None:
+            self._watcher._cfg = section
+
+    @property
+    def _own_section(self) -> dict[str, Any] | None:
+        """The watcher's section, None of one that was added at run time."""
+        section: dict[str, Any] | None = self._hidden or getattr(self._watcher, "_cfg", None)
+        return section
+
+    @_own_section.setter
+    def _own_section(self, section: dict[str, Any]) -> None:
+        if self._hidden is not None:
+            self._hidden = section
+        else:
+            self._watcher._cfg = section
+
     def _apply_section(self, section: dict[str, Any]) -> None:
-        self._section = self._section or self._watcher._cfg
-        self._watcher._cfg = section
+        self._section = self._section or self._own_section
+        self._own_section = section
 
     def over(self, record: Record) -> None:
         """Set back settings that failed, so that a crash does not start them either."""
@@ -67,7 +96,7 @@ class InForce:
         """Take the settings, and the section, of the master that runs."""
         section, self._section = self._section, None
         if section is not None:
-            self._watcher._cfg = section
+            self._own_section = section
         running = self._running()
         changed = self._changed()
         bring_into_force(self._watcher, {name: running[name] for name in changed})
@@ -76,7 +105,7 @@ class InForce:
 
     def remembered(self, started_by: Settings) -> dict[str, Any]:
         """What the next circusd needs to keep these settings in force, in plain types."""
-        section = getattr(self._watcher, "_cfg", None)  # one that was added at run time has none
+        section = self._own_section
         return {
             "started_by": to_json(self._watcher, started_by) if started_by else None,
             "section": section_to_json(section) if section else None,
@@ -92,13 +121,13 @@ class InForce:
         `reloadconfig` finds the section changed, if it is. Raises as `from_json`.
         """
         then, now = self.read(own), settings_of(self._watcher)
-        section = getattr(self._watcher, "_cfg", None)
+        section = self._own_section
         before = section_with(section, own["section"]) if section and own["section"] else section
         if differing(then, now) or before != section:
             self._newer = now, section or {}
             bring_into_force(self._watcher, then)
-        if section:
-            self._watcher._cfg = before
+        if before:
+            self._own_section = before
         return then
 
     @property
@@ -130,3 +159,9 @@ class InForce:
         """What the running master was started by, {} if there is none."""
         process = self._watcher.process
         return dict(process.started_by) if process else {}
+
+
+def _watcher_of(section: dict[str, Any]) -> Watcher:
+    """The watcher that Circus would make of a section, without its streams."""
+    plain = {key: value for key, value in section.items() if not key.endswith("_stream")}
+    return Watcher.load_from_config(plain)

@@ -75,14 +75,37 @@ def test_a_prompt_in_the_environment(make_circusd: Make, monkeypatch: pytest.Mon
     circusd.turn_until(lambda: circusd.master not in (0, old), "another master")
 
 
-def test_a_changed_section_that_usr2_cannot_give(make_circusd: Make) -> None:
-    """Circus stops the watcher and starts it again, and a line says so."""
-    circusd = make_circusd(plugin="watchers = web\nmethod = usr2")
+@pytest.mark.parametrize(
+    ("options", "keys", "why"),
+    [
+        ("method = usr2", "args = -v", "method = usr2 cannot give that to a new master"),
+        ("method = spawn", "working_dir = /nonexistent", "/nonexistent is not there"),
+    ],
+)
+def test_a_changed_section_that_cannot_be_given(
+    make_circusd: Make, options: str, keys: str, why: str
+) -> None:
+    """The caller is told why, each time; the master and its section stay as they are."""
+    circusd = make_circusd(plugin=f"watchers = web\n{options}")
+    old, before = circusd.master, circusd.host.watchers["web"]._cfg
+    circusd.write(web=keys)
+    for _ in range(2):
+        answer = circusd.told(circusd.command("reloadconfig", waiting=True))
+        assert answer["status"] == "error" and why in answer["reason"]
+        assert circusd.master == old and circusd.masters() == [old]
+        assert circusd.host.watchers["web"]._cfg == before
+    assert "web stopped" not in circusd.log
+
+
+def test_a_changed_section_in_a_handover(make_circusd: Make) -> None:
+    """It is refused until the handover has ended."""
+    circusd = make_circusd()
     old = circusd.master
-    circusd.write(plugin="watchers = web\nmethod = usr2", more="[env:web]\nRELEASE = 2")
-    circusd.told(circusd.command("reloadconfig", waiting=True))
-    circusd.turn_until(lambda: circusd.master not in (0, old), "another master")
-    assert "web: its changed section makes Circus stop it and start it again" in circusd.log
+    circusd.host.request(circusd.host.programs["web"])
+    circusd.write(web="args = -v")
+    answer = circusd.told(circusd.command("reloadconfig", waiting=True))
+    assert "web: a handover is under way" in answer["reason"]
+    assert circusd.master == old and circusd.host.programs["web"].handovers.running
 
 
 def test_two_sections_of_the_plugin(make_circusd: Make, tmp_path: Path) -> None:
