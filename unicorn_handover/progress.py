@@ -63,6 +63,8 @@ def status_line(status: Mapping[str, Any]) -> str:
             now += ", another one follows"
     else:
         now = f"idle, pid {status['pid']}"
+    if status.get("to_be_left"):
+        now += ", to be left running"
     ended = status["ended"]
     last = f"; last: {_end_text(ended[-1])}" if ended else ""
     return f"{status['name']:<30} {now}{last}"

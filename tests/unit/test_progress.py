@@ -52,6 +52,7 @@ def test_status_lines() -> None:
         "booting, 1 of 4 workers ready, pid 10 -> 20, 4.0 s in this phase, another one follows; "
         "last: failed, pid 10 -> ? in 2.0 s: broken"
     )
+    assert status_line({**status(), "to_be_left": True}).endswith("pid 10, to be left running")
 
 
 def test_progress_without_a_terminal_is_a_line_a_phase() -> None:

@@ -208,6 +208,7 @@ class HostSide(Host):
             "following": handovers.queued_next,
             "ended": [struct(record, now) for record in handovers.ended],
             "changes": handovers.changes,
+            "to_be_left": program.survival.left,
             "stranded": self.driverless(program),
             "warning": self._version_gap,
         }
