@@ -104,7 +104,7 @@ class PollLoop:
             if self._watched.get(watched.descriptor) is watched:
                 self._make(call)
         now = self._clock() if self._timers else 0.0
-        for key, (moment, call) in list(self._timers.items()):
+        for key, (moment, call) in sorted(self._timers.items(), key=lambda one: one[1][0]):
             if moment <= now and key in self._timers:
                 del self._timers[key]
                 self._make(call)

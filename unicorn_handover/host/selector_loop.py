@@ -85,7 +85,7 @@ class SelectorLoop:
             self._make(reader)
 
     def _ring(self) -> None:
-        for timer, (moment, call) in list(self._timers.items()):
+        for timer, (moment, call) in sorted(self._timers.items(), key=lambda one: one[1][0]):
             if moment <= self._clock() and timer in self._timers:
                 del self._timers[timer]
                 self._make(call)

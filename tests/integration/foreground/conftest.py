@@ -25,7 +25,7 @@ def host(folder: Path, web: Program) -> Iterator[ForegroundHost]:
     """A runner; not started."""
     host = ForegroundHost(folder, [web])
     yield host
-    _end(host)
+    end(host)
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def runsv(folder: Path, web: Program) -> Iterator[RunsvHost]:
     """A runsv; not started."""
     host = RunsvHost(folder, [web])
     yield host
-    _end(host)
+    end(host)
 
 
-def _end(host: ForegroundHost) -> None:
+def end(host: ForegroundHost) -> None:
     """End a host; what that leaves is found by the `folder` fixture."""
     with contextlib.suppress(OSError):
         host.program.open_gate()

@@ -14,7 +14,7 @@ from ...kit.processes import kill, look
 from ...kit.programs import UNICORN, Program
 from ...waiting import wait_until
 from ..supervisor.test_computed_pid_file import COMPUTED
-from .conftest import both
+from .conftest import both, end
 
 
 @both
@@ -107,4 +107,4 @@ def test_a_computed_pid_file_is_learned(folder: Path, server: str) -> None:
         refusals = host.host_log().count(f"found its pid file taken, {path};")
         assert refusals == {"unicorn": 1, "gunicorn": 0}[server]
     finally:
-        host.shutdown()
+        end(host)
