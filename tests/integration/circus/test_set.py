@@ -89,8 +89,9 @@ def test_what_cannot_boot_is_set_back(host: CircusHost) -> None:
     host.start()
     web = host.programs["web"]
     first = host.master("web")
+    web.boot = 0.3  # that of one which ends at once may take the socket's name along for an instant
     with Load(web.address) as load:
-        web.write("v2", "raises")
+        web.write("v2", "slow", "raises")
         paint(host, "blue")
         outcome = host.restart("web")
     assert not outcome.ok and "release v2 is broken" in outcome.text
