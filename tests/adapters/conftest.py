@@ -49,6 +49,16 @@ events = UNICORN_DRIVER
 """
 
 
+def _kill_group_of(pid: int) -> None:
+    """Kill a program's group; a child that was forked just now is still in this process's own."""
+    with contextlib.suppress(OSError):
+        group = os.getpgid(pid)
+        if group == os.getpgrp():
+            os.kill(pid, signal.SIGKILL)
+        else:
+            os.killpg(group, signal.SIGKILL)
+
+
 class Site:
     """supervisord without its HTTP servers, in this process."""
 
@@ -112,8 +122,7 @@ class Site:
         for group in self.supervisord.process_groups.values():
             for process in group.processes.values():
                 if process.pid:
-                    with contextlib.suppress(OSError):
-                        os.killpg(os.getpgid(process.pid), signal.SIGKILL)
+                    _kill_group_of(process.pid)
         with contextlib.suppress(ChildProcessError):
             deadline = time.monotonic() + 5
             while time.monotonic() < deadline:
