@@ -90,9 +90,10 @@ def test_send_hup_keeps_its_meaning(host: CircusHost, web: Program) -> None:
     web.host_options["send_hup"] = "True"
     host.start()
     old = host.master("web")
-    for words in (("reload", "web"), ("reload",)):
+    line = "done reloading config_file"
+    for count, words in enumerate((("reload", "web"), ("reload",)), 1):
         assert host.ctl(*words).ok
-        wait_until(lambda: "reloading config_file" in host.log("web"), "HUP has come")
+        wait_until(lambda n=count: host.log("web").count(line) == n, "HUP has come")
     assert host.wait_for_rest("web") == old and host.ended("web") == []
     assert host.restart("web").ok and host.master("web") != old
 

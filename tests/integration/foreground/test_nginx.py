@@ -64,6 +64,7 @@ def test_a_broken_configuration(host: ForegroundHost, web: Program) -> None:
         web.write("v3")
         assert host.restart("web").ok
         assert host.wait_for_rest("web") != old
+        wait_until(lambda: "v3" in load.releases(), "it has answered")
     assert load.failures == [] and load.releases() == {"v1", "v3"}
     assert not refused.ok
     assert 'unknown directive "no_such_directive"' in refused.text
