@@ -8,6 +8,7 @@ from typing import Any
 
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.loop import Call
+from unicorn_handover.host.timers import Timers
 
 Due = list[tuple["Watched", Call]]
 
@@ -63,10 +64,9 @@ class PollLoop:
         self.failed = failed
         self._poller = options.poller
         self._map: dict[int, Any] = options.get_socket_map()
-        self._clock = clock
         self._watched: dict[int, Watched] = {}
         self._due: Due = []
-        self._timers: dict[object, tuple[float, Call]] = {}
+        self._timers = Timers(clock)
 
     def watch(self, descriptor: int, call: Call) -> None:
         """Call at each turn in which the descriptor can be read, until `unwatch`."""
@@ -87,13 +87,7 @@ class PollLoop:
 
     def after(self, seconds: float, call: Call) -> Call:
         """Call once, in the first turn after so many seconds. Returns what cancels that."""
-        key = object()
-        self._timers[key] = self._clock() + seconds, call
-
-        def cancel() -> None:
-            self._timers.pop(key, None)
-
-        return cancel
+        return self._timers.after(seconds, call)
 
     def turn(self) -> None:
         """Make the calls that are due. Each process does so: it costs nothing if none is."""
@@ -103,11 +97,7 @@ class PollLoop:
             watched.is_due = False
             if self._watched.get(watched.descriptor) is watched:
                 self._make(call)
-        now = self._clock() if self._timers else 0.0
-        for key, (moment, call) in sorted(self._timers.items(), key=lambda one: one[1][0]):
-            if moment <= now and key in self._timers:
-                del self._timers[key]
-                self._make(call)
+        self._timers.ring(self._make)
 
     @contained()
     def _make(self, call: Call) -> None:

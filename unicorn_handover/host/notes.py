@@ -24,7 +24,7 @@ VERSION = 1
 class Note:
     """One program.
 
-    master: None while it has none; group: its process group. handovers: see `Handovers.state`.
+    master: None while it has none; group: its process group. handovers: see `handover_notes`.
     beside: the master that the host has started beside it, see `Beside.state`. ending: how the host
     ends it, "stop" by command or "shutdown". stopped: whether it has ended so, by command. left: to
     run on without its host. own: what the host itself needs.

@@ -36,7 +36,7 @@ def hold_proven(host: Host, master: MasterId, group: int, words: Sequence[str]) 
 def left_in_group(host: Host, master: MasterId, group: int) -> list[int]:
     """The pids of what a dead master may have left in its process group.
 
-    None if the number is another group's by now, whose leader was started later: that can be only
+    Empty if the number is another group's by now, whose leader was started later: that can be only
     if nothing was left.
     """
     leader = host.system.stat(group) if group > 1 else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from .guard import contained
 from .loop import Call
+from .timers import Timers
 
 
 class SelectorLoop:
@@ -20,11 +21,10 @@ class SelectorLoop:
 
     def __init__(self, clock: Callable[[], float], failed: Callable[[str], None]) -> None:
         self.failed = failed
-        self._clock = clock
+        self._timers = Timers(clock)
         self._selector = selectors.DefaultSelector()
         self._readers: dict[int, Call] = {}
         self._writers: dict[int, Call] = {}
-        self._timers: dict[object, tuple[float, Call]] = {}
 
     def watch(self, descriptor: int, call: Call) -> None:
         """Call at each turn in which the descriptor can be read, until `unwatch`."""
@@ -44,13 +44,7 @@ class SelectorLoop:
 
     def after(self, seconds: float, call: Call) -> Call:
         """Call once, when so many seconds have passed. Returns what cancels that."""
-        timer = object()
-        self._timers[timer] = self._clock() + seconds, call
-
-        def cancel() -> None:
-            self._timers.pop(timer, None)
-
-        return cancel
+        return self._timers.after(seconds, call)
 
     def on_signals(self, numbers: Iterable[signal.Signals], call: Callable[[int], None]) -> None:
         """Call with the number of each of these signals, from now on. In the main thread only."""
@@ -67,15 +61,13 @@ class SelectorLoop:
 
     def turn(self) -> None:
         """Wait until something is to be called, and call it."""
-        next_timer = min((moment for moment, _ in self._timers.values()), default=None)
-        pause = None if next_timer is None else max(0.0, next_timer - self._clock())
-        ready = [(key.fd, events) for key, events in self._selector.select(pause)]
+        ready = [(key.fd, events) for key, events in self._selector.select(self._timers.pause)]
         calls = [(fd, events, self._readers[fd]) for fd, events in ready]
         for descriptor, events, reader in calls:
             # Another call of this turn may have closed it, and opened another by its number.
             if self._readers.get(descriptor) is reader:
                 self._serve(descriptor, events, reader)
-        self._ring()
+        self._timers.ring(self._make)
 
     def _serve(self, descriptor: int, events: int, reader: Call) -> None:
         if events & selectors.EVENT_WRITE:
@@ -83,12 +75,6 @@ class SelectorLoop:
             self._make(self._writers.pop(descriptor))
         if events & selectors.EVENT_READ and self._readers.get(descriptor) is reader:
             self._make(reader)
-
-    def _ring(self) -> None:
-        for timer, (moment, call) in sorted(self._timers.items(), key=lambda one: one[1][0]):
-            if moment <= self._clock() and timer in self._timers:
-                del self._timers[timer]
-                self._make(call)
 
     @contained()
     def _make(self, call: Call) -> None:

@@ -106,8 +106,8 @@ def test_the_old_one_has_ended_meanwhile(old: FakeHost, pids: Path, state: Path)
     assert host.web.beside.process is None and pid_files(pids) == {"pid": f"{new.pid}\n"}
 
 
-def test_killed_before_it_was_started(pids: Path, state: Path) -> None:
-    """Its pid file was moved: the next start does that again, and starts one master."""
+def killed_in_the_start(pids: Path, state: Path) -> FakeHost:
+    """A host that was killed when it had moved the pid file, and before it knew a new master."""
     before = remembering(starting_host(pids, Made(5, keep_alive=True)), state)
     before.web.survival.note()
     section = before.web.supervised
@@ -116,6 +116,12 @@ def test_killed_before_it_was_started(pids: Path, state: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         begin(before)
     (pids / "pid").rename(pids / "pid.oldbin")
+    return before
+
+
+def test_killed_before_it_was_started(pids: Path, state: Path) -> None:
+    """Its pid file was moved: the next start does that again, and starts one master."""
+    before = killed_in_the_start(pids, state)
     before.kernel.listening[before.old.pid] = [Made(5, keep_alive=True)]  # type: ignore[attr-defined]
     host = taken_over(before, pids, state)
     host.old = before.old  # type: ignore[attr-defined]
@@ -145,14 +151,7 @@ def test_it_was_not_started_yet(pids: Path, state: Path) -> None:
 
 def test_killed_before_the_host_knew_of_it(pids: Path, state: Path) -> None:
     """It has remembered itself: the next host ends it, and starts no other one beside it."""
-    before = remembering(starting_host(pids, Made(5, keep_alive=True)), state)
-    before.web.survival.note()
-    section = before.web.supervised
-    assert isinstance(section, Starting)
-    section.fault = KeyboardInterrupt()  # as abrupt as a kill
-    with pytest.raises(KeyboardInterrupt):
-        begin(before)
-    (pids / "pid").rename(pids / "pid.oldbin")
+    before = killed_in_the_start(pids, state)
     old: Fake = before.old  # type: ignore[attr-defined]
     new = before.kernel.add(ppid=1, forked=False, words=["unicorn master"])
     moved = {"server": "unicorn", "owner": old.pid, "moved": [str(pids / "pid")]}
