@@ -75,9 +75,10 @@ def _is_written(pid: int, descriptor: str) -> bool:
 
 def flags_of(pid: int, descriptor: str) -> int:
     """The flags of an open descriptor, O_CLOEXEC among them (proc(5), fdinfo). Raises OSError."""
-    with open(f"/proc/{pid}/fdinfo/{descriptor}", encoding="ascii") as file:
-        fields = dict(line.split(":", 1) for line in file if ":" in line)
-    return int(fields["flags"], 8)
+    # As bytes: a text needs a codec, which the owner of the process may not be able to read.
+    with open(f"/proc/{pid}/fdinfo/{descriptor}", "rb") as file:
+        fields = dict(line.split(b":", 1) for line in file if b":" in line)
+    return int(fields[b"flags"], 8)
 
 
 def chunks_of(path: str, start: int) -> Iterator[bytes]:

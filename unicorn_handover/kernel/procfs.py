@@ -103,9 +103,10 @@ def group_of(pid: int) -> int:
 
 def bytes_read(pid: int) -> int:
     """`rchar` of /proc/PID/io (proc(5)). Raises OSError; see `look_into`."""
-    with open(f"/proc/{pid}/io", encoding="ascii") as file:
-        counts = dict(line.split(":") for line in file)
-    return int(counts["rchar"])
+    # As bytes: a text needs a codec, which the owner of the process may not be able to read.
+    with open(f"/proc/{pid}/io", "rb") as file:
+        counts = dict(line.split(b":") for line in file)
+    return int(counts[b"rchar"])
 
 
 def look_into(pid: int, look: Callable[[], T], denied: bool = False) -> T | None:

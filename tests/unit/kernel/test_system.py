@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ LOOK = """
 import sys
 from unicorn_handover.kernel.system import System
 system, pid, name = System(), int(sys.argv[1]), sys.argv[2]
+print(len(system.sockets(pid, outlive_exec=True)), system.bytes_read(pid) is not None)
 print(len(system.open_files(pid, name)), system.executable(pid) != "", system.is_socket(pid, 0))
 print(open("/proc/thread-self/status").read().count("\\t0\\t0\\t0\\t0\\n"))
 """
@@ -25,12 +27,15 @@ WITHOUT_PTRACE = ("setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sy
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities to give away")
 def test_root_without_ptrace_looks_as_the_owner_does(tmp_path: Path) -> None:
-    """Open files of another user's process are seen, and the thread is root's again afterwards."""
+    """Open files of another user's process are seen, and the thread is root's again afterwards.
+
+    Also by a Python that the other user may not read: nothing of it is loaded meanwhile.
+    """
     path = tmp_path / "some-file"
     path.touch()
-    with path.open() as file:
+    with path.open() as file, socket.socket() as given:
         owned = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "sleep", "60")
-        sleeping = subprocess.Popen(owned, stdin=file)
+        sleeping = subprocess.Popen(owned, stdin=file, stdout=given)
         try:
             owner = Path(f"/proc/{sleeping.pid}")
             wait_until(lambda: owner.stat().st_uid == 65534, "it is another user's")
@@ -39,7 +44,7 @@ def test_root_without_ptrace_looks_as_the_owner_does(tmp_path: Path) -> None:
         finally:
             sleeping.kill()
             sleeping.wait()
-    assert seen == "1 True False\n2\n"
+    assert seen == "1 True\n1 True False\n2\n"
 
 
 def test_a_process_that_is_gone_shows_nothing() -> None:
