@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import PREFIX
 from .gate import Gate
-from .spawn import CannotRun
+from .spawn import IGNORED, CannotRun
 
 KEPT = (signal.SIGKILL, signal.SIGSTOP)  # nobody can change what these do
-IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python
 
 
 def start_gated(

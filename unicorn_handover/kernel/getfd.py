@@ -23,7 +23,6 @@ SYS_SETRES = {
     "ppc64le": (164, 169),
     "s390x": (208, 210),
 }
-CAP_SYS_PTRACE = 19  # include/uapi/linux/capability.h
 LIBC = ctypes.CDLL(None, use_errno=True)
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 

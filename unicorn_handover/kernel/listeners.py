@@ -9,6 +9,7 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from .files import flags_of
 from .getfd import LIBC, copy_descriptors
 from .process import Process
 from .procfs import look_into, open_links
@@ -62,11 +63,6 @@ class Listener:
         return self._has(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
     @property
-    def no_delay(self) -> bool:
-        """TCP_NODELAY; False for a unix socket."""
-        return self._is_tcp and self._has(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-
-    @property
     def backlog(self) -> int | None:
         """How many connections may wait to be accepted; None if the kernel does not show it."""
         if not self._is_tcp:
@@ -108,14 +104,20 @@ def _listeners(owner: Process, numbers: Collection[int]) -> list[Listener]:
         if not _is_listening(copy):
             os.close(copy)
             continue
-        inode, flags = os.fstat(copy).st_ino, _flags(owner.pid, number)
-        listener = Listener(number, socket.socket(fileno=copy), inode, bool(flags & os.O_CLOEXEC))
-        double = found.setdefault(inode, listener)
+        listener = _listener(owner.pid, number, copy)
+        double = found.setdefault(listener.inode, listener)
         if double is not listener:
             # One that is open twice is known by the number that outlives an exec.
-            found[inode], other = sorted((double, listener), key=lambda each: each.close_on_exec)
-            other.close()
+            both = sorted((double, listener), key=lambda each: each.close_on_exec)
+            found[listener.inode] = both[0]
+            both[1].close()
     return list(found.values())
+
+
+def _listener(pid: int, number: int, copy: int) -> Listener:
+    flags = look_into(pid, lambda: flags_of(pid, str(number))) or 0  # 0 if it was closed just now
+    inode = os.fstat(copy).st_ino
+    return Listener(number, socket.socket(fileno=copy), inode, bool(flags & os.O_CLOEXEC))
 
 
 def _is_listening(descriptor: int) -> bool:
@@ -138,13 +140,3 @@ def _sockets_of(pid: int) -> list[int]:
     """The numbers of a process's descriptors that are sockets, the lowest first."""
     links = look_into(pid, lambda: list(open_links(pid)), denied=True) or []
     return sorted(int(os.path.basename(link)) for link, to in links if to.startswith("socket:"))
-
-
-def _flags(pid: int, number: int) -> int:
-    """The flags of a process's descriptor, proc(5); 0 if it was closed just now."""
-
-    def read() -> int:
-        with open(f"/proc/{pid}/fdinfo/{number}") as info:
-            return int(info.read().partition("flags:")[2].split()[0], 8)
-
-    return look_into(pid, read) or 0

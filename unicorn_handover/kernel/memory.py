@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 
-from .procfs import look_into
+from .procfs import look_into, read_maps
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 ANONYMOUS = "/dev/zero (deleted)"  # how proc(5) names a mapping with MAP_SHARED | MAP_ANONYMOUS
@@ -17,9 +17,9 @@ def shared_pages(pid: int) -> list[int]:
 
     A forked child has them at the same addresses.
     """
-    text = look_into(pid, lambda: _read(f"/proc/{pid}/maps").decode("utf-8", "replace")) or ""
+    text = look_into(pid, lambda: read_maps(pid)) or b""
     found = []
-    for line in text.splitlines():
+    for line in text.decode("utf-8", "replace").splitlines():
         place, rights, *_ = line.split(maxsplit=2)
         first, end = (int(address, 16) for address in place.split("-"))
         if rights == "rw-s" and end - first == PAGE and line.endswith(ANONYMOUS):
@@ -44,11 +44,6 @@ def words_at(pid: int, address: int) -> tuple[int, ...]:
     """The unsigned longs of a page; none if gone or denied: ptrace(2), PTRACE_MODE_ATTACH."""
     page = look_into(pid, lambda: _read_at(f"/proc/{pid}/mem", address, PAGE)) or b""
     return tuple(word for (word,) in struct.iter_unpack("@L", page)) if len(page) == PAGE else ()
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _read_at(path: str, offset: int, size: int) -> bytes:

@@ -12,6 +12,8 @@ from typing import Any
 
 from ..errors import HandoverError, printable
 
+IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python
+
 
 class CannotRun(HandoverError):
     """A command that cannot be executed. status: what a shell gives, 127 if it is not there."""
@@ -45,7 +47,7 @@ def spawn(
                 file_actions=actions,
                 setpgroup=0,
                 setsigmask=(),
-                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # which Python ignores
+                setsigdef=IGNORED,
             )
         except OSError as error:
             raise CannotRun(words, error) from None

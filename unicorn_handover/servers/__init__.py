@@ -6,14 +6,7 @@ from collections.abc import Sequence
 from signal import Signals
 
 from ..kernel.system import System
-from .base import (
-    ADD_WORKER,
-    DROP_WORKER,
-    RE_EXEC,
-    Addresses,
-    Proof,
-    Server,
-)
+from .base import ADD_WORKER, DROP_WORKER, RE_EXEC, Addresses, Proof, Server
 from .configured import Configured, Need, NeedKind
 from .gunicorn import Gunicorn
 from .launch import Launch, words_of
@@ -27,11 +20,11 @@ __all__ = [
     "DROP_WORKER",
     "RE_EXEC",
     "SERVERS",
+    "Addresses",
     "Configured",
     "Launch",
     "Need",
     "NeedKind",
-    "Addresses",
     "Proof",
     "Server",
     "handlers_installed",
