@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -135,3 +136,24 @@ def deploy(web: Program, release: str, keep: bool = True) -> Path:
     if before and not keep:
         shutil.rmtree(before)
     return link
+
+
+def when_held(host: Host, name: str = "web") -> int:
+    """Wait until a program's sockets are held, and return its master."""
+    wait_until(lambda: "is held" in host.host_log(), f"{name}'s sockets are held")
+    return host.master(name)
+
+
+def crash(host: Host, name: str = "web") -> int:
+    """Kill a program's master, and return the one that serves in its place."""
+    dead = host.master(name)
+    os.kill(dead, signal.SIGKILL)
+    return wait_until(lambda: next_master(host, name, dead), "another master serves")
+
+
+def next_master(host: Host, name: str, dead: int) -> int:
+    """The living master that has answered, 0 if it is none but the dead one."""
+    program, master = host.programs[name], host.master(name)
+    if master in (0, dead):
+        return 0
+    return master if program.ask().number("master") == master else 0

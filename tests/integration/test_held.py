@@ -15,65 +15,11 @@ from ..kit.load import Load
 from ..kit.programs import Program
 from ..waiting import Later, wait_until
 from .conftest import MakeHost
+from .scenes import crash, when_held
 
 NO_GETFD = Path(__file__).with_name("no_getfd.py")
 IPV6 = {"ip": "::1"}
 UNIX = {"unix": True}
-PRELOAD = {"preload": True}
-
-
-def when_held(host: Host, name: str = "web") -> int:
-    """Wait until a program's sockets are held, and return its master."""
-    wait_until(lambda: "is held" in host.host_log(), f"{name}'s sockets are held")
-    return host.master(name)
-
-
-def crash(host: Host, name: str = "web") -> int:
-    """Kill a program's master, and return the one that serves in its place."""
-    dead = host.master(name)
-    os.kill(dead, SIGKILL)
-    return wait_until(lambda: next_master(host, name, dead), "another master serves")
-
-
-def next_master(host: Host, name: str, dead: int) -> int:
-    """The living master that has answered, 0 if it is none but the dead one."""
-    program, master = host.programs[name], host.master(name)
-    if master in (0, dead):
-        return 0
-    return master if program.ask().number("master") == master else 0
-
-
-@pytest.mark.parametrize(
-    ("host_class", "server", "how"),
-    [
-        ("supervisor", "unicorn", {}),
-        ("circus", "unicorn", {}),
-        ("circus", "unicorn", {**UNIX, **PRELOAD}),
-        ("supervisor", "gunicorn", {**IPV6, **PRELOAD}),
-        ("supervisor", "gunicorn", UNIX),
-        ("circus", "gunicorn", UNIX),
-    ],
-    indirect=["host_class"],
-)
-def test_a_crash_refuses_nothing(
-    make_host: MakeHost, folder: Path, server: str, how: dict[str, object]
-) -> None:
-    """kill -9 of a master, of an adopted one and of one of a handover's two, under load."""
-    web = Program(folder, server=server, **how)  # type: ignore[arg-type]
-    host = make_host(web, options={"soak": "600"})
-    host.start()
-    when_held(host)
-    with Load(web.address) as load:
-        crash(host)
-        crash(host)  # maybe before a worker of that one was ready
-        wait_until(lambda: host.at_rest("web"), "one family is left")
-        web.write("v2")
-        host.restart("web", wait=False)
-        host.wait_for_phase("web", "soaking")
-        crash(host)  # the old one: the new one is adopted
-        crash(host)
-        assert host.wait_for_rest("web") == web.ask().number("master")
-    assert load.failures == [] and load.releases() == {"v1", "v2"}
 
 
 def test_an_idle_gunicorn_is_served_again_at_once(make_host: MakeHost, folder: Path) -> None:
