@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ...kit.circus_host import CircusHost
 from ...kit.load import Load
 from ...kit.programs import Program
 from ...waiting import wait_until
@@ -15,20 +16,24 @@ from ..conftest import MakeHost
 from ..scenes import crash, when_held
 from .cells import SERVED, on_every_host
 
-LISTENERS: list[dict[str, Any]] = [{}, {"unix": True}, {"ip": "::1"}]
+LISTENERS: dict[str, dict[str, Any]] = {"tcp": {}, "unix": {"unix": True}, "ipv6": {"ip": "::1"}}
 
 
 @pytest.mark.parametrize(
-    ("host_class", "server", "loads", "where"),
-    [(*cell, where) for cell, where in zip(on_every_host(SERVED), itertools.cycle(LISTENERS))],
+    ("host_class", "server", "loads", "listener"),
+    [(*cell, kind) for cell, kind in zip(on_every_host(SERVED), itertools.cycle(LISTENERS))],
     indirect=["host_class"],
 )
 def test_a_crash_refuses_nothing(
-    make_host: MakeHost, folder: Path, server: str, loads: str, where: dict[str, Any]
+    make_host: MakeHost, folder: Path, server: str, loads: str, listener: str
 ) -> None:
     """kill -9 of a master, of an adopted one and of one of a handover's two, under load."""
-    web = Program(folder, server=server, preload=loads == "preload", restarted=True, **where)
+    web = Program(
+        folder, server=server, preload=loads == "preload", restarted=True, **LISTENERS[listener]
+    )
     host = make_host(web, options={"soak": "600"})
+    if isinstance(host, CircusHost):  # which replaces at each check what dies so soon
+        host.circus = "check_delay = 1"
     host.start()
     when_held(host)
     with Load(web.address) as load:
