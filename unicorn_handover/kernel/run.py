@@ -6,12 +6,14 @@ import contextlib
 import grp
 import os
 import pwd
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 MOST = 1 << 16  # bytes of its output that are read
+ENDING = 0.1  # seconds that a killed command is given
 
 
 class Ids(NamedTuple):
@@ -93,11 +95,15 @@ class Run:
         return os.pread(self._output.fileno(), MOST, 0).decode("utf-8", "replace")
 
     def close(self) -> None:
-        """Kill it if it still runs, and give the file back. May be called twice."""
+        """Kill it, and what it has started, if it still runs; give the file back.
+
+        May be called twice. What waits in the kernel, for a disk, ends later: nothing waits for it.
+        """
         if self._child.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._child.kill()
-            self._child.wait()
+            with contextlib.suppress(OSError):
+                os.killpg(self._child.pid, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(ENDING)
         self._output.close()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from unicorn_handover.kernel.run import Ids, Run, ids_for
+from unicorn_handover.kernel.system import System
 
 from ...waiting import wait_until
 
@@ -25,17 +26,37 @@ def test_a_command_is_another_user_s() -> None:
 
 
 def test_a_command_is_run(tmp_path: Path) -> None:
-    """Its output and status are there when it has ended; one that does not end is killed."""
+    """Its output and status are there when it has ended."""
     own = ids_for(None, None)
     run = Run(["sh", "-c", "pwd; echo $A >&2; exit 3"], str(tmp_path), own, {"A": "b"})
     wait_until(lambda: run.ended, "it has ended")
     assert (run.status, run.output) == (3, f"{tmp_path}\nb\n")
     run.close()
-    run = Run(["sleep", "600"], "", own, {})
-    run.close()
-    assert run.ended and run.status < 0
     with pytest.raises(FileNotFoundError):
         Run(["/nosuch"], "", own, {})
+
+
+def test_a_command_that_does_not_end_is_killed() -> None:
+    """So is what it has started."""
+    run = Run(["sh", "-c", "sleep 600 & echo $!; wait"], "", ids_for(None, None), {})
+    wait_until(lambda: run.output.endswith("\n"), "it has started another one")
+    started = System().hold(int(run.output))
+    run.close()
+    wait_until(lambda: run.ended, "it has ended")
+    assert run.status < 0 and started
+    wait_until(lambda: not started.alive(), "the other one has ended")
+    started.close()
+
+
+def test_nothing_waits_for_a_command_that_cannot_be_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waits for a disk ends when that answers: the driver has other programs."""
+    run = Run(["sleep", "600"], "", ids_for(None, None), {})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "killpg", lambda group, number: None)
+        run.close()
+    assert not run.ended
+    run.close()
+    wait_until(lambda: run.ended, "it has ended")
 
 
 def test_ids_are_those_that_a_host_would_give() -> None:
