@@ -15,14 +15,16 @@ from ..model.record import MasterId, Record
 from ..servers import SERVERS
 from .handover import Handover
 
-PAUSE = 0.1  # seconds between polls
+PAUSE = 0.1  # seconds between polls at first: a fork causes no wake-up
+LONGEST_PAUSE = 1.0  # seconds between polls of a master that has not handled USR2 for long
 
 
 class LateMaster:
     """Waits for the new master of a handover that failed without one, and removes it.
 
-    The old master may have been stopped, or busy in a hook, and may handle USR2 at any later time.
-    No caller is waiting any more, so this is logged to the driver's standard error only.
+    The old master may have been stopped, or busy in a hook, and may handle USR2 at any later time:
+    the search ends with that master, with its next handover, or with the driver. No caller is
+    waiting any more, so the removal is logged to the driver's standard error only.
     """
 
     def __init__(self, system: System, options: Options, record: Record) -> None:
@@ -32,7 +34,7 @@ class LateMaster:
         self._server = SERVERS[record.server]
         self._old = system.hold(*record.old)
         self._removal: Handover | None = None
-        self._stepped = system.clock()
+        self._began = self._stepped = system.clock()
 
     def step(self) -> None:
         """Search for the new master, or continue its removal."""
@@ -66,7 +68,10 @@ class LateMaster:
 
     def wake_at(self) -> float:
         """When `step` is to be called although no descriptor became readable, on the clock."""
-        return self._removal.wake_at() if self._removal else self._stepped + PAUSE
+        if self._removal:
+            return self._removal.wake_at()
+        pause = max(PAUSE, (self._stepped - self._began) / 10)
+        return self._stepped + min(pause, LONGEST_PAUSE)
 
     def close(self) -> None:
         """Close every descriptor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unicorn_handover.driver.late_master import LateMaster
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.model.record import Record
 
@@ -48,3 +49,16 @@ def test_a_restart_waits_until_a_late_master_is_removed() -> None:
     assert late.alive and site.phases() == {"web": Phase.QUEUED}
     site.run(20)
     assert site.phases() == {"web": Phase.DONE} and not late.alive and not old.alive
+
+
+def test_a_master_that_is_late_for_long_is_polled_rarely() -> None:
+    """Its old master may live for months, and have many children to look at."""
+    site, pauses = Site("web"), []
+    record = site.records["web"].but(server="unicorn")
+    late = LateMaster(site.system, site.options, record)  # type: ignore[arg-type]
+    for seconds in (0, 5, 600):
+        site.system.advance_to(site.system.now + seconds)
+        late.step()
+        pauses.append(round(late.wake_at() - site.system.now, 3))
+    late.close()
+    assert pauses == [0.1, 0.5, 1.0]
