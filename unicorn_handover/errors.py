@@ -14,8 +14,18 @@ def printable(text: str, limit: int = 200) -> str:
 
 
 def raised(error: Exception) -> str:
-    """Return an unexpected error as one line, for a log or a caller."""
-    return f"{type(error).__name__}: {printable(str(error))}"
+    """Return an unexpected error as one line, for a log or a caller, with where it was raised.
+
+    No trace follows it in a host's log: this is all that a report of the fault can show.
+    """
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = ""
+    if trace:
+        path = trace.tb_frame.f_code.co_filename.split("/")
+        place = f" ({'/'.join(path[-2:])}:{trace.tb_lineno})"
+    return f"{type(error).__name__}: {printable(str(error))}{place}"
 
 
 def either(names: Iterable[str]) -> str:

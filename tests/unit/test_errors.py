@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unicorn_handover.errors import ConfigError, printable
+from unicorn_handover.errors import ConfigError, printable, raised
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,16 @@ from unicorn_handover.errors import ConfigError, printable
 def test_printable(text: str, limit: int, shown: str) -> None:
     """Text from outside cannot steer a terminal, nor fill a log."""
     assert printable(text, limit) == shown
+
+
+def test_an_unexpected_error_shows_where_it_was_raised() -> None:
+    """Its type, its text and the innermost line: no trace follows in a host's log."""
+    assert raised(ValueError("a\nb")) == r"ValueError: a\nb"
+    try:
+        printable(None)  # type: ignore[arg-type]
+    except AttributeError as error:
+        line = raised(error)
+    assert line.startswith("AttributeError: ") and "(unicorn_handover/errors.py:" in line
 
 
 def test_a_configuration_error_is_one_line() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from logging import ERROR
 from typing import Any
 
+from ..errors import raised
 from ..kernel.readiness import readable
 from ..model.orders import LARGEST
 from .loop import Loop
@@ -102,8 +103,7 @@ class HostEnd:
         try:
             self._hear(self, json.loads(packet))
         except Exception as error:  # whatever the driver says, the host must stay up
-            what = f"{type(error).__name__}: {error}"
-            self._log(ERROR, f"cannot use what the driver said: {what}")
+            self._log(ERROR, f"cannot use what the driver said: {raised(error)}")
 
     def close(self) -> None:
         """Leave the loop and close the socket. May be called twice."""
