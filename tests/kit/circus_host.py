@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from circus.client import CircusClient
@@ -15,8 +12,9 @@ from circus.exc import CallError
 from ..waiting import LIMIT, wait_until
 from . import commands
 from .circus_events import Event, collected
-from .host import Host, Outcome
-from .processes import Found, alive, end, look
+from .daemon_host import DaemonHost
+from .host import Outcome
+from .processes import Found, look
 from .programs import BIN, Program
 
 DRIVER = "plugin:unicorn"
@@ -43,10 +41,12 @@ graceful_timeout = 2
 """
 
 
-class CircusHost(Host):
+class CircusHost(DaemonHost):
     """circusd in the foreground."""
 
     name = "circus"
+    conf_name = "circus.ini"
+    daemon_name = "circusd"
     section = "watcher"
     directory = "working_dir"
     spawns = True
@@ -55,36 +55,23 @@ class CircusHost(Host):
 
     plugin = PLUGIN
     circus = ""  # keys of [circus]
-    _process: subprocess.Popen[bytes] | None = None
-    _found: Found | None = None
-
-    @property
-    def conf(self) -> Path:
-        """The configuration file."""
-        return self.folder / "circus.ini"
 
     @property
     def endpoint(self) -> str:
         """Where circusd takes commands."""
         return f"ipc://{self.folder}/ctl"
 
-    def write_conf(self) -> None:
-        """Write the configuration as the attributes say; done by `launch`."""
-        managed = [name for name in self.programs if name not in self.unmanaged]
-        state = f"{self.folder}/state"
-        options = {"watchers": ",".join(managed), "state": state, **self.options}
-        self.conf.write_text(
-            CONF.format(
-                folder=self.folder,
-                endpoint=self.endpoint,
-                circus=self.circus,
-                plugin=self.plugin.format(options=_lines(options)),
-                programs="\n".join(map(self._section, self.programs.values())) + self.more,
-            )
+    def configuration(self) -> str:
+        return CONF.format(
+            folder=self.folder,
+            endpoint=self.endpoint,
+            circus=self.circus,
+            plugin=self.plugin.format(options=self.plugin_options("watchers")),
+            programs=self.sections(),
         )
 
-    def _section(self, program: Program) -> str:
-        keys = {
+    def keys(self, program: Program) -> dict[str, str]:
+        return {
             "cmd": program.command_line,
             "working_dir": str(program.folder),
             "copy_env": "True",
@@ -94,27 +81,16 @@ class CircusHost(Host):
             "stdout_stream.filename": f"{self.folder}/{program.name}.out",
             "stderr_stream.class": "FileStream",
             "stderr_stream.filename": f"{self.folder}/{program.name}.err",
-            **program.host_options,
         }
-        given = {key: value for key, value in keys.items() if value}
-        return f"[watcher:{program.name}]\n{_lines(given)}\n"
 
     # -- circusd ---------------------------------------------------------------------------------
 
     def launch(self) -> None:
         self.write_conf()
         words = [f"{BIN}/circusd", "--log-output", f"{self.folder}/circusd.log", str(self.conf)]
-        with open(self.folder / "circusd.out", "ab") as output:
-            self._process = subprocess.Popen(
-                [*self.prefix, *words],
-                cwd=self.folder,
-                env={**os.environ, **self.mark},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        self._found = look(self._process.pid)
+        self.spawn(words, self.folder, "circusd.out")
+        assert self.process
+        self.found = look(self.process.pid)
         wait_until(lambda: self.ask("list").get("status") == "ok", "circusd answers")
         if self.plugin:
             wait_until(self.driver_is_there, "the driver is there")
@@ -157,9 +133,6 @@ class CircusHost(Host):
         patience = [] if "--timeout" in words else ["--timeout", f"{LIMIT:g}"]
         return ["--endpoint", self.endpoint, *patience, *words]
 
-    def pid(self) -> int:
-        return self._found.pid if self._found and alive(self._found) else 0
-
     def shutdown(self) -> None:
         # Circus refuses it while it is busy with another command or its own look at the watchers.
         wait_until(lambda: self._quits() or not self.pid(), "quit is accepted")
@@ -167,11 +140,6 @@ class CircusHost(Host):
 
     def _quits(self) -> bool:
         return self.call("quit", 5).get("status") == "ok"  # one that has ended does not answer
-
-    def kill(self) -> None:
-        assert self._found
-        end(self._found)
-        self.wait_for_end()
 
     def stop_without_waiting(self, name: str) -> None:
         self.ctl("stop", name)
@@ -188,18 +156,6 @@ class CircusHost(Host):
         else:
             assert self.ctl("restart").ok
         wait_until(lambda: self.driver_is_there() and self.driver() != old, "a new driver")
-
-    def wait_for_end(self) -> None:
-        """Wait until circusd has ended."""
-        assert self._process
-        self._process.wait(LIMIT)
-
-    def output(self) -> str:
-        """What circusd wrote on its standard output and error."""
-        return (self.folder / "circusd.out").read_text()
-
-    def host_log(self) -> str:
-        return (self.folder / "circusd.log").read_text()
 
     def events(self, topic: str) -> contextlib.AbstractContextManager[list[Event]]:
         """Collect the events whose topic begins with this, while the `with` block runs."""
@@ -253,10 +209,6 @@ class CircusHost(Host):
     def signal(self, name: str, number: str) -> Outcome:
         return self.ctl("signal", name, number)
 
-    def log(self, name: str) -> str:
-        paths = [self.folder / f"{name}.{kind}" for kind in ("out", "err")]
-        return "".join(path.read_text() for path in paths if path.exists())
-
     # -- handovers -------------------------------------------------------------------------------
 
     def status(self, name: str) -> dict[str, Any]:
@@ -292,7 +244,3 @@ class CircusHost(Host):
     def begin_driver(self) -> None:
         self.ctl("start", DRIVER, "--waiting")
         wait_until(self.driver_is_there, "the driver is there")
-
-
-def _lines(keys: Mapping[str, str]) -> str:
-    return "\n".join(f"{key} = {value}" for key, value in keys.items())

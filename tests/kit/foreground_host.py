@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import signal
-import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ from .processes import Found, children, kill, living, look
 from .programs import BIN, Program
 
 COMMAND = f"{BIN}/unicorn-handover"
+LOG = "run.log"
 
 
 class ForegroundHost(Host):
@@ -32,8 +30,6 @@ class ForegroundHost(Host):
 
     name = "foreground"
     spawns = True
-
-    process: subprocess.Popen[bytes] | None = None
 
     @property
     def program(self) -> Program:
@@ -58,21 +54,8 @@ class ForegroundHost(Host):
         words = ["--control", self.control, "--name", self.program.name, *given, *respawn]
         return [COMMAND, "run", *words, "--", *shlex.split(self.program.command_line)]
 
-    def spawn(self, words: Sequence[str]) -> None:
-        """Start the process that this test is the parent of."""
-        with open(self.folder / "run.log", "ab") as output:
-            self.process = subprocess.Popen(
-                [*self.prefix, *words],
-                cwd=self.program.folder,
-                env={**os.environ, **self.mark},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-
     def launch(self) -> None:
-        self.spawn(self.command_line)
+        self.spawn(self.command_line, self.program.folder, LOG)
         wait_until(self.driver_is_there, "the driver is there")
 
     def family(self, name: str) -> list[Found]:
@@ -151,7 +134,7 @@ class ForegroundHost(Host):
 
     def host_log(self) -> str:
         """What the runner and the program wrote: they share one output."""
-        return (self.folder / "run.log").read_text(errors="replace")
+        return (self.folder / LOG).read_text(errors="replace")
 
     def status(self, name: str) -> dict[str, Any]:
         return self.ask("status")
@@ -198,7 +181,7 @@ class RunsvHost(ForegroundHost):
     def launch(self) -> None:
         if self.process is None or self.process.poll() is not None:
             self.write_service()
-            self.spawn(["runsv", str(self.service)])
+            self.spawn(["runsv", str(self.service)], self.program.folder, LOG)
         wait_until(self.driver_is_there, "the driver is there")
 
     def write_service(self) -> None:

@@ -1,8 +1,10 @@
-"""What the scenarios need of a host. `supervisor_host` and `circus_host` are its two kinds."""
+"""What the scenarios need of a host; `hosts` names its kinds."""
 
 from __future__ import annotations
 
 import abc
+import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,7 +29,7 @@ class Outcome(NamedTuple):
 
 
 class Host(abc.ABC):
-    """A real supervisord or circusd in a folder of its own, with its driver and programs.
+    """A real host in a folder of its own, with its driver and programs.
 
     `options` are the keys and values of the plugin's section; all programs are managed, but for
     the names in `unmanaged`. The environment of all that is started has MARK = the folder.
@@ -42,6 +44,7 @@ class Host(abc.ABC):
     plugin = ""  # its sections of the configuration; without them all is the host's own
     more = ""  # other sections
     was_killed = False
+    process: subprocess.Popen[bytes] | None = None  # what the test has started
 
     def __init__(
         self,
@@ -164,6 +167,19 @@ class Host(abc.ABC):
         raise NotImplementedError
 
     # -- the same for all ------------------------------------------------------------------------
+
+    def spawn(self, words: Sequence[str], directory: Path, output: str) -> None:
+        """Start the process that the test is the parent of; what it writes goes to a file."""
+        with open(self.folder / output, "ab") as file:
+            self.process = subprocess.Popen(
+                [*self.prefix, *words],
+                cwd=directory,
+                env={**os.environ, **self.mark},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
 
     def start(self) -> None:
         """Start the host and wait until every program answers with all its workers."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 import xmlrpc.client
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from ..waiting import LIMIT, wait_until
+from ..waiting import wait_until
 from . import commands
-from .host import Host, Outcome
-from .processes import Found, alive, end, look
+from .daemon_host import DaemonHost
+from .host import Outcome
+from .processes import look
 from .programs import BIN, Program
 
 DRIVER = "unicorn_handover"
@@ -65,10 +63,12 @@ stderr_logfile = {{folder}}/driver.err
 """
 
 
-class SupervisorHost(Host):
+class SupervisorHost(DaemonHost):
     """supervisord in the foreground, or with `daemon` in the background."""
 
     name = "supervisor"
+    conf_name = "supervisord.conf"
+    daemon_name = "supervisord"
     section = "program"
     directory = "directory"
     spawns = True
@@ -82,41 +82,29 @@ class SupervisorHost(Host):
     http = ""  # an [inet_http_server], if wanted
     credentials = ""
     supervisord = ""  # keys of [supervisord]
-    _process: subprocess.Popen[bytes] | None = None
-    _found: Found | None = None
-
-    @property
-    def conf(self) -> Path:
-        """The configuration file."""
-        return self.folder / "supervisord.conf"
 
     @property
     def socket(self) -> Path:
         """Where supervisord takes commands."""
         return self.folder / "ctl"
 
-    def write_conf(self) -> None:
-        """Write the configuration as the attributes say; done by `launch`."""
-        managed = [name for name in self.programs if name not in self.unmanaged]
-        state = {"state": f"{self.folder}/state"}
-        options = {"programs": " ".join(managed), **state, **self.options}
-        self.conf.write_text(
-            CONF.format(
-                folder=self.folder,
-                nodaemon=str(not self.daemon).lower(),
-                supervisord=self.supervisord,
-                credentials=self.credentials,
-                http=self.http,
-                url=f"unix://{self.socket}",
-                plugin=self.plugin.format(
-                    options=_lines(options), listener=self.listener.format(folder=self.folder)
-                ),
-                programs="\n".join(map(self._section, self.programs.values())) + self.more,
-            )
+    def configuration(self) -> str:
+        return CONF.format(
+            folder=self.folder,
+            nodaemon=str(not self.daemon).lower(),
+            supervisord=self.supervisord,
+            credentials=self.credentials,
+            http=self.http,
+            url=f"unix://{self.socket}",
+            plugin=self.plugin.format(
+                options=self.plugin_options("programs"),
+                listener=self.listener.format(folder=self.folder),
+            ),
+            programs=self.sections(),
         )
 
-    def _section(self, program: Program) -> str:
-        keys = {
+    def keys(self, program: Program) -> dict[str, str]:
+        return {
             "command": program.command_line,
             "directory": str(program.folder),
             "stopsignal": program.stopsignal,
@@ -125,34 +113,18 @@ class SupervisorHost(Host):
             "autorestart": "true" if program.restarted else "unexpected",
             "stdout_logfile": f"{self.folder}/{program.name}.out",
             "stderr_logfile": f"{self.folder}/{program.name}.err",
-            **program.host_options,
         }
-        return f"[program:{program.name}]\n{_lines(keys)}\n"
 
     # -- supervisord -----------------------------------------------------------------------------
 
     def launch(self) -> None:
         self.write_conf()
-        with open(self.folder / "supervisord.out", "ab") as output:
-            self._process = subprocess.Popen(
-                [*self.prefix, f"{self.bin}/supervisord", "-c", str(self.conf)],
-                cwd=self.folder,
-                env={**os.environ, **self.mark},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        words = [f"{self.bin}/supervisord", "-c", str(self.conf)]
+        self.spawn(words, self.folder, "supervisord.out")
         wait_until(self._answers, "supervisord answers")
-        self._found = look(self.rpc.supervisor.getPID())
+        self.found = look(self.rpc.supervisor.getPID())
         if self.plugin and self.listener:
             wait_until(self.driver_is_there, "the driver is there")
-
-    def kill(self) -> None:
-        assert self._found
-        end(self._found)
-        if self._process:
-            self._process.wait(LIMIT)
 
     def stop_without_waiting(self, name: str) -> None:
         self.rpc.supervisor.stopProcess(name, False)
@@ -193,27 +165,11 @@ class SupervisorHost(Host):
         """Run supervisorctl."""
         return commands.run(self.ctl_words(*words), self.folder, seconds)
 
-    def pid(self) -> int:
-        return self._found.pid if self._found and alive(self._found) else 0
-
     def shutdown(self) -> None:
         # The answer may be lost with it, and another may have told it to end already.
         with contextlib.suppress(OSError, xmlrpc.client.Error):
             self.rpc.supervisor.shutdown()
         self.wait_for_end()
-
-    def wait_for_end(self) -> None:
-        """Wait until supervisord has ended."""
-        wait_until(lambda: not self.pid(), "supervisord has ended")
-        if self._process:
-            self._process.wait(LIMIT)
-
-    def output(self) -> str:
-        """What supervisord wrote on its standard output and error."""
-        return (self.folder / "supervisord.out").read_text()
-
-    def host_log(self) -> str:
-        return (self.folder / "supervisord.log").read_text()
 
     # -- programs --------------------------------------------------------------------------------
 
@@ -245,10 +201,6 @@ class SupervisorHost(Host):
 
     def signal(self, name: str, number: str) -> Outcome:
         return self.ctl("signal", number, name)
-
-    def log(self, name: str) -> str:
-        paths = [self.folder / f"{name}.{kind}" for kind in ("out", "err")]
-        return "".join(path.read_text() for path in paths if path.exists())
 
     # -- handovers -------------------------------------------------------------------------------
 
@@ -284,7 +236,3 @@ class SupervisorHost(Host):
     def begin_driver(self) -> None:
         self.rpc.supervisor.startProcess(DRIVER)
         wait_until(self.driver_is_there, "the driver is there")
-
-
-def _lines(keys: Mapping[str, str]) -> str:
-    return "\n".join(f"{key} = {value}" for key, value in keys.items())
