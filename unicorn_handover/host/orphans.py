@@ -8,7 +8,8 @@ from ..family.orphans import Orphans
 from ..kernel.process import Process
 from ..kernel.system import System
 from .guard import contained
-from .loop import Call, Loop
+from .loop import Loop
+from .timer import Timer
 
 PAUSE = 0.1  # seconds between polls of orphans: what they exec wakes nobody
 HOPELESS = 5.0  # seconds between polls of those that were killed and yet live
@@ -29,8 +30,7 @@ class MindedOrphans(Orphans):
     ) -> None:
         super().__init__(system, log)
         self.failed = failed
-        self._loop = loop
-        self._cancel: Call | None = None
+        self._timer = Timer(loop)
 
     def keep(self, left: list[Process], patience: float) -> None:
         """Add the processes that `left_in` held; they are killed after `patience` seconds."""
@@ -49,16 +49,10 @@ class MindedOrphans(Orphans):
 
     def release(self) -> None:
         """Stop polling, and close the descriptors."""
-        self._stop()
+        self._timer.stop()
         super().release()
 
     def _look(self) -> None:
-        self._stop()
+        self._timer.stop()
         if self.mind():
-            pause = HOPELESS if self.hopeless else PAUSE
-            self._cancel = self._loop.after(pause, self._look)
-
-    def _stop(self) -> None:
-        cancel, self._cancel = self._cancel, None
-        if cancel:
-            cancel()
+            self._timer.start(HOPELESS if self.hopeless else PAUSE, self._look)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 
 from ..kernel.process import Process
-from .loop import Call, Loop
+from .loop import Loop
 from .master import Master
 from .program import Program
+from .timer import Timer
 
 FORCING = 5.0  # seconds that the quick signal is given
 TOGETHER = 2.0  # seconds: a terminal sends INT to runner and foreman, and foreman then sends TERM
@@ -19,11 +20,10 @@ class Stop:
 
     def __init__(self, program: Program, loop: Loop) -> None:
         self._program = program
-        self._loop = loop
+        self._next_step = Timer(loop)
         self._steps = 0
         self._signum = signal.SIGTERM
         self._asked = 0, 0.0  # by which signal, and until when another one is a part of that
-        self._cancel: Call = lambda: None
 
     @property
     def has_begun(self) -> bool:
@@ -39,7 +39,7 @@ class Stop:
 
     def step(self, master: Master) -> None:
         """Begin the stop, or take its next step."""
-        self._cancel()
+        self._next_step.stop()
         self._steps += 1
         self._program.survival.stopping()
         self._signum, seconds = self._next()
@@ -56,7 +56,7 @@ class Stop:
         master.signal(workers, self._signum)
         for worker in workers:
             worker.close()
-        self._cancel = self._loop.after(seconds, lambda: self.step(master))
+        self._next_step.start(seconds, lambda: self.step(master))
 
     def _next(self) -> tuple[signal.Signals, float]:
         """The signal of this step and the seconds until the next one.

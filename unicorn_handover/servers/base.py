@@ -73,14 +73,15 @@ class Server(abc.ABC):
     def is_successor(self, system: System, pid: int, old: int) -> bool:
         """True if an exec'd process is the new master that the master `old` started."""
 
-    @abc.abstractmethod
     def own_listeners(
         self, system: System, master: int, found: Sequence[Listener]
     ) -> list[Listener]:
         """Those of a master's listening sockets that it serves on, not the application's own.
 
-        Raises Refused if that does not show.
+        As a rule those that outlive an exec, which a server makes so for its own re-exec. Raises
+        Refused if that does not show.
         """
+        return [listener for listener in found if not listener.close_on_exec]
 
     @abc.abstractmethod
     def handed(self, numbers: Sequence[int], old: int) -> dict[str, str]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from signal import SIGQUIT, SIGTERM, Signals
 
-from ..kernel.listeners import Listener
 from ..kernel.system import System
 from .base import (
     Addresses,
@@ -36,6 +35,7 @@ class Gunicorn(Server):
     It ignores USR2 until it has noticed, within 1 s, that the master before it is gone. It ignores
     WINCH unless it has daemonised, which no supervised program has. It accepts signals when
     Arbiter.start has set its handlers: the app is preloaded by then, and #run follows at once.
+    Its control socket does not outlive an exec. With reuse_port its workers have the listeners.
     """
 
     name = "gunicorn"
@@ -47,7 +47,7 @@ class Gunicorn(Server):
     fewest_workers = 1
     start = GunicornStart()
     provisional = ".2"  # Arbiter.start, .maybe_promote_master
-    listeners_outlive_exec = True  # BaseSocket.set_options; its control socket does not
+    listeners_outlive_exec = True  # BaseSocket.set_options makes them so, python no others
     unlinks_sockets = True  # Arbiter.stop
     lines = Lines(
         tag="[{}]",
@@ -94,15 +94,6 @@ class Gunicorn(Server):
             return False
         listens = "GUNICORN_FD" in environ or environ.get("LISTEN_PID") == str(pid)
         return listens and runs(system, self, pid)
-
-    def own_listeners(
-        self, system: System, master: int, found: Sequence[Listener]
-    ) -> list[Listener]:
-        """Those that outlive an exec: BaseSocket.set_options makes them so, python no others.
-
-        gunicorn's control socket is one of the others. With reuse_port the workers have them.
-        """
-        return [listener for listener in found if not listener.close_on_exec]
 
     def handed(self, numbers: Sequence[int], old: int) -> dict[str, str]:
         """GUNICORN_FD and GUNICORN_PID, as Arbiter.reexec sets them.

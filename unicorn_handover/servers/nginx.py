@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from signal import SIGQUIT, SIGTERM, Signals
 
-from ..kernel.listeners import Listener
 from ..kernel.system import System
 from .base import Addresses, Server, is_exec_master
 from .configured import Configured, Need
@@ -24,6 +23,7 @@ class Nginx(Server):
     USR2 is nothing for it under a host: it ignores that while its parent is the one that started it
     (ngx_signal_handler), and so it does every signal that would count its workers. HUP reads the
     configuration anew, so nothing brings back workers that were signalled to quit, and none are.
+    Its listeners outlive an exec (ngx_exec_new_binary).
     """
 
     name = "nginx"
@@ -60,12 +60,6 @@ class Nginx(Server):
         if system.stat(old) is None:
             return bool(system.listening_sockets(pid))
         return bool(system.listening_sockets(pid) & system.sockets(old))
-
-    def own_listeners(
-        self, system: System, master: int, found: Sequence[Listener]
-    ) -> list[Listener]:
-        """Those that outlive an exec, as its own re-exec needs it (ngx_exec_new_binary)."""
-        return [listener for listener in found if not listener.close_on_exec]
 
     def handed(self, numbers: Sequence[int], old: int) -> dict[str, str]:
         """NGINX: what the configuration does not name is closed, what is new there is bound.
