@@ -12,9 +12,8 @@ from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.kernel.gate import Gate
 from unicorn_handover.kernel.process import Process
-from unicorn_handover.kernel.reopen import become_own_reader
 
-from .child import prepare_child_fds
+from .child import prepare_master
 from .pipes import reopen_pipes
 
 
@@ -73,12 +72,7 @@ class BesideSubprocess(Subprocess):  # type: ignore[misc]
 
     def _prepare_child_fds(self) -> None:
         """In the child: give it the sockets."""
-        if self._gate:
-            self._gate.wait()
-        if self._inheritance:
-            prepare_child_fds(self, self._inheritance)
-        if self._own_reader:
-            become_own_reader()
+        prepare_master(self, self._gate, self._inheritance, self._own_reader)
 
     def finish(self, pid: int, sts: int) -> None:
         """It was reaped before it could take the old master's place."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from logging import WARNING
 from typing import Any
@@ -14,8 +13,8 @@ from supervisor.states import ProcessStates
 from unicorn_handover.host.channel import HostEnd
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.side import HostSide
-from unicorn_handover.model.orders import CHANNEL_FD
 
+from .child import prepare_child_fds
 from .loop import PollLoop
 from .states import starts_again
 from .unmanaged import second_driver
@@ -60,18 +59,8 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
         self._channel = HostEnd(near, self._loop, self._hear, lambda end: None, log, together)
 
     def _prepare_child_fds(self) -> None:
-        """Do as Supervisor does, and keep the channel open as well."""
-        options: Any = self.config.options
-        options.dup2(self.pipes["child_stdin"], 0)
-        options.dup2(self.pipes["child_stdout"], 1)
-        options.dup2(self.pipes["child_stderr"], 2)
-        first_to_close = CHANNEL_FD
-        if self._far:
-            options.dup2(self._far.fileno(), CHANNEL_FD)
-            os.set_inheritable(CHANNEL_FD, True)
-            first_to_close += 1
-        for descriptor in range(first_to_close, options.minfds):
-            options.close_fd(descriptor)
+        """In the child: give it the channel, where `CHANNEL_FD` says."""
+        prepare_child_fds(self, [self._far.fileno()] if self._far else [])
 
     def transition(self) -> None:
         """Let this package have its turn of supervisord's loop, then do as Supervisor does."""

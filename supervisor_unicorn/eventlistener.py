@@ -10,14 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import socket
-import stat
 import sys
 from collections.abc import Sequence
 
 from unicorn_handover import __version__
-from unicorn_handover.driver.loop import DriverEnd
-from unicorn_handover.model.orders import CHANNEL_FD
+from unicorn_handover.driver.loop import DriverEnd, inherited_channel
 
 READY = b"READY\n"
 RESULT = b"RESULT 2\nOK"
@@ -43,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(conf(chosen.echo_conf))
         return 0
-    channel = _channel()
+    channel = inherited_channel()
     if channel is None:
         print(
             "supervisor_unicorn: not started as an event listener of a supervisord that has an "
@@ -54,16 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with channel:
         DriverEnd(channel, {0: Events().acknowledge}).run()
     return 0
-
-
-def _channel() -> socket.socket | None:
-    try:
-        if not stat.S_ISSOCK(os.fstat(CHANNEL_FD).st_mode):
-            return None
-        os.set_inheritable(CHANNEL_FD, False)
-        return socket.socket(fileno=CHANNEL_FD)
-    except OSError:
-        return None
 
 
 class Events:

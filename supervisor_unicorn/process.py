@@ -20,10 +20,9 @@ from unicorn_handover.host.master import Master
 from unicorn_handover.host.program import Program
 from unicorn_handover.kernel.gate import Gate
 from unicorn_handover.kernel.process import Process
-from unicorn_handover.kernel.reopen import become_own_reader
 
 from .beside import BesideSubprocess
-from .child import prepare_child_fds
+from .child import prepare_master
 from .loop import PollLoop
 from .output import listen
 from .section import to_json
@@ -72,14 +71,7 @@ class ManagedSubprocess(SurvivingSubprocess):
 
     def _prepare_child_fds(self) -> None:
         """In the child: give the new master the sockets that were held for it."""
-        if self._gate:
-            self._gate.wait()
-        if self._given:
-            prepare_child_fds(self, self._given)
-        else:
-            Subprocess._prepare_child_fds(self)
-        if self.program.options.own_reader:
-            become_own_reader()
+        prepare_master(self, self._gate, self._given, self.program.options.own_reader)
 
     def _spawn_as_parent(self, pid: int) -> int:
         Subprocess._spawn_as_parent(self, pid)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 
-from ..model.orders import CHANNEL_FD
-from .loop import DriverEnd
+from .loop import DriverEnd, inherited_channel
 
 
 def main() -> int:
     """Drive handovers until the host closes its end; return the exit status."""
-    try:
-        os.set_inheritable(CHANNEL_FD, False)
-        channel = socket.socket(fileno=CHANNEL_FD)
-    except OSError:
+    channel = inherited_channel()
+    if channel is None:
         print(
             "unicorn_handover.driver: is started by a host, with a socket as descriptor 3",
             file=sys.stderr,

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import selectors
 import socket
+import stat
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._version import __version__
 from ..kernel.system import System
-from ..model.orders import LARGEST, Orders
+from ..model.orders import CHANNEL_FD, LARGEST, Orders
 from ..model.record import Record
 from .scheduler import Driver
+
+
+def inherited_channel() -> socket.socket | None:
+    """The end of the channel that a host has given to this process, None if none has."""
+    try:
+        if not stat.S_ISSOCK(os.fstat(CHANNEL_FD).st_mode):
+            return None
+        os.set_inheritable(CHANNEL_FD, False)
+        return socket.socket(fileno=CHANNEL_FD)
+    except OSError:
+        return None
 
 
 class HostGone(BaseException):
