@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
 from typing import Any
@@ -19,13 +18,15 @@ from unicorn_handover.host.guard import contained
 from unicorn_handover.host.program import Program
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.record import MasterId
-from unicorn_handover.servers import Launch, words_of
+from unicorn_handover.servers import Launch
 
 from .adopted import UNKNOWN
 from .beside import BesideProcess
 from .circusd import Circusd
 from .coroutines import Steps, coroutine
+from .launch import command_by, launch_by
 from .process import ManagedProcess
+from .settings import settings_of
 from .streams import Output
 
 
@@ -70,25 +71,14 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
 
     @property
     def launch(self) -> Launch:
-        """How Circus would start this watcher's process now."""
-        args = self.args or ()
-        words = words_of(args) if isinstance(args, str) else tuple(args)
+        """How the running master was started, or would be now if there is none."""
         process = next(iter(self.processes.values()), None)
-        return Launch(
-            section=f"watcher:{self.name}",
-            key="working_dir",
-            command=() if self.shell else (*words_of(self.cmd), *words),
-            directory=self.working_dir,
-            started_in=process.started_in if process else "",
-            user=self.uid,
-            group=self.gid,
-            environ={k: v for k, v in (self.env or {}).items() if os.environ.get(k) != v},
-        )
+        started_by, started_in = (process.started_by, process.started_in) if process else ({}, "")
+        return launch_by(self, started_by or settings_of(self), started_in)
 
     def command_in_force(self) -> Command:
         """How Circus would start this watcher's process after a crash."""
-        pidfile = self.program.options.pidfile
-        return Command(self.launch.command, self.working_dir, self.env or {}, pidfile)
+        return command_by(settings_of(self), self.program.options.pidfile)
 
     def stop_setting(self) -> tuple[str, int]:
         """The setting of the stop signal and its number."""

@@ -14,10 +14,11 @@ from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.copies import Command
 from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.kernel.process import Process as HeldProcess
-from unicorn_handover.servers import Launch, words_of
+from unicorn_handover.servers import Launch
 
 from .adopted import AdoptedWorker, reopened
 from .given import GivenProcess
+from .launch import launch_by
 from .settings import Settings, settings_of
 
 
@@ -39,18 +40,14 @@ class BesideProcess:
 
     @property
     def next_launch(self) -> Launch:
-        """How Circus would start it: what was set is in force for the next start already."""
-        launch: Launch = self._watcher.launch
-        return launch
+        """How Circus would start the new master: by what is set now."""
+        started_in = self._watcher.launch.started_in
+        return launch_by(self._watcher, settings_of(self._watcher), started_in)
 
     def command(self) -> Command:
-        """How Circus would start the watcher's process now."""
-        watcher = self._watcher
-        args = watcher.args or ()
-        words = [*words_of(watcher.cmd), *(words_of(args) if isinstance(args, str) else args)]
-        directory = os.path.abspath(watcher.working_dir)
-        pidfile = watcher.program.options.pidfile
-        return Command(words, directory, watcher.env or {}, pidfile)
+        """The command of that start."""
+        command: Command = self._watcher.command_in_force()
+        return command
 
     def start_beside(self, inheritance: Inheritance) -> int:
         """Start a process by the settings as they are now. Circus does not know of it yet."""
