@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from logging import INFO
 from signal import SIGKILL
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import NotYet, Refused, printable, raised
 from ..family.successors import end_master
@@ -15,43 +15,16 @@ from ..model.phases import Phase
 from ..model.record import MasterId, Record
 from ..servers import SERVERS, Launch
 from .base import Host
-from .copies import Command
 from .guard import contained
 from .handovers import Handovers
-from .inheritance import Inheritance, inherit
+from .inheritance import inherit
 from .logs import Output
 from .moved import MovedPidFiles
 from .orphans import MindedOrphans
+from .supervised import Starter
 from .taken import TakenPidFiles
 
 AGAIN = 0.1  # seconds until a new master is started that cannot be yet
-
-
-class Starter(Protocol):
-    """What the host's own object for a program does, on a host that can start masters so."""
-
-    def difference(self) -> str:
-        """What the next master is to be that a re-exec of this one would not, "" if nothing."""
-
-    def command(self) -> Command:
-        """How the host would start the program now."""
-
-    @property
-    def next_launch(self) -> Launch:
-        """The same, as the driver is to know it."""
-
-    def start_beside(self, inheritance: Inheritance) -> int:
-        """Start a master on these sockets, beside the running one. Raises Refused.
-
-        It is a child of the host, the leader of a group of its own, with pipes of its own. It takes
-        the old one's place when `Program.died` returns it.
-        """
-
-    def let_beside_go_on(self) -> None:
-        """It is remembered by now, so it may execute its command, if it has waited for that."""
-
-    def reap_beside(self) -> None:
-        """It has exited before that: reap it, if it is a child, and call `Beside.ended`."""
 
 
 class Beside:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from logging import WARNING
-from typing import Any, Protocol
 
 from ..family import members
 from ..kernel.process import Process
@@ -17,7 +16,6 @@ from ..servers import Launch, Server, server_of
 from .background import went_away
 from .base import Host
 from .beside import Beside
-from .copies import Command
 from .guard import contained
 from .handovers import Handovers
 from .held import HeldSockets
@@ -25,27 +23,8 @@ from .logs import Output
 from .master import Master
 from .orphans import MindedOrphans
 from .stop_signal import StopSignal
+from .supervised import Supervised
 from .survival import Survival
-
-
-class Supervised(Protocol):
-    """The host's own object for a program: Supervisor's process, Circus's watcher."""
-
-    @property
-    def launch(self) -> Launch:
-        """How the program would be started now."""
-
-    def command_in_force(self) -> Command:
-        """How the host would start the program after a crash."""
-
-    def stop_setting(self) -> tuple[str, int]:
-        """The setting of the stop signal, as "[section] key", and the signal's number."""
-
-    def remembered(self) -> dict[str, Any]:
-        """What the next host needs to take the running program over, in plain types."""
-
-    def adopt_if_dead(self) -> None:
-        """If a master is dead, reap it now, and adopt its successor."""
 
 
 class Program:

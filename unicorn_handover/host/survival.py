@@ -16,7 +16,6 @@ from ..model.record import MasterId
 from ..servers import recognise
 from .base import Host
 from .beside import Beside
-from .copies import Command
 from .guard import contained
 from .handover_notes import restore, resume, state_of
 from .handovers import Handovers
@@ -25,6 +24,7 @@ from .moved import MovedPidFiles
 from .notes import Note
 from .orphans import MindedOrphans
 from .proof import hold_proven, left_in_group
+from .supervised import Supervised
 
 ENDED = "the program ended while no host was there"
 
@@ -53,21 +53,11 @@ class Remembered(Protocol):
     beside: Beside
 
 
-class Owner(Protocol):
-    """The host's own object for a program."""
-
-    def remembered(self) -> dict[str, Any]:
-        """What the next host needs to take the running program over, in plain types."""
-
-    def command_in_force(self) -> Command:
-        """How the host would start the program after a crash."""
-
-
 class Survival:
     """What of one program is remembered, and found again.
 
     ending: how the host ends it now, see `Note`. left: to be left running when the host ends.
-    `living` gives the living master, `owner` the host's own object. `log` takes a level and a line.
+    `living` gives the living master. `log` takes a level and a line.
     """
 
     def __init__(
@@ -75,7 +65,7 @@ class Survival:
         host: Host,
         program: Remembered,
         living: Callable[[], Master | None],
-        owner: Callable[[], Owner],
+        supervised: Callable[[], Supervised],
         log: Callable[[int, str], None],
     ) -> None:
         self.failed = host.failed
@@ -87,7 +77,7 @@ class Survival:
         self._host = host
         self._program = program
         self._living = living
-        self._owner = owner
+        self._supervised = supervised
         self._log = log
 
     @contained()
@@ -113,7 +103,7 @@ class Survival:
                 self.ending,
                 self._stopped,
                 self.left,
-                self._owner().remembered() if master else {},
+                self._supervised().remembered() if master else {},
             )
         )
 
@@ -127,7 +117,7 @@ class Survival:
         notes, master = self._host.notes, self._living()
         if notes is None or not self._program.options.survive:
             return
-        state, own = state_of(self._program.handovers), self._owner().remembered()
+        state, own = state_of(self._program.handovers), self._supervised().remembered()
         if moved is None:
             notes.write(Note(self._program.name, child, child.pid, state, own=own))
         elif master:
@@ -245,7 +235,7 @@ class Survival:
         return None
 
     def _proven(self, master: MasterId, group: int = 0) -> Process | None:
-        words = self._owner().command_in_force().words
+        words = self._supervised().command_in_force().words
         return hold_proven(self._host, master, group, words)
 
     def _lose(self, note: Note) -> None:
@@ -288,7 +278,7 @@ class Survival:
             self._clear(master.pid)
 
     def _clear(self, pid: int) -> None:
-        command, system = self._owner().command_in_force(), self._host.system
+        command, system = self._supervised().command_in_force(), self._host.system
         server = recognise(command.words)
         paths = [command.pidfile] if command.pidfile else []
         if server:

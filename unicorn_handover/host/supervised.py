@@ -1,0 +1,56 @@
+"""What a host's own object for a program does for the engine: all that a new host has to write."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ..servers import Launch
+from .copies import Command
+from .inheritance import Inheritance
+
+
+class Supervised(Protocol):
+    """The host's own object for a program: Supervisor's process, Circus's watcher."""
+
+    @property
+    def launch(self) -> Launch:
+        """How the running master was started, by the section in force."""
+
+    def command_in_force(self) -> Command:
+        """How the host would start the program after a crash."""
+
+    def stop_setting(self) -> tuple[str, int]:
+        """The setting of the stop signal, as "[section] key", and the signal's number."""
+
+    def remembered(self) -> dict[str, Any]:
+        """What the next host needs to take the running program over, in plain types."""
+
+    def adopt_if_dead(self) -> None:
+        """If a master is dead, reap it now, and adopt its successor."""
+
+
+class Starter(Protocol):
+    """The same, or another object, on a host that can start a new master beside the running one."""
+
+    def difference(self) -> str:
+        """What the next master is to be that a re-exec of this one would not, "" if nothing."""
+
+    def command(self) -> Command:
+        """How the host would start the new master now."""
+
+    @property
+    def next_launch(self) -> Launch:
+        """How the host would start the new master now, as the driver is to know it."""
+
+    def start_beside(self, inheritance: Inheritance) -> int:
+        """Start a master on these sockets, beside the running one. Raises Refused.
+
+        It is a child of the host, the leader of a group of its own, with pipes of its own. It takes
+        the old one's place when `Program.died` returns it.
+        """
+
+    def let_beside_go_on(self) -> None:
+        """Let the new master, which is remembered by now, execute its command, if it has waited."""
+
+    def reap_beside(self) -> None:
+        """Reap the new master, which has exited, if it is a child, and call `Beside.ended`."""
