@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from signal import SIGUSR1
 from typing import Any
 
 from unicorn_handover.host.copies import Command
@@ -93,6 +94,16 @@ class FakeHost(HostSide):
             environ={"UNICORN_FD": "7"},
             sockets={7},
             pgrp=old.pgrp,
+        )
+
+    def ready_worker(self, master: Fake) -> Fake:
+        """A worker of a unicorn master, in its accept loop."""
+        return self.kernel.add(
+            ppid=master.pid,
+            forked=True,
+            words=["unicorn worker[0]"],
+            catches={SIGUSR1},
+            pgrp=master.pgrp,
         )
 
     def drive(self, phase: Phase, program: Program | None = None, **changes: Any) -> None:

@@ -6,23 +6,27 @@ import signal
 
 from ..kernel.process import Process
 from ..kernel.system import System
-from ..servers import handlers_installed
+from ..servers import has_ready_worker
 from . import members
+from .killing import kill_with_workers
 
 
 def end_master(system: System, master: Process, signum: int) -> None:
-    """Send a new master the signal that ends its program, or SIGKILL where that could be lost.
+    """Send a new master the signal that ends its program, or kill it where nobody serves yet.
 
-    A starting ruby can lose a signal (measured: 23 of 260 TERMs sent to starting unicorns had no
-    effect). A master without its handlers has no workers and no requests, so this cuts nothing.
+    It holds the sockets, so connections wait for it as long as it lives, and no worker will answer
+    them. A unicorn acts on no signal while it loads a preloaded application, and no master passes
+    one on to a worker that loads it (Worker#soft_kill is read in the accept loop). A starting ruby
+    can lose a signal (measured: 23 of 260 TERMs sent to starting unicorns had no effect).
 
     A driver stops a new master for a while (`FirstWorker`, `Silence`), and may be killed meanwhile:
     then the signal would wait for ever.
     """
-    if not handlers_installed(system, master.pid):
-        signum = signal.SIGKILL
-    master.signal(signal.Signals(signum))
-    master.signal(signal.SIGCONT)
+    if has_ready_worker(system, master.pid):
+        master.signal(signal.Signals(signum))
+        master.signal(signal.SIGCONT)
+    else:
+        kill_with_workers(system, master)
 
 
 class Successors:

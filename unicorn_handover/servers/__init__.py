@@ -28,6 +28,7 @@ __all__ = [
     "Proof",
     "Server",
     "handlers_installed",
+    "has_ready_worker",
     "is_any_successor",
     "is_forked",
     "orphan_ends_by",
@@ -51,6 +52,13 @@ def recognise(argv: Sequence[str]) -> Server | None:
 def handlers_installed(system: System, pid: int) -> bool:
     """True if a process has the signal handlers of some server's master."""
     return any(server.has_handlers(system, pid) for server in SERVERS.values())
+
+
+def has_ready_worker(system: System, master: int) -> bool:
+    """True if a worker of a master is in its accept loop, by the proof of whatever server it is."""
+    known = recognise(system.command_line(master))
+    servers = [known] if known else SERVERS.values()
+    return any(any(server.workers(system, master).values()) for server in servers)
 
 
 def orphan_ends_by(system: System, pid: int) -> Signals | None:

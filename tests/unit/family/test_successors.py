@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from signal import SIGQUIT, SIGTERM, SIGTTOU
+from signal import SIGQUIT, SIGTERM, SIGTTOU, SIGUSR1, Signals
+
+import pytest
 
 from unicorn_handover.family.successors import Successors, end_master
 
+from ..fake_process import Fake
 from ..fake_system import FakeSystem
 
 
-def test_a_master_with_its_handlers_gets_the_signal_itself() -> None:
+def master_of(system: FakeSystem, *workers: set[Signals]) -> Fake:
+    """A unicorn master with its handlers, and workers that catch these signals."""
+    master = system.add(ppid=1, forked=False, words=["unicorn master"], catches={SIGTTOU})
+    for number, catches in enumerate(workers):
+        words = [f"unicorn worker[{number}]"]
+        system.add(ppid=master.pid, forked=True, words=words, catches=catches)
+    return master
+
+
+def test_a_master_that_serves_gets_the_signal_itself() -> None:
     """It ends as the signal means, with its requests; also one that a lost driver had stopped."""
     system = FakeSystem()
-    master = system.add(ppid=1, forked=False, words=["unicorn master"], catches={SIGTTOU})
+    master = master_of(system, set(), {SIGUSR1})
     system.stopped.add(master.pid)
     end_master(system, system.hold(master.pid), SIGQUIT)  # type: ignore[arg-type]
     assert system.signals == [("QUIT", master.pid), ("CONT", master.pid)]
+
+
+@pytest.mark.parametrize("workers", [(), (set(), set())], ids=["none", "loading"])
+def test_a_master_without_a_ready_worker_is_killed(workers: tuple[set[Signals], ...]) -> None:
+    """It would act on the signal once it has loaded, and connections would wait for that."""
+    system = FakeSystem()
+    master = master_of(system, *workers)
+    family = [master.pid, *system.children(master.pid)]
+    end_master(system, system.hold(master.pid), SIGQUIT)  # type: ignore[arg-type]
+    assert system.signals == [("STOP", master.pid), *(("KILL", pid) for pid in family)]
+    assert system.open_handles == 1
 
 
 def test_a_master_that_has_no_handlers_yet_is_killed() -> None:
@@ -23,7 +46,7 @@ def test_a_master_that_has_no_handlers_yet_is_killed() -> None:
     system = FakeSystem()
     master = system.add(ppid=1, forked=False, words=["ruby", "unicorn"], catches={SIGTERM})
     end_master(system, system.hold(master.pid), SIGTERM)  # type: ignore[arg-type]
-    assert system.signals == [("KILL", master.pid)]
+    assert system.signals[-1] == ("KILL", master.pid)
 
 
 def test_each_successor_takes_over_in_its_turn() -> None:

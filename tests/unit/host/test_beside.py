@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from signal import SIGQUIT, SIGTTOU
+from signal import SIGQUIT
 
 import pytest
 
@@ -171,7 +171,7 @@ def test_workers_of_a_dead_new_master_are_looked_after(host: FakeHost) -> None:
 def test_a_new_master_that_outlives_its_handover_is_ended(host: FakeHost) -> None:
     """As after a driver that gave up: first gracefully, for it may be answering requests."""
     new = begin(host).started[0]
-    new.catches = {SIGTTOU}
+    host.ready_worker(new)
     host.drive(Phase.FAILED, new=id_of(new), reason="the driver gave up")
     assert host.kernel.signals == [("QUIT", new.pid), ("CONT", new.pid)]
     host.wait(30)  # drain_timeout is 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signal import SIGKILL, SIGQUIT, SIGTERM, SIGTTOU
+from signal import SIGKILL, SIGQUIT, SIGTERM
 from unittest.mock import Mock
 
 import pytest
@@ -120,22 +120,19 @@ def test_one_that_cannot_be_killed_is_looked_at_rarely(host: FakeHost) -> None:
 
 
 def test_all_masters_and_workers_are_ended(host: FakeHost) -> None:
-    """A new master without its handlers is killed, for it could lose the signal."""
+    """A new master that serves gets the signal itself."""
     fake, _ = started(host)
     master = host.web.hold(fake.pid, lambda: None)
     new = host.successor(fake)
-    worker = host.kernel.add(ppid=new.pid, forked=True, words=["unicorn"], pgrp=fake.pid)
+    worker = host.ready_worker(new)
     others, workers = host.web.other_masters(master), host.web.workers(master)
     assert [o.pid for o in others] == [new.pid] and [w.pid for w in workers] == [worker.pid]
-    new.catches = {SIGTTOU}
     master.end(others, SIGQUIT)
-    new.catches = set()
-    master.end(others, SIGTERM)
     master.signal(workers, SIGKILL)
     for held in workers:
         held.close()
     sent = [(name, pid) for name, pid in host.kernel.signals if name != "CONT"]
-    assert sent == [("QUIT", new.pid), ("KILL", new.pid), ("KILL", worker.pid)]
+    assert sent == [("QUIT", new.pid), ("KILL", worker.pid)]
     host.web.release()
     assert host.kernel.open_handles == 0
 

@@ -109,7 +109,7 @@ def test_a_new_master_is_ended_too(host: FakeHost, fake: Fake, master: Master, s
     """Its handover is cancelled before, so that no driver goes on with it."""
     host.web.handovers.request()
     new = host.successor(fake)
-    new.catches = set(MASTER_CATCHES)
+    host.ready_worker(new)
     stop.step(master)
     assert sent(host, new) == ["QUIT", "CONT"]
     assert host.published[-1] == ("web", 1, "failed")
