@@ -14,9 +14,8 @@ from typing import Any
 
 from ..errors import Refused, printable
 from ..kernel.socket_name import is_socket_file
+from ..model.orders import LARGEST
 from .loop import Loop
-
-LARGEST = 1 << 16  # bytes of a message
 
 Answer = dict[str, Any]
 Answerer = Callable[[], Answer]  # gives the answer of the moment; if it has "more", others follow
@@ -49,6 +48,7 @@ class CommandSocket:
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
         connection.setblocking(False)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
         self._loop.watch(connection.fileno(), lambda: self._hear(connection))
 
     def _hear(self, connection: socket.socket) -> None:

@@ -1,0 +1,30 @@
+"""The socket between a host without a supervisor and its commands."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from unicorn_handover.host.command_socket import Answer, CommandSocket, ask
+from unicorn_handover.host.handovers import KEPT
+from unicorn_handover.host.selector_loop import SelectorLoop
+from unicorn_handover.model.excerpt import LINES, WIDTH
+
+
+def test_the_status_of_handovers_that_have_all_failed_is_whole(tmp_path: Path) -> None:
+    """Each with as many lines of output as are kept, whatever is in them."""
+    lines = ["\\" * WIDTH] * LINES
+    statuses: list[Answer] = [{"ended": [{"output": lines}] * KEPT}]
+    path, faults, heard = str(tmp_path / "control"), list[str](), list[Answer]()
+    loop = SelectorLoop(time.monotonic, faults.append)
+    server = CommandSocket(path, loop, lambda question: lambda: statuses[0])
+    command = threading.Thread(target=lambda: heard.extend(ask(path, "status")))
+    command.start()
+    loop.after(10, lambda: faults.append("no answer"))
+    while command.is_alive() and not faults:
+        loop.after(0.01, lambda: None)
+        loop.turn()
+    server.close()
+    command.join(10)
+    assert heard == statuses and not faults
