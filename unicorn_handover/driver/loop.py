@@ -14,6 +14,7 @@ from typing import Any
 from .._version import __version__
 from ..kernel.system import System
 from ..model.orders import CHANNEL_FD, LARGEST, Orders
+from ..model.packets import Assembly
 from ..model.record import Record
 from .scheduler import Driver
 
@@ -48,6 +49,7 @@ class DriverEnd:
     ) -> None:
         self._channel = channel
         self._readers = {**(inputs or {}), channel.fileno(): self._take_orders}
+        self._assembly = Assembly()
         self._driver = Driver(System(), self._report)
         self._ended = False
 
@@ -86,7 +88,7 @@ class DriverEnd:
                 packet = self._receive()
                 if not packet:
                     return False
-                newest = packet
+                newest = self._assembly.add(packet) or newest
         if newest:
             self._driver.take(Orders.from_json(json.loads(newest)))
         return True

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import raised
 from ..kernel.readiness import readable
 from ..model.orders import LARGEST
+from ..model.packets import packets_of
 from .loop import Loop
 
 AT_ONCE = 100  # messages that are read before the host's loop gets its turn
@@ -47,6 +48,7 @@ class HostEnd:
         self._log = log
         self._together = together
         self._unsent: bytes | None = None
+        self._rest: list[bytes] = []  # packets of a message of which the socket took the first
         loop.watch(channel.fileno(), self.read)
 
     @property
@@ -65,16 +67,23 @@ class HostEnd:
         self._send()
 
     def _send(self) -> None:
-        unsent, self._unsent = self._unsent, None
-        if unsent is None or not self.is_open:
-            return
         try:
-            self._channel.send(unsent)
+            while self.is_open and (self._rest or self._unsent):
+                self._send_packet()
         except BlockingIOError:
-            self._unsent = unsent
             self._loop.when_writable(self._channel.fileno(), self._send)
         except OSError as error:  # the driver is gone; the loop reports that in a moment
+            self._rest, self._unsent = [], None
             self._log(ERROR, f"cannot speak to the driver: {error}")
+
+    def _send_packet(self) -> None:
+        if self._rest:
+            self._channel.send(self._rest[0])
+            del self._rest[0]
+        elif self._unsent:
+            first, *rest = packets_of(self._unsent)
+            self._channel.send(first)
+            self._unsent, self._rest = None, rest
 
     def read(self) -> None:
         """Take what the driver said; close this end if the driver has closed its own."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+from dataclasses import replace
 
 import pytest
 
+from unicorn_handover.model.orders import Order, Orders
+from unicorn_handover.model.packets import Assembly
 from unicorn_handover.model.phases import Phase
 
 from ..fake_host import FakeHost
@@ -103,3 +107,32 @@ def test_a_driver_that_reads_nothing_gets_the_newest_orders(
     loop.writers.clear()  # type: ignore[attr-defined]
     writer()
     assert ("api", 1, "") in ordered(driver)
+
+
+def test_orders_that_no_packet_can_hold_come_whole(host: FakeHost, driver: socket.socket) -> None:
+    """Programs have their environments: a hundred of them are more than a socket takes at once.
+
+    Newer orders do not cut those that have begun to be sent.
+    """
+    web, api = host.web.supervised, host.api.supervised
+    for supervised in (web, api):
+        long = replace(supervised.launch, environ={"KEYS": "x" * (1 << 20)})
+        supervised.launch = long  # type: ignore[misc]
+    assembly, orders = Assembly(), list[bytes]()
+    host.request(host.web)
+    host.request(host.api)
+    driver.setblocking(False)
+    for _ in range(1000):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                orders += filter(None, [assembly.add(driver.recv(1 << 20))])
+        for writer in host.loop.writers.values():  # type: ignore[attr-defined]
+            writer()
+    programs = [[o.record.program for o in orders_of(each)] for each in orders]
+    assert programs == [[], ["web"], ["web", "api"]]
+    assert orders_of(orders[2])[1].launch.environ == api.launch.environ
+
+
+def orders_of(message: bytes) -> list[Order]:
+    """The orders in a message to the driver."""
+    return Orders.from_json(json.loads(message)).orders
