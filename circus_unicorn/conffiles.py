@@ -33,16 +33,3 @@ def watchers(section: Section) -> list[str]:
         return names_in(parser.dget(section.name, "watchers", "").lower())
     except configparser.Error:
         return []
-
-
-def doubled(sections: list[Section]) -> str:
-    """Return the line about a section that is there more than once, else ""."""
-    if len(sections) < 2:
-        return ""
-    places = " and ".join(section.place for section in sections)
-    names = ",".join(dict.fromkeys(name for section in sections for name in watchers(section)))
-    return (
-        f"[{sections[0].name}] is there {len(sections)} times, in {places}; all their watchers are "
-        "managed, but of every other key the first value holds for all; make it one section with "
-        f"watchers = {names}"
-    )

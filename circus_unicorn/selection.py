@@ -10,11 +10,12 @@ from circus import logger
 from circus.watcher import Watcher
 
 from unicorn_handover.errors import ConfigError, printable
+from unicorn_handover.host.sections import doubled
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Settings, parse
 
 from .circusd import Circusd, plugin_options
-from .conffiles import doubled, sections_named, watchers
+from .conffiles import sections_named, watchers
 
 PLUGIN = "circus_unicorn.UnicornPlugin"
 NOT_OURS = ("active", "__name__")  # what Circus itself puts among a plugin's options
@@ -64,8 +65,9 @@ class Selection:
         lowered = {k: v.lower() if k == "watchers" else v for k, v in raw.items()}
         sections = sections_named(section, self._circusd.config_file)
         if len(sections) > 1:
-            logger.error(doubled(sections))
-            lowered["watchers"] = ",".join(name for s in sections for name in watchers(s))
+            names = ",".join(dict.fromkeys(name for s in sections for name in watchers(s)))
+            logger.error(doubled(sections, "first", "watchers", names))
+            lowered["watchers"] = names
         self.settings = parse(section, lowered, "watchers")
         unusable = _unusable(section, raw)
         for name in self.settings.programs if unusable else ():

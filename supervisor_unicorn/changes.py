@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from unicorn_handover.errors import Refused
 from .host import SupervisorSide
 from .process import ManagedSubprocess
 from .restart import is_running, refusal
+from .section import CHANNELS, has_chosen_log
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _no_way(process: ManagedSubprocess) -> str:
 
 def _begin(side: SupervisorSide, change: Change) -> int:
     process, config = change.process, copy.copy(change.config)
-    for channel in ("stdout", "stderr"):
+    for channel in CHANNELS:
         _keep_log(process.config, config, channel)
     config.create_autochildlogs()
     process.next_config = config
@@ -103,7 +103,6 @@ def _begin(side: SupervisorSide, change: Change) -> int:
 
 def _keep_log(old: ProcessConfig, new: ProcessConfig, channel: str) -> None:
     """Let a log whose name Supervisor chooses stay where it is: every start makes another name."""
-    path, key = getattr(old, f"{channel}_logfile"), f"{channel}_logfile"
-    prefix = f"{old.name}-{channel}---{old.options.identifier}-"
-    if getattr(new, key) is Automatic and os.path.basename(str(path)).startswith(prefix):
-        setattr(new, key, path)
+    key = f"{channel}_logfile"
+    if getattr(new, key) is Automatic and has_chosen_log(old, channel):
+        setattr(new, key, getattr(old, key))

@@ -21,11 +21,12 @@ from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import parse
 from unicorn_handover.model.record import Record
 
+from .conffiles import INTERFACE
 from .driver import Drivers
 from .events import DriverEvent, HandoverEvent
 from .loop import PollLoop
 from .process import ManagedSubprocess
-from .selection import SECTION, names_of, options_of, refusal_of, unknown_programs
+from .selection import names_of, options_of, refusal_of, unknown_programs
 from .startup import Startup, copies
 from .unmanaged import why_unmanaged
 
@@ -47,7 +48,7 @@ class SupervisorSide(HostSide):
         self._supervisord = supervisord
         self._unfit = ""  # why nothing can be managed
         self._startup = Startup(supervisord.options, self.failed)
-        self.settings = parse(SECTION, self._startup.joined(config) or config)
+        self.settings = parse(INTERFACE, self._startup.joined(config) or config)
 
     def serves(self, supervisord: Supervisor) -> bool:
         """True if this is that supervisord's host side."""
@@ -57,7 +58,7 @@ class SupervisorSide(HostSide):
         """Specialise the programs and the driver, now and whenever a group is added."""
         unfit = self.system.unfit()
         if unfit:
-            self._unfit = f"[{SECTION}] no restart can be a handover: {unfit}"
+            self._unfit = f"[{INTERFACE}] no restart can be a handover: {unfit}"
             self._complain(self._unfit)
         else:
             options = self._supervisord.options

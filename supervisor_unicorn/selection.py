@@ -10,9 +10,8 @@ from supervisor.process import ProcessGroupBase, Subprocess
 from unicorn_handover.errors import ConfigError
 from unicorn_handover.model.options import Options, Settings
 
+from .conffiles import INTERFACE
 from .startup import unknown
-
-SECTION = "rpcinterface:unicorn"
 
 
 def names_of(group: ProcessGroupBase, process: Subprocess) -> list[str]:
@@ -38,4 +37,4 @@ def unknown_programs(settings: Settings, groups: Iterable[ProcessGroupBase]) -> 
     for group in groups:
         for process in group.processes.values():
             known.update(names_of(group, process))
-    return [unknown(SECTION, name) for name in settings.programs if name not in known]
+    return [unknown(INTERFACE, name) for name in settings.programs if name not in known]

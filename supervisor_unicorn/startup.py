@@ -9,6 +9,7 @@ from supervisor.options import EventListenerConfig
 
 from unicorn_handover.errors import ConfigError, printable
 from unicorn_handover.host.guard import contained
+from unicorn_handover.host.sections import Section, doubled
 
 from .conffiles import INTERFACE, PACKAGE, ConfFiles, is_ours, programs
 from .events import DriverEvent
@@ -91,7 +92,7 @@ def same_name(name: str) -> str:
     )
 
 
-def _interfaces(files: ConfFiles) -> list[Any]:
+def _interfaces(files: ConfFiles) -> list[Section]:
     return [section for section in files.sections if section.name == INTERFACE]
 
 
@@ -101,15 +102,8 @@ def _is_doubled(files: ConfFiles) -> bool:
 
 def _doubled(files: ConfFiles) -> str:
     sections = _interfaces(files)
-    if len(sections) < 2:
-        return ""
-    places = " and ".join(section.place for section in sections)
     names = " ".join(dict.fromkeys(name for section in sections for name in programs(section)))
-    return (
-        f"[{INTERFACE}] is there {len(sections)} times, in {places}; all their programs are "
-        f"managed, but of every other key the last value holds for all; make it one section with "
-        f"programs = {names}"
-    )
+    return doubled(sections, "last", "programs", names)
 
 
 def _missing_ctlplugin(files: ConfFiles) -> str:

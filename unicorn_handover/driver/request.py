@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..errors import printable
-from ..model.asking import headers_in, statuses_in
+from ..model.check_options import headers_in, statuses_in
 from ..model.deadlines import PATIENCE
 from ..model.options import Options
 

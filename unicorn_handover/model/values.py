@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ..errors import either
 from ..servers import SERVERS
-from .asking import headers_in, statuses_in, unquoted
+from .check_options import headers_in, statuses_in, unquoted
 from .record import METHODS
 
 LONGEST = 86400.0  # one day, in seconds: more is a typing error
