@@ -53,7 +53,13 @@ def heartbeat_of(system: System, master: int, forks: Sequence[int], worker: int)
 def _owned(
     system: System, master: int, forks: Sequence[int]
 ) -> dict[int, tuple[tuple[int, int], bool]]:
-    """The file of each worker, and whether it has a beat."""
+    """The file of each worker, and whether it has a beat.
+
+    A master that was forked by a host which has changed its user, as supervisord has by its own
+    `user`, is nobody's to look into until its exec (PR_SET_DUMPABLE(2const)); nor has it forked.
+    """
+    if not forks:
+        return {}
     theirs = {pid: heartbeats(system, pid) for pid in forks}
     found = {}
     for file, beats in heartbeats(system, master).items():

@@ -187,6 +187,18 @@ class TestGunicornWorkers:
         fresh = fork(system, master, heartbeats=dict(master.heartbeats))
         assert GUNICORN.workers(system, master.pid) == {ready.pid: True, fresh.pid: False}
 
+    def test_a_master_that_may_not_be_looked_into_yet(
+        self, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Forked by a host that has changed its user, it has no worker before its exec."""
+
+        def denied(pid: int, name_part: str) -> list[object]:
+            raise PermissionError(pid)
+
+        monkeypatch.setattr(system, "open_files", denied)
+        starting = system.add(ppid=1, forked=True, words=["supervisord"])
+        assert GUNICORN.workers(system, starting.pid) == {}
+
     @pytest.mark.parametrize(
         ("beat", "ready"),
         [
