@@ -45,7 +45,9 @@ class Driver:
         self._disconnect()
         self.pid = pid
         side = self._side
-        self._end = HostEnd(channel, side.loop, self._hear, self._went, side.log, side.together)
+        self._end = HostEnd(
+            channel, side.loop, self._hear, self._went, side.log, side.together, side.system.clock
+        )
         self._side.driver_came(self._end)
         # Not before, or callers that wait for a driver would get the error that there is none.
         self._circusd.look()

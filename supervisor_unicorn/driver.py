@@ -55,8 +55,16 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
     @contained()
     def _connect(self, near: socket.socket) -> None:
         # That the driver has closed its end says nothing: it has gone when it has ended.
-        log, together = self._drivers.log, self._drivers.side.together
-        self._channel = HostEnd(near, self._loop, self._hear, lambda end: None, log, together)
+        side = self._drivers.side
+        self._channel = HostEnd(
+            near,
+            self._loop,
+            self._hear,
+            lambda end: None,
+            side.log,
+            side.together,
+            side.system.clock,
+        )
 
     def _prepare_child_fds(self) -> None:
         """In the child: give it the channel, where `CHANNEL_FD` says."""
@@ -87,7 +95,7 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
     def _disconnect(self) -> None:
         channel, self._channel = self._channel, None
         if channel:
-            channel.read()
+            channel.read_rest()
             channel.close()
         self._drivers.ended(self)
 

@@ -20,14 +20,15 @@ from ..model.orders import LARGEST
 from ..model.packets import packets_of
 from .loop import Loop
 
-AT_ONCE = 100  # messages that are read before the host's loop gets its turn
+AT_ONCE = 0.05  # seconds of reading before the host's loop gets its turn
 
 
 class HostEnd:
     """The end in the host, read and written on the host's loop until the driver has closed its own.
 
     `hear` is called with each message, `went` once, when the driver has closed its end. `log`
-    takes a level of the module `logging`, and a line. What is read at once is heard `together`.
+    takes a level of the module `logging`, and a line. What is read at once is heard `together`. A
+    message may have the host start a master, so only as many are read at once as `clock` allows.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class HostEnd:
         went: Callable[[HostEnd], None],
         log: Callable[[int, str], None],
         together: Callable[[], contextlib.AbstractContextManager[None]],
+        clock: Callable[[], float],
     ) -> None:
         channel.setblocking(False)
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
@@ -47,6 +49,7 @@ class HostEnd:
         self._went = went
         self._log = log
         self._together = together
+        self._clock = clock
         self._unsent: bytes | None = None
         self._rest: list[bytes] = []  # packets of a message of which the socket took the first
         loop.watch(channel.fileno(), self.read)
@@ -86,27 +89,39 @@ class HostEnd:
             self._unsent, self._rest = None, rest
 
     def read(self) -> None:
-        """Take what the driver said; close this end if the driver has closed its own."""
-        with self._together():
-            self._read()
+        """Take what the driver said; close this end if the driver has closed its own.
 
-    def _read(self) -> None:
-        for _ in range(AT_ONCE):
-            if not self.is_open:  # what was said has led to that
-                return
-            try:
-                packet = self._channel.recv(LARGEST)
-            except BlockingIOError:
-                return
-            except ConnectionResetError:  # raised once, before unread data (measured), if the
-                continue  # driver closed its end and had not read all itself
-            except OSError:
-                packet = b""
-            if not packet:
-                self.close()
-                self._went(self)
-                return
+        What is left is taken in the loop's next turn.
+        """
+        until = self._clock() + AT_ONCE
+        with self._together():
+            while self._take_next() and self._clock() < until:
+                pass
+
+    def read_rest(self) -> None:
+        """Take all that an ended driver said."""
+        with self._together():
+            while self._take_next():
+                pass
+
+    def _take_next(self) -> bool:
+        """Take one message; False if there is none."""
+        if not self.is_open:  # what was said before has led to that
+            return False
+        try:
+            packet = self._channel.recv(LARGEST)
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:  # raised once, before unread data (measured), if the driver
+            return True  # closed its end and had not read all itself
+        except OSError:
+            packet = b""
+        if packet:
             self._take(packet)
+            return True
+        self.close()
+        self._went(self)
+        return False
 
     def _take(self, packet: bytes) -> None:
         try:

@@ -40,7 +40,7 @@ class DriverProcess:
                 self._respawn.later(str(error))
                 return
         side = self._side
-        HostEnd(near, side.loop, self._hear, self._went, side.log, side.together)
+        HostEnd(near, side.loop, self._hear, self._went, side.log, side.together, side.system.clock)
 
     def _hear(self, end: HostEnd, message: dict[str, Any]) -> None:
         if "record" in message:

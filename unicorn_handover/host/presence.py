@@ -19,22 +19,27 @@ class Presence:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.given_up = False
         self._clock = clock
-        self._here_since: float | None = None
+        self._heard_at: float | None = None
         self._away_since = clock()
 
     def came(self) -> None:
         """Note that a driver is there."""
-        self._here_since = self._clock()
+        self._heard_at = self._clock()
+
+    def heard(self) -> None:
+        """Note that the driver has said something: it is busy at least with other programs."""
+        if self._heard_at is not None:
+            self._heard_at = self._clock()
 
     def went(self) -> None:
         """Note that no driver is there."""
-        self._here_since = None
+        self._heard_at = None
         self._away_since = self._clock()
 
     @property
     def is_there(self) -> bool:
         """True while a driver is there."""
-        return self._here_since is not None
+        return self._heard_at is not None
 
     def is_missed_by(self, record: Record) -> bool:
         """True if no driver has been there for DRIVER_GRACE, and that since this was asked for.
@@ -43,10 +48,13 @@ class Presence:
         """
         since = max(self._away_since, record.began)
         late = self.given_up or self._clock() >= since + DRIVER_GRACE
-        return self._here_since is None and late
+        return self._heard_at is None and late
 
     def passes_over(self, record: Record) -> bool:
-        """True if a driver has been there for DRIVER_GRACE, and did not take this one."""
-        if self._here_since is None or record.phase is not Phase.REQUESTED:
+        """True if a driver is there, has said nothing for DRIVER_GRACE, and did not take this one.
+
+        One that takes a hundred programs, on a machine that boots them all, is long about it.
+        """
+        if self._heard_at is None or record.phase is not Phase.REQUESTED:
             return False
-        return self._clock() >= max(self._here_since, record.since) + DRIVER_GRACE
+        return self._clock() >= max(self._heard_at, record.since) + DRIVER_GRACE

@@ -94,6 +94,7 @@ class HostSide(Host):
     def take(self, fields: dict[str, Any]) -> None:
         """Store a record of the driver. Raises KeyError, TypeError or ValueError if it is none."""
         record = Record.from_json(fields)
+        self.presence.heard()
         program = self.programs.get(record.program)
         if program:
             program.report(record)

@@ -38,7 +38,7 @@ def driver(host: FakeHost) -> Iterator[socket.socket]:
     def hear(end: HostEnd, said: Any) -> None:
         host.take(said["record"])
 
-    end = HostEnd(near, host.loop, hear, went, host.log, host.together)
+    end = HostEnd(near, host.loop, hear, went, host.log, host.together, host.system.clock)
     host.driver_came(end)
     with far:
         yield far

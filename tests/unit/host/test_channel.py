@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from unicorn_handover.host.channel import AT_ONCE
 from unicorn_handover.model.orders import Order, Orders
 from unicorn_handover.model.packets import Assembly
 from unicorn_handover.model.phases import Phase
@@ -52,6 +53,25 @@ def test_many_changes_at_once_are_one_message(host: FakeHost, driver: socket.soc
     host.loop.turn()  # type: ignore[attr-defined]
     assert ordered(driver) == [("web", 1, ""), ("api", 1, "")]
     assert ordered(driver) == []
+
+
+def test_what_takes_long_is_heard_in_turns(
+    host: FakeHost, driver: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message may have a master started, and the host has others to serve in between."""
+    heard: list[str] = []
+
+    def take(fields: dict[str, str]) -> None:
+        host.wait(AT_ONCE)
+        heard.append(fields["program"])
+
+    monkeypatch.setattr(host, "take", take)
+    for name in ("web", "api"):
+        driver.send(json.dumps({"record": {"program": name}}).encode())
+    host.loop.turn()  # type: ignore[attr-defined]
+    assert heard == ["web"]
+    host.loop.turn()  # type: ignore[attr-defined]
+    assert heard == ["web", "api"]
 
 
 def test_a_caller_behind_an_unread_record_gets_the_next_one(

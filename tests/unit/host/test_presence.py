@@ -96,6 +96,20 @@ def test_a_driver_that_is_stuck(host: FakeHost) -> None:
     assert host.web.handovers.running is None and host.api.handovers.running
 
 
+def test_a_driver_that_is_busy(host: FakeHost) -> None:
+    """One that takes many programs, one after the other, is not stuck; after the last one it is."""
+    host.request(host.web)
+    host.request(host.api)
+    host.wait(DRIVER_GRACE - 1)
+    host.drive(Phase.CHECKING, host.api)
+    host.wait(DRIVER_GRACE - 1)
+    host.tick()
+    assert host.web.handovers.running
+    host.wait(2)
+    host.tick()
+    assert host.web.handovers.running is None
+
+
 def test_a_driver_of_another_version_is_told_of_while_it_is_there(
     host: FakeHost, driver: socket.socket
 ) -> None:
