@@ -135,6 +135,8 @@ class CircusSide(HostSide):
     def _manage_plugin(self) -> None:
         if type(self.selection.plugin) is Watcher:
             PluginWatcher.manage(self.selection.plugin, self.circusd, self.restarts)
+        for plugin in self.selection.plugins():  # another one is turned away each time it comes
+            plugin.respawn = plugin is self.selection.plugin
 
     @contained()
     def _keep_or_let_go(self, name: str, there: Watcher | None) -> None:
@@ -150,7 +152,7 @@ class CircusSide(HostSide):
     @contained()
     def _take_in(self, name: str, watcher: Watcher, options: Options) -> None:
         if not is_one_process(watcher):
-            options = replace(options, survive=False)
+            options = replace(options, survive=False, hold=0, hold_stop=0)
         program = self.manage(name, options)
         error = self.settings.refusals.get(name)
         program.refusal = str(error) if error else ""

@@ -12,7 +12,7 @@ from circus.watcher import Watcher
 from unicorn_handover.errors import ConfigError, printable
 from unicorn_handover.host.sections import doubled
 from unicorn_handover.kernel.system import System
-from unicorn_handover.model.options import Settings, parse
+from unicorn_handover.model.options import Options, Settings, names_in, parse
 
 from .circusd import Circusd, plugin_options
 from .conffiles import sections_named, watchers
@@ -31,7 +31,7 @@ class Selection:
         self.settings = Settings({})
         self.plugin: Watcher | None = None
         self._circusd = circusd
-        self._raw: dict[str, str] | None = None
+        self._raw: list[dict[str, str]] | None = None
 
     def plugins(self) -> list[Watcher]:
         """Circus's watchers of this plugin; the first one is the driver's."""
@@ -48,17 +48,24 @@ class Selection:
         if self.plugin is None:
             self.settings, self._raw = Settings({}), None
             return
-        options = plugin_options(self.plugin).items()
-        raw = {key: value for key, value in options if key not in NOT_OURS}
+        raw = [_raw_options(plugin) for plugin in plugins]
         if raw != self._raw:
             self._raw = raw
-            self._parse(self.plugin.name, raw)
+            self._parse(self.plugin.name, raw[0])
             for error in self._clashes(self.plugin.name) + self._unknown(self.plugin.name):
                 logger.error(str(error))
-            for other in plugins[1:]:
-                fix = f"name all watchers in [{self.plugin.name}]"
-                error = ConfigError(other.name, "use", "a second driver is not needed", fix)
-                logger.error(str(error))
+            for other, options in zip(plugins[1:], raw[1:]):
+                self._refuse_second(other.name, self.plugin.name, options)
+
+    def _refuse_second(self, section: str, first: str, raw: dict[str, str]) -> None:
+        """Log that a second section drives nothing; restarts of what it alone lists are refused."""
+        fix = f"name all watchers in [{first}]"
+        error = ConfigError(section, "use", "a second driver is not needed", fix)
+        logger.error(str(error))
+        for name in names_in(raw.get("watchers", "").lower()):
+            if name not in self.settings.programs:
+                self.settings.programs[name] = Options()
+                self.settings.refusals[name] = error
 
     def _parse(self, section: str, raw: dict[str, str]) -> None:
         # Circus finds watchers by their names in lower case, and reads keys in lower case.
@@ -101,6 +108,11 @@ class Selection:
             for name in self.settings.programs
             if there.count(name) > 1
         ]
+
+
+def _raw_options(plugin: Watcher) -> dict[str, str]:
+    options = plugin_options(plugin).items()
+    return {key: value for key, value in options if key not in NOT_OURS}
 
 
 def names_plugin(words: list[str]) -> bool:

@@ -44,15 +44,23 @@ def test_a_watcher_that_was_added(host: CircusHost, web: Program) -> None:
 
 @pytest.mark.parametrize("web", ["gunicorn"], indirect=True)
 def test_sockets_of_circus(host: CircusHost, web: Program) -> None:
-    """They end with the arbiter, so the program does too; a handover of them is refused."""
+    """They end with the arbiter, so the program does too; a handover of them is refused.
+
+    After a crash Circus gives them to the next master: this plugin has none to give.
+    """
     web.pidfile = False
     web.host_options["use_sockets"] = "True"
     web.command = f"{BIN}/gunicorn -c {web.conf} -b fd://$(circus.sockets.web) app:application"
     web.write("v1")
     host.more = f"\n[socket:web]\nhost = 127.0.0.1\nport = {web.port}\n"
+    host.options["hold"] = "300"
     host.start()
     outcome = host.ctl("restart", "web")
     assert not outcome.ok and "[watcher:web] use_sockets: " in outcome.text
+    master = look(host.master("web"))
+    assert master
+    kill(master)
+    wait_until(lambda: host.at_rest("web") and web.answers("v1"), "it answers after a crash")
     web.write("v2")
     start_anew(host)
     wait_until(lambda: host.at_rest("web") and web.answers("v2"), "the new release answers")

@@ -73,6 +73,20 @@ def test_a_stranger_is_no_driver(host: CircusHost) -> None:
     assert f"pid {os.getpid()} is turned away" in host.host_log() and host.driver_is_there()
 
 
+def test_a_second_section(host: CircusHost, web: Program) -> None:
+    """Its driver is not started over and over, and what it alone lists is not stopped."""
+    host.options = {"watchers": "api"}
+    host.plugin += "\n[plugin:unicorn2]\nuse = circus_unicorn.UnicornPlugin\nwatchers = web\n"
+    host.launch()
+    wait_until(web.answers, "web answers")
+    wait_until(lambda: host.ask("status")["statuses"]["plugin:unicorn2"] == "stopped", "it ends")
+    assert host.host_log().count("is turned away") == 1
+    old = host.ask("list", name="web")["pids"]
+    outcome = host.ctl("restart", "web")
+    assert not outcome.ok and "name all watchers in [plugin:unicorn]" in outcome.text
+    assert host.ask("list", name="web")["pids"] == old
+
+
 def test_the_command(host: CircusHost) -> None:
     """`circus_unicorn status` tells of handovers, to people and scripts; it refuses strangers."""
     host.start()
