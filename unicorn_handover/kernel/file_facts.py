@@ -6,9 +6,10 @@ import os
 import shutil
 from collections.abc import Iterator
 
+from .descriptors import open_files
 from .files import KeptFile, chunks_of, keep_file, written_files
 from .pid_file import pid_in
-from .procfs import list_directory, look_into, open_files, read_bytes
+from .procfs import list_directory, look_into, read_bytes
 
 
 class FileFacts:

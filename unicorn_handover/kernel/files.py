@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
 from collections.abc import Iterator
 
-from .procfs import open_links
+from .descriptors import flags_of, open_links
 
 PIECE = 1 << 16  # bytes that are read at once
 MOST = 1 << 23  # bytes of one file
-
-
-def open_sockets(pid: int, outlive_exec: bool) -> frozenset[int]:
-    """The inodes of sockets, of those that are not close-on-exec alone. Raises OSError."""
-    found: set[int] = set()
-    for link, path in open_links(pid):
-        number = re.fullmatch(r"socket:\[(\d+)\]", path)
-        with contextlib.suppress(FileNotFoundError):  # closed just now
-            flags = flags_of(pid, os.path.basename(link)) if number and outlive_exec else 0
-            found.update({int(number[1])} if number and not flags & os.O_CLOEXEC else ())
-    return frozenset(found)
 
 
 class KeptFile:
@@ -71,14 +59,6 @@ def written_files(pid: int) -> dict[str, int]:
 def _is_written(pid: int, descriptor: str) -> bool:
     """True for a descriptor that was opened for writing."""
     return flags_of(pid, descriptor) & os.O_ACCMODE != os.O_RDONLY
-
-
-def flags_of(pid: int, descriptor: str) -> int:
-    """The flags of an open descriptor, O_CLOEXEC among them (proc(5), fdinfo). Raises OSError."""
-    # As bytes: a text needs a codec, which the owner of the process may not be able to read.
-    with open(f"/proc/{pid}/fdinfo/{descriptor}", "rb") as file:
-        fields = dict(line.split(b":", 1) for line in file if b":" in line)
-    return int(fields[b"flags"], 8)
 
 
 def chunks_of(path: str, start: int) -> Iterator[bytes]:

@@ -9,10 +9,10 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from .files import flags_of
+from .descriptors import flags_of, open_links
 from .getfd import LIBC, copy_descriptors
 from .process import Process
-from .procfs import look_into, open_links
+from .procfs import look_into
 from .sockets import unix_backlog
 
 TCPI_SACKED = 28  # bytes in struct tcp_info, include/uapi/linux/tcp.h; of a listener: its backlog

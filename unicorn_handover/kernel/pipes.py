@@ -7,7 +7,8 @@ import os
 import stat
 from dataclasses import dataclass
 
-from .procfs import look_into, open_links
+from .descriptors import open_links
+from .procfs import look_into
 
 
 @dataclass(frozen=True)

@@ -145,24 +145,6 @@ def eyes_of_owner(pid: int) -> Iterator[None]:
         libc.setfsgid(before[0])
 
 
-def open_files(pid: int, name_part: str) -> list[os.stat_result]:
-    """The status of each open file whose path holds `name_part`. Raises OSError."""
-    found = []
-    for link, path in open_links(pid):
-        if name_part in path:
-            with contextlib.suppress(FileNotFoundError):  # closed just now
-                found.append(os.stat(link))
-    return found
-
-
-def open_links(pid: int) -> Iterator[tuple[str, str]]:
-    """Yield each link in /proc/PID/fd and what it names. Raises OSError; see `look_into`."""
-    directory = f"/proc/{pid}/fd"
-    for descriptor in os.listdir(directory):
-        with contextlib.suppress(FileNotFoundError):  # closed just now
-            yield f"{directory}/{descriptor}", os.readlink(f"{directory}/{descriptor}")
-
-
 def executed_as(pid: int) -> str:
     """The string at AT_EXECFN of the auxiliary vector, a pointer. Raises OSError."""
     with open(f"/proc/{pid}/auxv", "rb") as file:

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Collection
 
-from .files import open_sockets
+from .descriptors import open_sockets
 from .listeners import Listener, listeners
 from .listening import listening_inodes
 from .process import Process
@@ -37,7 +37,7 @@ class SocketFacts:
     def sockets(self, pid: int, outlive_exec: bool = False) -> frozenset[int]:
         """The inodes of a process's open sockets; none if it is gone or not ours to read.
 
-        With `outlive_exec` those alone that a program has which the process executes.
+        With `outlive_exec` those alone that are not close-on-exec.
         """
         return look_into(pid, lambda: open_sockets(pid, outlive_exec)) or frozenset()
 

@@ -8,7 +8,8 @@ import struct
 import sys
 from collections.abc import Iterable
 
-from .procfs import look_into, open_links
+from .descriptors import open_links
+from .procfs import look_into
 
 # sock_diag(7), linux/sock_diag.h, linux/unix_diag.h and linux/inet_diag.h
 SOCK_DIAG_BY_FAMILY = 20
