@@ -18,7 +18,7 @@ from .selection import PLUGIN, Selection, names_plugin
 
 
 class Driver:
-    """pid: the process that is connected, 0 if there is none."""
+    """The driver of one circusd. pid: its connected process, 0 if there is none."""
 
     def __init__(self, side: HostSide, circusd: Circusd, selection: Selection) -> None:
         self.pid = 0

@@ -33,7 +33,7 @@ class Asked(NamedTuple):
 
 
 class Workers:
-    """Those of one watcher's master. Changes are made one after the other, whoever asks for them.
+    """The workers of one watcher's master, whose number is changed by one caller after the other.
 
     A worker that was signalled to quit lives until it has answered its requests. So for as long as
     that may take, the number that was asked for counts, and not that of the workers.

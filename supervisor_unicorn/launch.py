@@ -8,7 +8,7 @@ from unicorn_handover.servers import Launch, words_of
 
 
 def launch_by(config: ProcessConfig, started_in: str) -> Launch:
-    """It, as the driver is to know it; `started_in` as there."""
+    """Describe a start by this configuration to the driver; `started_in` is that of `Launch`."""
     return Launch(
         section=f"program:{config.name}",
         key="directory",

@@ -18,7 +18,7 @@ DRIVER_SECTION = "eventlistener:unicorn_handover"
 
 
 class Startup:
-    """Both of the following for one supervisord; what fails is logged, and nothing is reported.
+    """`joined` and `complaints` for one supervisord: an error in them is logged and costs nothing.
 
     `options` are supervisord's own; `failed` takes a line about an error of ours.
     """

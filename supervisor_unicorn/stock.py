@@ -46,7 +46,7 @@ class Others:
         return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
 
     def _those(self, running: bool) -> list[str]:
-        """Those that run, or those that do not."""
+        """The names of the programs that run, or of those that do not."""
         infos = process_infos(self.ctl) if self._names else {}
         return [n for n in self._names if (infos[n]["state"] in RUNNING_STATES) is running]
 

@@ -27,7 +27,7 @@ class Commands(Protocol):
 
 
 class Update:
-    """One `update`. What it does not hand over is Supervisor's own.
+    """One `update` command. Groups that it does not hand over are left to Supervisor's own.
 
     ours: the numbers of the handovers that have begun, by program, for each group.
     """

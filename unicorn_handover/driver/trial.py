@@ -15,10 +15,10 @@ PATIENCE = 20.0  # seconds: nginx looks the names of upstream servers up
 
 
 class Trial:
-    """One run of a server's trial, as the host would start it now. Nothing waits for it here.
+    """One run of a server's trial, as the host would start the server now. Nothing blocks on it.
 
-    Where it cannot be run, it is left out: the new master finds out by itself then. pid_file: what
-    it has told of that; None if nothing.
+    A trial that cannot be run is left out: the new master finds the fault by itself then. pid_file:
+    the path that the trial has printed, "" if there is none; None if it has printed nothing.
     """
 
     def __init__(
@@ -37,9 +37,9 @@ class Trial:
                 self._run = system.run_as(*who, self._argv, directory, environ)
 
     def passed(self) -> bool:
-        """True once it has ended well.
+        """True once the trial has ended well.
 
-        Raises Refused, with the server's own message, if it has ended otherwise, or not in time.
+        Raises Refused, with the server's own message, if the trial has failed or is late.
         """
         if self._run is None:
             return True
@@ -53,7 +53,7 @@ class Trial:
         return True
 
     def close(self) -> None:
-        """End it, if it still runs. May be called twice."""
+        """End the trial, if it still runs. May be called twice."""
         run, self._run = self._run, None
         if run:
             run.close()
@@ -63,7 +63,7 @@ class Trial:
         return printable(shlex.join(self._argv))
 
     def _is_late(self) -> bool:
-        """True if it does not end and is not needed. Raises Refused if it is."""
+        """True if the trial is late and not needed. Raises Refused if it is needed."""
         late = self._system.clock() >= self._until
         if late:
             self.close()

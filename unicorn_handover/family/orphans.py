@@ -15,7 +15,7 @@ from .killing import kill_with_workers
 
 
 class Orphans:
-    """Those of one program, held until they are gone. `log` takes a line for the operator."""
+    """The orphans of one program, held until they are gone. `log` takes a line for an operator."""
 
     def __init__(self, system: System, log: Callable[[str], None]) -> None:
         self._system = system
@@ -26,8 +26,9 @@ class Orphans:
     def left_in(self, process_group: int, pids: Collection[int]) -> list[Process]:
         """Hold those of `pids` in the group that have not exec'd, or are in the middle of that.
 
-        To be called before the search for a new master: one that execs in between is held here and
-        found there. In the middle of an exec the command line is empty, and nothing is proven.
+        To be called before the search for a new master: a process that execs in between is held by
+        this call and found by that search. In the middle of an exec the command line is empty, and
+        nothing is proven.
         """
         known = {(orphan.pid, orphan.start) for orphan in self._held}
         left = []
@@ -43,11 +44,11 @@ class Orphans:
         return left
 
     def keep(self, left: list[Process], patience: float) -> None:
-        """Keep what `left_in` held; after `patience` seconds `mind` ends them.
+        """Keep what `left_in` held; after `patience` seconds `mind` kills it.
 
-        Those of a master before this one stay held: the program may have been started and have
-        crashed again while one of them was still about to exec. Those that would not end by
-        themselves get a signal to, after their requests.
+        The orphans of earlier masters stay held: the program may have been started and have crashed
+        again while one of them was still about to exec. An orphan that would not end by itself gets
+        a signal to end after its requests.
         """
         for orphan in left:
             signum = orphan_ends_by(self._system, orphan.pid)
@@ -74,7 +75,7 @@ class Orphans:
         return self._killed.issuperset(self._held)
 
     def kill(self) -> None:
-        """End all that are left, now."""
+        """Kill all that are left, now."""
         for orphan in self._held:
             if orphan.alive():
                 self._kill(orphan)

@@ -1,7 +1,7 @@
-"""What else has a program's listening sockets than its masters and workers: it ends with them.
+"""Processes that share a program's listening sockets and have exec'd: they end with the program.
 
-It may be a new master that no proof has found yet, or a program that one has started: a unicorn
-that was re-executed does not make the sockets that it inherited close-on-exec.
+Such a process may be a new master that no proof has found yet, or a program that a new master has
+started: a re-executed unicorn does not make the sockets that it inherited close-on-exec.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .members import proven
 
 
 class Sharers:
-    """Those of one family that have exec'd, held from the moment that it is signalled to stop."""
+    """The sharers of one family's sockets, held from the moment that the family is to stop."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -27,7 +27,7 @@ class Sharers:
         self._hold(_descendants(self._system, master))
 
     def take(self, strangers: Collection[int]) -> list[Process]:
-        """Return those that live, those among `strangers` as well, for the caller to close."""
+        """Return the living sharers, also those among `strangers`, for the caller to close."""
         self._hold(strangers)
         held, self._held = self._held.values(), {}
         living = []

@@ -19,8 +19,8 @@ def end_master(system: System, master: Process, signum: int) -> None:
     one on to a worker that loads it (Worker#soft_kill is read in the accept loop). A starting ruby
     can lose a signal (measured: 23 of 260 TERMs sent to starting unicorns had no effect).
 
-    A driver stops a new master for a while (`FirstWorker`, `Silence`), and may be killed meanwhile:
-    then the signal would wait for ever.
+    The master is also resumed: a driver stops a new master for a while (`FirstWorker`, `Silence`),
+    and if the driver was killed meanwhile, the signal would wait for ever.
     """
     if has_ready_worker(system, master.pid):
         master.signal(signal.Signals(signum))
@@ -30,7 +30,7 @@ def end_master(system: System, master: Process, signum: int) -> None:
 
 
 class Successors:
-    """Those below one master, held until each has taken over or ended.
+    """The new masters below one master, held until each has taken over or ended.
 
     A master that got its graceful signal has closed its listeners, which are a part of its proof.
     """

@@ -10,7 +10,7 @@ from ..servers import SERVERS, Server
 
 
 class MovedPidFiles:
-    """Those of the master `owner` that were moved aside, until they are put back or forgotten."""
+    """The pid files of the master `owner` that were moved aside, until put back or forgotten."""
 
     def __init__(self, server: Server, owner: int, paths: Iterable[str] = ()) -> None:
         self._server = server
@@ -24,12 +24,12 @@ class MovedPidFiles:
             self._files.append(file)
 
     def put_back(self) -> None:
-        """The new master has ended, or was not started."""
+        """Undo all moves: the new master has ended, or was not started."""
         for file in self._files:
             file.put_back(self._owner)
 
     def forget(self, new: int) -> None:
-        """The old master has ended, and the master `new` has replaced it."""
+        """Drop the moved files: the old master has ended, and the master `new` has replaced it."""
         for file in self._files:
             file.forget(self._owner)
             if self._server.unlinks_pid_file:
@@ -42,5 +42,5 @@ class MovedPidFiles:
 
     @classmethod
     def restored(cls, state: dict[str, Any]) -> MovedPidFiles:
-        """Those that another host has moved. Raises KeyError, TypeError or ValueError."""
+        """The pid files that another host has moved. Raises KeyError, TypeError or ValueError."""
         return cls(SERVERS[state["server"]], int(state["owner"]), list(map(str, state["moved"])))

@@ -22,7 +22,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Note:
-    """One program.
+    """What is remembered of one program.
 
     master: None while it has none; group: its process group. handovers: see `handover_notes`.
     beside: the master that the host has started beside it, see `Beside.state`. ending: how the host
@@ -42,7 +42,7 @@ class Note:
 
     @property
     def masters(self) -> list[MasterId]:
-        """Its master, and the new one of the handover that was under way."""
+        """The program's master, and the new master of the handover that was under way."""
         known = [self.master] if self.master else []
         with contextlib.suppress(AttributeError, TypeError, ValueError):  # it may be nonsense
             new = (self.handovers.get("running") or {}).get("new")

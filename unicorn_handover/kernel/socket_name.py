@@ -51,9 +51,9 @@ class SocketName:
 
 
 class SocketNames:
-    """Several of them, kept from now on. `fileno` can be read once a name may be gone (inotify(7)).
+    """The names of several unix sockets. `fileno` can be read once one may be gone (inotify(7)).
 
-    Those that cannot be kept are left out: `lost` has a line for each.
+    Names that cannot be kept are left out: `lost` has a line for each.
     """
 
     def __init__(self, paths: Collection[str]) -> None:
@@ -71,7 +71,7 @@ class SocketNames:
         return self._watch
 
     def restore(self) -> None:
-        """Link again what is gone."""
+        """Link the names again that are gone."""
         if self._watch >= 0:
             with contextlib.suppress(BlockingIOError):
                 while os.read(self._watch, 1 << 16):
@@ -80,7 +80,7 @@ class SocketNames:
             name.restore()
 
     def release(self, unlink: bool = True) -> None:
-        """Keep them no longer. Without `unlink` the second links stay, for another driver."""
+        """Keep the names no longer. Without `unlink` the second links stay, for another driver."""
         for name in self._names if unlink else []:
             name.release()
         self._names = []

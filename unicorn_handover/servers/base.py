@@ -23,10 +23,9 @@ DROP_WORKER = SIGTTOU
 class Addresses(NamedTuple):
     """What a command and its configuration file say of addresses.
 
-    said: all of it, word for word, to be compared with what they said before: what it comes to, the
-    server alone knows. fixed: the addresses that are named plainly, spelled as `Listener.name`, of
-    a server that takes no new ones: a master that was given sockets serves on those alone. None if
-    that does not show.
+    said: word for word, to be compared with what was said before: only the server knows what the
+    words come to. fixed: the addresses, spelled as `Listener.name`, of a server whose master serves
+    on the sockets alone that it was given; empty for any other server, or if they do not show.
     """
 
     said: list[str]
@@ -34,7 +33,7 @@ class Addresses(NamedTuple):
 
 
 class Proof(abc.ABC):
-    """That a worker was in its accept loop, however short its life was."""
+    """Proves that a worker was in its accept loop, however short its life was."""
 
     @abc.abstractmethod
     def holds(self) -> bool:

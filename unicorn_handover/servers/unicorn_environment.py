@@ -24,9 +24,10 @@ class UnicornStart(Start):
     """What a re-exec of unicorn does not renew."""
 
     def outdated(self, system: System, master: int, launch: Launch) -> str:
-        """Such a file in the directory of a re-exec.
+        """The path of a changed `.env` file or Gemfile in the directory of a re-exec.
 
-        That the application reads it is not known. If not, a start by the host does no harm.
+        Whether the application reads that file is not known. If it does not, a start by the host
+        does no harm.
         """
         directory, stat = configured(system, master, launch).directory, system.stat(master)
         if not directory or stat is None or not _has_read(system, master, launch):
