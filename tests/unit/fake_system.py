@@ -134,7 +134,7 @@ class FakeSystem:
         caught, blocked = (
             sum(1 << (number - 1) for number in numbers) for numbers in (fake.catches, fake.blocks)
         )
-        return SignalMasks(0, 0, caught, blocked)
+        return SignalMasks(0, caught, blocked)
 
     def command_line(self, pid: int) -> list[str]:
         fake = self.processes.get(pid)

@@ -21,7 +21,7 @@ from .procfs import (
     read_stat,
 )
 
-MASKS = (b"ShdPnd", b"SigIgn", b"SigCgt", b"SigBlk")  # of /proc/PID/status, as `SignalMasks`
+MASKS = (b"ShdPnd", b"SigCgt", b"SigBlk")  # of /proc/PID/status, as `SignalMasks`
 
 
 class ProcessFacts:

@@ -53,7 +53,6 @@ class SignalMasks:
     """Signals of a process, as /proc/PID/status has them."""
 
     pending: int
-    ignored: int
     caught: int
     blocked: int = 0
 
