@@ -13,6 +13,7 @@ from circus.watcher import Watcher
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.copies import Command
 from unicorn_handover.host.inheritance import Inheritance
+from unicorn_handover.host.loop import Call
 from unicorn_handover.kernel.process import Process as HeldProcess
 from unicorn_handover.servers import Launch
 
@@ -49,7 +50,7 @@ class BesideProcess:
         command: Command = self._watcher.command_in_force()
         return command
 
-    def start_beside(self, inheritance: Inheritance) -> int:
+    def start_beside(self, inheritance: Inheritance) -> tuple[int, Call]:
         """Start a process by the settings as they are now. Circus does not know of it yet."""
         if not self._watcher.call_hook("before_spawn"):
             raise Refused(f"[watcher:{self._watcher.name}] hooks.before_spawn forbids it")
@@ -62,7 +63,8 @@ class BesideProcess:
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
         self._begin(process, settings_of(self._watcher))
-        return int(process.pid)
+        # It has not waited: `Popen` returns when it executes, so it is remembered by itself.
+        return int(process.pid), lambda: None
 
     def take_over(self, held: HeldProcess, settings: Settings) -> None:
         """Stand for the one that an earlier circusd has started by these settings."""
@@ -78,9 +80,6 @@ class BesideProcess:
         if self._watcher.stream_redirector:
             self._watcher.stream_redirector.start()
             self._watcher.stream_redirector.add_redirections(process)
-
-    def let_beside_go_on(self) -> None:
-        """It has not waited: `Popen` returns when it executes, so it is remembered by itself."""
 
     def remembered(self) -> dict[str, Any]:
         """What the next circusd needs of it, {} while there is none."""

@@ -37,8 +37,7 @@ class ManagedProcess(GivenProcess):
         survivor = self.watcher.take_survivor()
         if survivor and self._take_over(survivor):
             return
-        self.watcher.program.survival.begins()
-        self.given = self.watcher.program.held.give()
+        self.given = self.watcher.program.begins()
         self._set_start()
         super().spawn()
         self.hold()
@@ -140,7 +139,7 @@ class ManagedProcess(GivenProcess):
         if redirector:
             redirector.add_redirections(self)
         if self.master:
-            self.master.replace(successor, group=successor.pid)
+            self.master.replace(successor)
 
     def reap(self, status: int | None = None) -> int | None:
         """Return the exit code, None while the master lives. Never waits.

@@ -8,8 +8,8 @@ from typing import Protocol
 from unicorn_handover.errors import Refused
 from unicorn_handover.host.copies import Command, start
 from unicorn_handover.host.inheritance import Inheritance
+from unicorn_handover.host.loop import Call
 from unicorn_handover.host.program import Program
-from unicorn_handover.kernel.gate import Gate
 from unicorn_handover.kernel.spawn import CannotRun
 from unicorn_handover.servers import Launch
 
@@ -31,7 +31,6 @@ class NextMaster:
         self._program = program
         self._starts = starts
         self._reap = reap
-        self._gate: Gate | None = None
 
     def difference(self) -> str:
         """What this runner was started with that the one which started the master was not."""
@@ -46,20 +45,14 @@ class NextMaster:
         """The same, as the driver is to know it."""
         return self._starts.now.launch(self._starts.given.started_in)
 
-    def start_beside(self, inheritance: Inheritance) -> int:
+    def start_beside(self, inheritance: Inheritance) -> tuple[int, Call]:
         """Start a new master on sockets that are there already. Raises Refused."""
-        self._program.spawning()
         try:
-            pid, self._gate = start(self.command(), inheritance)
+            pid, gate = start(self.command(), inheritance)
         except CannotRun as why:
             raise Refused(str(why)) from None
         self._starts.beside = self._starts.now.again(self._program.system)
-        return pid
-
-    def let_beside_go_on(self) -> None:
-        """Let it execute its command: it is remembered."""
-        if self._gate:
-            self._gate.open()
+        return pid, gate.open
 
     def reap_beside(self) -> None:
         """Reap it, if it is a child: a killed runner may have started it."""

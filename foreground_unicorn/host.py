@@ -73,7 +73,6 @@ class Runner:
             self.beside = Start.from_json(own["beside"])
             self.given = self.beside if survivor.was_beside else Start.from_json(own["given"])
         self._leaves = bool(own.get("leaves"))
-        self._program.spawning()
         self.master = self._program.hold(pid, self._exited, survivor.group)
         self.master.is_child = self._side.system.is_own_child(pid)  # also if it has died just now
         self._program.survival.resume(survivor)
@@ -87,9 +86,7 @@ class Runner:
 
     def _start(self) -> None:
         self._respawn.started()
-        self._program.survival.begins()
-        self._program.spawning()
-        pid, gate = start(self.command_in_force(), self._program.held.give())
+        pid, gate = start(self.command_in_force(), self._program.begins())
         self.given = self.given.again(self._side.system)
         self.master = self._program.hold(pid, self._exited, group=pid)
         self._log(f"started with pid {pid}")
@@ -140,19 +137,17 @@ class Runner:
         if not self._is_stopped:
             self._last = UNKNOWN if status is None else status
         self._is_stopped = self.stop.has_begun
-        beside = self._program.beside.pid
         successor = self._program.died(master)
         if successor:
-            self._adopt(master, successor, how_ended(status), beside)
+            self._adopt(master, successor, how_ended(status))
         else:
             self._lose(master.pid, f"pid {master.pid} ended {how_ended(status)}")
 
-    def _adopt(self, master: Master, successor: Process, how: str, beside: int) -> None:
-        """Take a successor in. The one `beside` was started by a runner, in a group of its own."""
-        old, group = master.pid, 0
-        if successor.pid == beside:
-            self.given, group = self.beside, beside
-        master.replace(successor, group)
+    def _adopt(self, master: Master, successor: Process, how: str) -> None:
+        old = master.pid
+        master.replace(successor)
+        if master.group == master.pid:  # a runner has started it, in a group of its own
+            self.given = self.beside
         what = f"adopted: '{self._program.name}' with pid {master.pid}"
         self._side.log(INFO, f"{what}, successor of pid {old} ({how})")
         self._program.adopted(master)

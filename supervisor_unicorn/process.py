@@ -16,6 +16,7 @@ from unicorn_handover.host.copies import Copies
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.inheritance import Inheritance
 from unicorn_handover.host.logs import Output
+from unicorn_handover.host.loop import Call
 from unicorn_handover.host.master import Master
 from unicorn_handover.host.program import Program
 from unicorn_handover.kernel.gate import Gate
@@ -50,13 +51,11 @@ class ManagedSubprocess(SurvivingSubprocess):
 
     def spawn(self) -> int | None:
         """Start the first master of a family; its orphans will become supervisord's children."""
-        self.program.spawning()
-        self.program.survival.begins()
         if self.read_config and self.state in (ProcessStates.STOPPED, ProcessStates.FATAL):
             self.bring_into_force(self.read_config, "")
             self.read_config = None
         self._started_in = self._directory_of(self.config)
-        self._given = self.program.held.give()
+        self._given = self.program.begins()
         gate = self._gate = self._make_gate()
         try:
             pid: int | None = Subprocess.spawn(self)
@@ -117,8 +116,8 @@ class ManagedSubprocess(SurvivingSubprocess):
         """
         options = self.config.options
         old, (_, message) = master.pid, decode_wait_status(sts)
-        spawned = self._take_over(successor.pid)
-        master.replace(successor, group=successor.pid if spawned else 0)
+        self._take_over(successor.pid)
+        master.replace(successor)
         self._master, self.pid = master, master.pid
         options.pidhistory[self.pid] = self
         self.laststart = time.time()
@@ -129,10 +128,9 @@ class ManagedSubprocess(SurvivingSubprocess):
         if self.killing:  # the stop signal was sent before this master was there to get it
             master.end([successor], self.config.stopsignal)
 
-    def start_beside(self, inheritance: Inheritance) -> int:
+    def start_beside(self, inheritance: Inheritance) -> tuple[int, Call]:
         """Start a new master by the configuration as it is now."""
         config = self.coming_config
-        self.program.spawning()
         self._beside = BesideSubprocess(
             config,
             self.group,
@@ -147,7 +145,7 @@ class ManagedSubprocess(SurvivingSubprocess):
             self._beside = None
             raise
         self._poll_beside(self._beside)
-        return pid
+        return pid, self._beside.let_go_on
 
     def _poll_beside(self, beside: BesideSubprocess) -> None:
         listen(self, Output())  # the old master's output explains nothing about a new one's failure
@@ -185,22 +183,20 @@ class ManagedSubprocess(SurvivingSubprocess):
         for descriptor in beside.dispatchers if beside else ():
             self.dispatchers.pop(descriptor, None)
 
-    def _take_over(self, pid: int) -> bool:
+    def _take_over(self, pid: int) -> None:
         """Let the new master's configuration and pipes be this program's, if it is that one."""
         beside = self._beside
         if beside is None or beside.pid != pid:
-            return False
+            return
         self._drop_beside()
         self.drain()  # of the old one alone: a read of an empty pipe would close it
         self.config.options.close_parent_pipes(self.pipes)
         self.pipes, self.dispatchers = beside.pipes, beside.dispatchers
         for dispatcher in self.dispatchers.values():
             dispatcher.process = self
-        if self.killing:  # it takes the place only to be ended, and its section was never proven
-            return True
-        self.bring_into_force(beside.config, beside.started_in)
-        self.read_config = None
-        return True
+        if not self.killing:  # else it is only to be ended, and its section was never proven
+            self.bring_into_force(beside.config, beside.started_in)
+            self.read_config = None
 
     def give_up(self) -> None:
         """Start it no more: it is FATAL."""
@@ -255,11 +251,6 @@ class ManagedSubprocess(SurvivingSubprocess):
         """Let this package have its turn of supervisord's loop, then do as Supervisor does."""
         self._loop.turn()
         Subprocess.transition(self)
-
-    def let_beside_go_on(self) -> None:
-        """It is remembered by now, and may execute its command."""
-        if self._beside:
-            self._beside.let_go_on()
 
     def reap_beside(self) -> None:
         """Leave it to supervisord, which reaps its children in each turn: this wakes it."""

@@ -25,6 +25,7 @@ class FakeSystem:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.is_subreaper = False
         self.processes: dict[int, Fake] = {}
         self.files: dict[str, str] = {}
         self.links: dict[str, str] = {}
@@ -114,6 +115,9 @@ class FakeSystem:
 
     def own_children(self) -> list[int]:
         return self.children(1)
+
+    def become_subreaper(self) -> None:
+        self.is_subreaper = True
 
     def is_own_child(self, pid: int) -> bool:
         fake = self.processes.get(pid)

@@ -125,8 +125,9 @@ class Beside:
                 "with its graceful signal"
             )
         inheritance = inherit(self._system, record, starter.command(), self._taken.paths)
+        self._host.become_subreaper()
         try:
-            pid = starter.start_beside(inheritance)
+            pid, go_on = starter.start_beside(inheritance)
         except BaseException:
             inheritance.give_back()
             raise
@@ -135,7 +136,7 @@ class Beside:
         self._hold(pid)
         stat = self._system.stat(self.pid)  # also of one that has ended and is not reaped
         self._handovers.name_new(MasterId(self.pid, stat.start if stat else 0), inheritance.paths)
-        starter.let_beside_go_on()
+        go_on()
 
     @contained()
     def _exited(self) -> None:

@@ -23,7 +23,7 @@ class Master:
     """The master of the moment of one family: its successor takes its place in the same object.
 
     `exited` is called once, on the loop or by `look`, when it has exited. pid: its number, also
-    once it is dead. group: the process group, which every later master of the family is in.
+    once it is dead. group: the process group, which every master that it re-executes is in.
     is_child: whether this process is to reap it; another one's is reaped before `exited` is called,
     or was not within REAPING, and has its `status`, as waitpid(2) tells it, None if that is
     unknown. successors: those that are held to be ended with it. sharers: what else has its
@@ -65,14 +65,10 @@ class Master:
         process = self.process
         return MasterId(process.pid, process.start) if process and process.alive() else None
 
-    def replace(self, successor: Process, group: int = 0) -> None:
-        """Put a held successor in the place of this master, which is dead.
-
-        It is in the same process group, unless it has a `group` of its own.
-        """
+    def replace(self, successor: Process) -> None:
+        """Put a held successor in the place of this master, which is dead."""
         self.release()
         self.pid = successor.pid
-        self.group = group or self.group
         self._watch(successor)
 
     def look(self) -> None:

@@ -16,6 +16,7 @@ from ..servers import Launch, Server, server_of
 from .background import went_away
 from .base import Host
 from .beside import Beside
+from .copies import Copies
 from .guard import contained
 from .handovers import Handovers
 from .held import HeldSockets
@@ -100,13 +101,16 @@ class Program:
         master, server = self.master, self.server()
         return bool(master and server and server.accepts_signals(self.system, master.pid))
 
-    def spawning(self) -> None:
-        """Prepare for a master that is about to be started: its orphans are to come to the host.
+    @contained()
+    def begins(self) -> Copies | None:
+        """Prepare for the first master of a family; return the sockets that are held for it.
 
-        To be called each time, and by the process that stays: a host may fork to daemonise, and the
-        kernel's flag for that is not inherited.
+        Its orphans are to come to the host. The kernel's flag for that is not inherited, and a host
+        may fork to daemonise: to be called each time, and by the process that stays.
         """
         self._host.become_subreaper()
+        self.survival.begins()
+        return self.held.give()
 
     def hold(self, pid: int, exited: Callable[[], None], group: int = 0) -> Master:
         """Hold a master that the host has started. Never raises.
@@ -136,7 +140,8 @@ class Program:
         left = self.orphans.left_in(master.group, strangers)
         beside = self.beside.take()
         if beside:
-            self.orphans.keep(left, self.options.drain_timeout)  # in no group of the new master's
+            self.orphans.keep(left, self.options.drain_timeout)
+            master.group = beside.pid  # of its own, in which none of those is
             return beside
         successor = master.successors.take() or members.successor_among(
             self.system, strangers, master.pid, master.group, new

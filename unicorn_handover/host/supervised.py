@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from ..servers import Launch
 from .copies import Command
 from .inheritance import Inheritance
+from .loop import Call
 
 
 class Supervised(Protocol):
@@ -42,15 +43,13 @@ class Starter(Protocol):
     def next_launch(self) -> Launch:
         """How the host would start the new master now, as the driver is to know it."""
 
-    def start_beside(self, inheritance: Inheritance) -> int:
+    def start_beside(self, inheritance: Inheritance) -> tuple[int, Call]:
         """Start a master on these sockets, beside the running one. Raises Refused.
 
         It is a child of the host, the leader of a group of its own, with pipes of its own. It takes
-        the old one's place when `Program.died` returns it.
+        the old one's place when `Program.died` returns it. Return its pid, and what is called when
+        it is remembered: it executes its command then, unless it has done so already.
         """
-
-    def let_beside_go_on(self) -> None:
-        """Let the new master, which is remembered by now, execute its command, if it has waited."""
 
     def reap_beside(self) -> None:
         """Reap the new master, which has exited, if it is a child, and call `Beside.ended`."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from unicorn_handover.host.inheritance import Command, Inheritance
+from unicorn_handover.host.loop import Call
 from unicorn_handover.model.orders import Orders
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.servers import Launch
@@ -34,7 +35,7 @@ class Starting(Section):
     def next_launch(self) -> Launch:
         return replace(self.launch, user="changed")
 
-    def start_beside(self, inheritance: Inheritance) -> int:
+    def start_beside(self, inheritance: Inheritance) -> tuple[int, Call]:
         if self.fault:
             raise self.fault
         fake = self._host.kernel.add(ppid=HOST_PID, forked=False, words=["unicorn master"])
@@ -42,10 +43,7 @@ class Starting(Section):
         fake.catches = set(self._host.old.catches)  # type: ignore[attr-defined]
         self._host.known.add(fake.pid)
         self.started.append(fake)
-        return fake.pid
-
-    def let_beside_go_on(self) -> None:
-        """It has not waited."""
+        return fake.pid, lambda: None  # it has not waited
 
     def reap_beside(self) -> None:
         self._host.web.beside.ended()

@@ -46,6 +46,7 @@ def test_the_new_master_is_started_once_and_named(host: FakeHost, web_socket: Ma
     (order,) = host.channel.said[-1].orders  # type: ignore[attr-defined]
     assert order.record.phase is Phase.STARTING and order.record.new == id_of(new)
     assert "handover 1 of web: starting (spawn: [program:web] was changed)" in host.lines[-1]
+    assert host.kernel.is_subreaper
 
 
 def test_it_takes_the_old_ones_place(host: FakeHost, tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_it_takes_the_old_ones_place(host: FakeHost, tmp_path: Path) -> None:
     master = host.web._masters[0]
     held = host.web.died(master)
     assert held and held.pid == new.pid
-    master.replace(held, group=held.pid)
+    master.replace(held)
     host.web.adopted(master)
     assert host.web.master == id_of(new) and master.group == new.pid
     host.drive(Phase.DONE, new=id_of(new))

@@ -203,7 +203,7 @@ def test_where_no_process_may_become_a_subreaper(host: FakeHost) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     host.kernel.become_subreaper = refused  # type: ignore[method-assign]
-    host.web.spawning()
+    host.web.begins()
     (line,) = host.lines
     assert "cannot become a subreaper ([Errno 1] Operation not permitted)" in line
 
