@@ -163,7 +163,7 @@ class CircusSide(HostSide):
         refusal = managed.refusal()
         if refusal:
             logger.error(refusal)
-        program.stop_signal.begin()
+        program.stop_signal.begin(managed.stop_setting)
 
     def circusd_ends(self) -> None:
         """Stop the programs that were kept for the next arbiter, if there is none."""

@@ -20,6 +20,7 @@ from unicorn_handover.model.options import Options, parse
 from .answers import Answers
 from .host import Runner
 from .side import ForegroundSide
+from .signals import Signals
 
 
 class BadOption(HandoverError):
@@ -101,6 +102,7 @@ def _notes(control: str, side: ForegroundSide) -> Notes:
 
 def _supervised(chosen: Namespace, side: ForegroundSide) -> int:
     runner = Runner(side, chosen.words, chosen.respawn)
+    Signals(side, runner).hear()
     try:
         control = CommandSocket(chosen.control, side.loop, Answers(side, runner.stop).to)
     except OSError as error:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from logging import WARNING
-from typing import Protocol
 
-from unicorn_handover.host.master import Master
-from unicorn_handover.host.stop import Stop
-
+from .host import Runner
 from .side import ForegroundSide
 
 HANDOVER = (signal.SIGHUP, signal.SIGUSR2)
@@ -17,29 +14,10 @@ STOP = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 PASSED_ON = (signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
 
 
-class Runs(Protocol):
-    """What a runner can do. master: the one that runs, None while none does."""
-
-    stop: Stop
-    master: Master | None
-
-    def start_again(self) -> None:
-        """Start the program before its next start is due."""
-
-    def end(self, signum: int) -> None:
-        """End with the program."""
-
-    def leave(self) -> None:
-        """End without it, for another runner to take it over and hand it over."""
-
-    def adopt_if_dead(self) -> None:
-        """Reap the dead; if the master is one, adopt its successor."""
-
-
 class Signals:
     """Hears them all, from `hear` on."""
 
-    def __init__(self, side: ForegroundSide, runner: Runs) -> None:
+    def __init__(self, side: ForegroundSide, runner: Runner) -> None:
         self._side = side
         self._runner = runner
 

@@ -171,7 +171,7 @@ class SupervisorSide(HostSide):
 
     def _running(self, event: events.ProcessStateRunningEvent) -> None:
         if isinstance(event.process, ManagedSubprocess):
-            event.process.program.stop_signal.begin()
+            event.process.program.stop_signal.begin(event.process.stop_setting)
 
     def _complain(self, text: str) -> None:
         """Log a line, and at start print it on standard error as well."""

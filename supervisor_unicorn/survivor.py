@@ -30,13 +30,9 @@ class SurvivingSubprocess(ConfiguredSubprocess):
         super().__init__(config, program)
         self._master: Master | None = None
 
-    def log(self, level: int, text: str) -> None:
-        """Write a line to supervisord's log, whose levels are those of `logging`."""
-        self.config.options.logger.log(level, f"{self.config.name}: {text}")
-
     def log_warning(self, text: str) -> None:
         """Write a warning to supervisord's log."""
-        self.log(WARNING, text)
+        self.program.log(WARNING, text)
 
     def take_beside_over(self, own: dict[str, Any]) -> None:
         """Take over what an earlier supervisord has started beside the running master."""
@@ -79,12 +75,12 @@ class SurvivingSubprocess(ConfiguredSubprocess):
         self.program.survival.resume(survivor)
         self.take_beside_over(beside)
         if survivor.note.ending:
-            self.log(INFO, "it was being stopped, which goes on")
+            self.program.log(INFO, "it was being stopped, which goes on")
             self.stop()
 
     def _stay_stopped(self) -> None:
         self.laststart = self.laststop = time.time()  # Supervisor starts what never ran
-        self.log(
+        self.program.log(
             INFO,
             "it was stopped by command before supervisord was killed, and is not started; "
             f"`supervisorctl start {self.program.name}`",
@@ -100,7 +96,7 @@ class SurvivingSubprocess(ConfiguredSubprocess):
         then = self.section_of(own)
         if then and then is not self.config:
             self.read_config = self.config
-            self.log(INFO, "its section was changed; `supervisorctl update` hands it over")
+            self.program.log(INFO, "its section was changed; `supervisorctl update` hands it over")
         self.bring_into_force(then or self.config, str(own.get("started_in", "")))
 
     def _exited(self) -> None:
@@ -125,7 +121,7 @@ class SurvivingSubprocess(ConfiguredSubprocess):
             return master.status
         known = self.config.exitcodes
         code = next(code for code in range(255, 0, -1) if code not in known or len(known) > 254)
-        self.log(
+        self.program.log(
             WARNING,
             f"how pid {master.pid} ended is unknown, for it was another supervisord's child; it "
             f"is taken for an unexpected exit status, {code}",
@@ -160,7 +156,7 @@ class SurvivingSubprocess(ConfiguredSubprocess):
     def _leave(self) -> None:
         """Let supervisord see no running process here; the master runs on, and is remembered."""
         self.program.survival.leave()
-        self.log(INFO, f"pid {self.pid} is left running, for the next supervisord")
+        self.program.log(INFO, f"pid {self.pid} is left running, for the next supervisord")
         self.config.options.pidhistory.pop(self.pid, None)
         self.program.release()
         self.config.options.close_parent_pipes(self.pipes)

@@ -140,9 +140,6 @@ class Section:
     def command_in_force(self) -> Command:
         return Command(self.launch.command, self.launch.directory)
 
-    def stop_setting(self) -> tuple[str, int]:
-        return "[program:web] stopsignal", 15
-
     def adopt_if_dead(self) -> None:
         raise OSError("no")
 

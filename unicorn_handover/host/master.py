@@ -149,8 +149,8 @@ class Master:
 
     def _watch(self, process: Process | None) -> None:
         self.process = process
+        self.is_child = self._system.is_own_child(self.pid)  # also if it has ended just now
         if process:
-            self.is_child = self._system.is_own_child(process.pid)
             self._loop.watch(process.fileno(), self.look)
         else:  # it was dead before it could be held
             self._loop.after(0, self._exited)

@@ -33,7 +33,8 @@ class Program:
 
     name: what the host's own commands know it by; `label` begins its log lines. refusal: the
     setting that keeps every restart from being a handover, or "". output: what it writes through
-    the host, which may set an `Output` of its own kind.
+    the host, which may set an `Output` of its own kind. log: writes a line about it, at a level of
+    `logging`, to the host's log.
 
     What a host calls here returns nothing, or False, where it fails, and logs why: an error of ours
     stays ours.
@@ -58,24 +59,22 @@ class Program:
         def living() -> Master | None:
             return next((master for master in self._masters if master.is_alive), None)
 
+        self.log = log
         self._living = living
         self.orphans = MindedOrphans(
-            host.system, host.loop, lambda text: log(WARNING, text), self.failed
+            host.system, host.loop, lambda text: self.log(WARNING, text), self.failed
         )
         self.stop_signal = StopSignal(
-            self.server,
-            lambda: self.supervised.stop_setting(),
-            lambda text: host.log(WARNING, text),
-            self.failed,
+            self.server, lambda text: host.log(WARNING, text), self.failed
         )
         self.system = host.system
         self.beside = Beside(
             host, self.handovers, self.orphans, lambda: self.options, lambda: self.output
         )
         self.held = HeldSockets(
-            host, lambda: self.options, lambda: self.supervised.command_in_force(), log
+            host, lambda: self.options, lambda: self.supervised.command_in_force(), self.log
         )
-        self.survival = Survival(host, self, self._living, lambda: self.supervised, log)
+        self.survival = Survival(host, self, self._living, lambda: self.supervised, self.log)
         self._host = host
         self._tell_host = changed
         self._masters: list[Master] = []
@@ -149,7 +148,7 @@ class Program:
         if successor is None:
             line = went_away(self.system, self._launch() or Launch())
             if line:
-                self._host.log(WARNING, f"{self.label}: {line}")
+                self.log(WARNING, line)
             left += master.sharers.take(strangers)
             self.orphans.keep(left, self.options.drain_timeout)
             return None

@@ -8,42 +8,41 @@ from signal import SIGINT, SIGKILL, Signals
 from ..servers import Server
 from .guard import contained
 
+Setting = Callable[[], tuple[str, int]]  # gives it, as "[section] key", and the signal's number
+
 
 class StopSignal:
     """The stop signal of one program.
 
     `server` gives the server of the living master, or None. A process that was forked just now
     shows its host's command line, or that of `bundle exec`, so it is asked until it is known.
-    `setting` gives the setting, as "[section] key", and the signal's number; `warn` takes a line,
-    `failed` one about an error of ours.
+    `warn` takes a line, `failed` one about an error of ours.
     """
 
     def __init__(
         self,
         server: Callable[[], Server | None],
-        setting: Callable[[], tuple[str, int]],
         warn: Callable[[str], None],
         failed: Callable[[str], None],
     ) -> None:
         self.failed = failed
         self._server = server
-        self._setting = setting
         self._warn = warn
-        self._is_checked = True
+        self._setting: Setting | None = None  # None of a program that was checked
 
-    def begin(self) -> None:
+    def begin(self, setting: Setting) -> None:
         """Note that the program was started, or is managed from now on."""
-        self._is_checked = False
+        self._setting = setting
         self.check()
 
     @contained()
     def check(self) -> None:
         """Warn, once for each start."""
-        server = None if self._is_checked else self._server()
-        if server is None:
+        find, server = self._setting, self._server() if self._setting else None
+        if server is None or find is None:
             return
-        self._is_checked = True
-        setting, signum = self._setting()
+        self._setting = None
+        setting, signum = find()
         if signum in (server.quick, SIGINT, SIGKILL):
             name, good = Signals(signum).name[3:], server.graceful.name[3:]
             self._warn(

@@ -20,9 +20,6 @@ class Supervised(Protocol):
     def command_in_force(self) -> Command:
         """How the host would start the program after a crash."""
 
-    def stop_setting(self) -> tuple[str, int]:
-        """The setting of the stop signal, as "[section] key", and the signal's number."""
-
     def remembered(self) -> dict[str, Any]:
         """What the next host needs to take the running program over, in plain types."""
 

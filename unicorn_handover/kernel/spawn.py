@@ -10,12 +10,12 @@ import signal
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import HandoverError, printable
+from ..errors import Refused, printable
 
 IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python
 
 
-class CannotRun(HandoverError):
+class CannotRun(Refused):
     """A command that cannot be executed. status: what a shell gives, 127 if it is not there."""
 
     def __init__(self, words: Sequence[str], error: OSError) -> None:

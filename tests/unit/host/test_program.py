@@ -246,7 +246,7 @@ def test_a_dead_master_is_seen_before_the_next_handover_begins(host: FakeHost) -
 def test_a_stop_signal_is_warned_of_when_the_program_shows_its_server(host: FakeHost) -> None:
     """A process that has only been forked when it counts as started is looked at again."""
     fake = host.start(host.web, ["supervisord", "-n"])
-    host.web.stop_signal.begin()
+    host.web.stop_signal.begin(lambda: ("[program:web] stopsignal", 15))
     host.tick()
     assert host.lines == []
     fake.words = ["ruby", "/usr/bin/unicorn", "-c", "unicorn.rb"]

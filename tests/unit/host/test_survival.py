@@ -61,6 +61,18 @@ def test_one_that_is_not_reaped(first: FakeHost, state: Path) -> None:
     assert ends == [None] and host.kernel.open_handles == 0
 
 
+def test_one_that_ends_before_it_is_held(first: FakeHost, state: Path) -> None:
+    """Init has reaped it by then: its end is reported all the same, as that of no child."""
+    fake = first.start(first.web)
+    host = killed(first, state)
+    assert host.web.survival.find()
+    host.kernel.end(fake)
+    ends: list[object] = []
+    master = host.web.hold(fake.pid, lambda: ends.append(master.is_child), fake.pgrp)
+    host.wait(0)
+    assert ends == [False]
+
+
 def test_a_dead_master_s_successor(first: FakeHost, state: Path) -> None:
     """It died while no host was there: who it re-executed is in its group, and proven."""
     fake = first.start(first.web)
