@@ -8,7 +8,6 @@ from typing import Any
 from unicorn_handover.host.command_socket import Answer, Answerer
 from unicorn_handover.host.request import Request
 from unicorn_handover.host.stop import Stop
-from unicorn_handover.progress import struct
 
 from .side import ForegroundSide
 
@@ -44,18 +43,12 @@ class Answers:
 
     def _restart(self, wait: bool) -> Answerer:
         if self._stop.has_begun:
-            return lambda: self._named(ended={}, reason="it is being stopped")
+            none = {"number": 0, "ended": {}, "running": {}}
+            return lambda: self._named(reason="it is being stopped", **none)
         request = Request(self._side, self._program)
         return lambda: self._outcome(request, wait)
 
     def _outcome(self, request: Request, wait: bool) -> Answer:
         request.poll()
-        now = self._side.system.clock()
-        running, record = self._program.handovers.running, request.record
-        return self._named(
-            number=request.number,
-            running=struct(running, now) if running else {},
-            ended=struct(record, now) if record and record.phase.final else {},
-            reason=request.reason,
-            more=not request.has_ended and (wait or not request.is_accepted),
-        )
+        more = not request.is_over(wait)
+        return self._named(number=request.number, more=more, **request.outcome())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from itertools import chain
 
-from unicorn_handover.host.command_socket import Answer, ask
+from unicorn_handover.host.command_socket import ask
 from unicorn_handover.progress import (
     Progress,
     begun_line,
@@ -26,33 +27,22 @@ def status(chosen: Namespace) -> int:
 
 def restart(chosen: Namespace) -> int:
     """Begin a handover; with `--wait`, return when it has ended."""
-    answer: Answer = {}
-    show: Progress | None = None
-    try:
-        for answer in ask(chosen.control, {"do": "restart", "wait": chosen.wait}):
-            if chosen.wait and answer["running"]:
-                show = show or Progress(answer["name"], sys.stdout)
-                show.update(answer["running"], answer["number"])
-        if show:
-            show.passed(answer["ended"].get("passed", []))
-    except KeyboardInterrupt:
-        if show is None:
-            raise
-        print(unwatched_line(answer["name"], answer["number"], "unicorn-handover status"))
-        return 1
-    finally:
-        if show:
-            show.close()
-    return _print_outcome(answer)
-
-
-def _print_outcome(answer: Answer) -> int:
-    name = answer["name"]
-    if answer["ended"] or answer["reason"]:
-        print(*outcome_lines(name, answer), sep="\n")
+    answers = ask(chosen.control, {"do": "restart", "wait": chosen.wait})
+    first = next(answers)
+    name, number, outcomes = first["name"], first["number"], chain([first], answers)
+    if chosen.wait:
+        try:
+            outcome = Progress(name, sys.stdout).follow(number, outcomes)
+        except KeyboardInterrupt:
+            print(unwatched_line(name, number, "unicorn-handover status"))
+            return 1
     else:
-        print(begun_line(name, answer["number"]))
-    return 1 if answer["reason"] else 0
+        *_, outcome = outcomes
+    if outcome["ended"] or outcome["reason"]:
+        print(*outcome_lines(name, outcome), sep="\n")
+    else:
+        print(begun_line(name, number))
+    return 1 if outcome["reason"] else 0
 
 
 def steer(chosen: Namespace) -> int:

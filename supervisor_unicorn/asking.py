@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from supervisor.supervisorctl import Controller
 from supervisor.xmlrpc import Faults
 
 from unicorn_handover.errors import Refused, printable
+from unicorn_handover.progress import Outcome
 
 from .conffiles import ConfFiles, programs
 
@@ -46,6 +48,14 @@ class Asking:
                 return None
             raise Refused(why(fault)) from None
         return status
+
+    def outcomes(self, name: str, number: int) -> Iterator[Outcome]:
+        """What becomes of a handover, whenever that has changed and once a second."""
+        seen = -1
+        while True:
+            outcome = self.calls.outcome(name, number, seen)
+            yield outcome
+            seen = outcome["changes"]
 
     def manages(self, info: dict[str, Any]) -> bool:
         """True if a program is to be handed over, False if its restart is Supervisor's own.

@@ -12,6 +12,7 @@ from supervisor.xmlrpc import Faults
 
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.progress import (
+    Outcome,
     Progress,
     begun_line,
     failure_lines,
@@ -183,22 +184,13 @@ class UnicornControllerPlugin(ControllerPluginBase):  # type: ignore[misc]
         outcome = self._watch(name, number)
         self._output(outcome_lines(name, outcome), failed=not has_succeeded(outcome))
 
-    def _watch(self, name: str, number: int) -> dict[str, Any]:
+    def _watch(self, name: str, number: int) -> Outcome:
         """Wait for the end of a handover, showing how it goes; return what became of it."""
         show = Progress(name, self.ctl.stdout)
-        seen = -1
         try:
-            while True:
-                outcome: dict[str, Any] = self.asking.calls.outcome(name, number, seen)
-                if outcome["ended"] or outcome["reason"]:
-                    show.passed(outcome["ended"].get("passed", []))
-                    return outcome
-                seen = outcome["changes"]
-                show.update(outcome["running"], number)
+            return show.follow(number, self.asking.outcomes(name, number))
         except FAILURES as error:
             return {"reason": why(error)}
-        finally:
-            show.close()
 
     def fail(self, name: str, reason: str) -> None:
         """Print that a handover failed."""

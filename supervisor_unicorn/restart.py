@@ -11,7 +11,6 @@ from supervisor.states import ProcessStates
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.program import Program
 from unicorn_handover.host.request import Request
-from unicorn_handover.progress import struct
 
 from .host import SupervisorSide
 from .process import ManagedSubprocess
@@ -33,14 +32,8 @@ def request(side: SupervisorSide, process: ManagedSubprocess) -> Request:
 def outcome(side: SupervisorSide, program: Program, number: int) -> dict[str, Any]:
     """What has become of a handover, in plain types: see the XML-RPC method of that name."""
     side.tick()
-    asked, handovers, now = Request(side, program, number), program.handovers, side.system.clock()
-    record = asked.record
-    return {
-        "ended": struct(record, now) if record and record.phase.final else {},
-        "reason": asked.reason,
-        "running": struct(handovers.running, now) if handovers.running else {},
-        "changes": handovers.changes,
-    }
+    asked = Request(side, program, number)
+    return {**asked.outcome(), "changes": program.handovers.changes}
 
 
 def is_running(process: ManagedSubprocess) -> bool:

@@ -183,7 +183,7 @@ class UnicornNamespaceRPCInterface:
         asked.poll()
         if asked.reason:
             raise RPCError(Faults.FAILED, asked.reason)
-        return asked.has_ended or (not wait and asked.is_accepted)
+        return asked.is_over(wait)
 
     def _when_changed(
         self, process: ManagedSubprocess, seen: int, answer: Callable[[], Any]

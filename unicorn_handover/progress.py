@@ -6,7 +6,7 @@ All hosts' commands show the structures that `struct` makes of records.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from .model.phases import Phase
@@ -14,6 +14,8 @@ from .model.record import Record
 
 ERASE_LINE = "\r\x1b[K"
 NOTES = ("answer", "warning")  # the keys of what is to be said beside a success
+
+Outcome = Mapping[str, Any]  # what has become of a handover, see `host.request`
 
 
 def struct(record: Record, now: float) -> dict[str, Any]:
@@ -80,12 +82,8 @@ def unwatched_line(name: str, number: int, command: str) -> str:
     return f"{name}: handover {number} is not watched any more; see `{command}`"
 
 
-def outcome_lines(name: str, outcome: Mapping[str, Any]) -> list[str]:
-    """What a restart that waited says at the end.
-
-    `outcome` has the handover that has `ended`, as `struct` gives it, or the `reason` of its
-    failure.
-    """
+def outcome_lines(name: str, outcome: Outcome) -> list[str]:
+    """What a restart that waited says at the end."""
     ended = outcome.get("ended") or {}
     if not has_succeeded(outcome):
         return failure_lines(name, outcome["reason"], ended.get("output", []))
@@ -94,7 +92,7 @@ def outcome_lines(name: str, outcome: Mapping[str, Any]) -> list[str]:
     return [f"{name}: started ({pids} in {ended['seconds']:.1f} s)", *map(_indented, notes)]
 
 
-def has_succeeded(outcome: Mapping[str, Any]) -> bool:
+def has_succeeded(outcome: Outcome) -> bool:
     """True if the handover of an outcome has ended well."""
     return bool(outcome.get("ended") and outcome["ended"]["succeeded"])
 
@@ -130,6 +128,20 @@ class Progress:
         self._terminal = out.isatty()
         self._shown = ""
         self._lines = 0  # how many phases have theirs
+
+    def follow(self, number: int, outcomes: Iterable[Outcome]) -> Outcome:
+        """Show a handover by what a host tells of it, to its end; return what was told last."""
+        outcome: Outcome = {}
+        try:
+            for outcome in outcomes:
+                if outcome["ended"] or outcome["reason"]:
+                    self.passed(outcome["ended"].get("passed", []))
+                    break
+                if outcome["running"]:  # none does for a moment, between two handovers
+                    self.update(outcome["running"], number)
+        finally:
+            self.close()
+        return outcome
 
     def update(self, running: Mapping[str, Any], number: int) -> None:
         """Show where the running handover is; `number` is the one that is waited for."""

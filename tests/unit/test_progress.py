@@ -93,3 +93,17 @@ def test_progress_of_one_that_follows() -> None:
     out = io.StringIO()
     Progress("web", out).update(struct(RUNNING, 105.0), 4)
     assert out.getvalue() == "web: waiting for handover 3, booting\n"
+
+
+def test_what_is_followed_ends_with_it() -> None:
+    """Before it none may run for a moment; by its end the next one may, which is another's."""
+    out = io.StringIO()
+    ended = struct(RUNNING.but(phase=Phase.DONE, ended=103.0).after(RUNNING), 103.0)
+    told = [
+        {"ended": {}, "reason": "", "running": {}},
+        {"ended": {}, "reason": "", "running": struct(RUNNING, 101.0)},
+        {"ended": ended, "reason": "", "running": struct(RUNNING.but(number=4), 104.0)},
+        {"ended": {}, "reason": "nobody asks for more", "running": {}},
+    ]
+    assert Progress("web", out).follow(3, told) is told[2]
+    assert out.getvalue() == "web: booting\n"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..model.record import Record
+from ..progress import struct
 from .program import Program
 from .side import HostSide
 
@@ -49,3 +52,21 @@ class Request:
         """
         late = self._side.system.clock() >= self._asked + ACCEPTING
         return late or self.record is None or self.record.phase.traits.accepted
+
+    def is_over(self, wait: bool) -> bool:
+        """True once its caller is to be answered, who waits for its end or not."""
+        return self.has_ended or (self.is_accepted and not wait)
+
+    def outcome(self) -> dict[str, Any]:
+        """What has become of it, in plain types.
+
+        `ended`: the handover, once it has ended. `reason`: see there. `running`: the program's
+        handover that runs now, this one or another.
+        """
+        record, running = self.record, self.program.handovers.running
+        now = self._side.system.clock()
+        return {
+            "ended": struct(record, now) if record and record.phase.final else {},
+            "reason": self.reason,
+            "running": struct(running, now) if running else {},
+        }

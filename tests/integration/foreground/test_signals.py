@@ -53,12 +53,17 @@ def test_a_second_stop_is_quick(host: ForegroundHost, web: Program) -> None:
 
 
 def test_a_terminal_and_its_process_manager(host: ForegroundHost, web: Program) -> None:
-    """Ctrl-C reaches the runner as INT and, sent by foreman, as TERM: that is one graceful stop."""
+    """Ctrl-C reaches the runner as INT and, sent by foreman, as TERM: that is one graceful stop.
+
+    Meanwhile there is no handover, as who asks for one is told.
+    """
     host.start()
     request = held_request(web)
     host.signal_runner(signal.SIGINT)
     host.signal_runner(signal.SIGTERM)
     wait_until(lambda: len(host.workers("web")) == 1, "the idle worker has ended")
+    refused = host.restart()
+    assert (refused.text, refused.ok) == ("web: ERROR (it is being stopped)\n", False)
     web.open_gate()
     assert request.answer().outcome == "ok"
     assert host.exit_status() == 0
