@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from unicorn_handover import __version__
-from unicorn_handover.errors import PREFIX, Refused
+from unicorn_handover.errors import PREFIX, Refused, complain
+from unicorn_handover.kernel.spawn import CannotRun
 
 from . import commands, run
 
@@ -26,7 +27,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. Returns its exit status: of `run` that of the program, 1 for a refusal."""
+    """Run the command. Returns its exit status: of `run` that of the program, 1 for a refusal.
+
+    Ends with exit status 2 for a mistake on the command line.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     cut = words.index("--") if "--" in words else len(words)
     parser = _parser()
@@ -38,11 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{chosen.command} takes no command")
     try:
         status: int = chosen.act(chosen)
-    except run.BadOption as error:
-        parser.error(str(error))
     except Refused as refusal:
-        print(f"{PREFIX}{refusal}", file=sys.stderr)
-        return 1
+        complain(f"{PREFIX}{refusal}")
+        return refusal.status if isinstance(refusal, CannotRun) else 1
     return status
 
 
@@ -53,6 +55,7 @@ def _parser() -> Parser:
         "hand it over to a new master without losing a request.",
         allow_abbrev=False,
     )
+    parser.set_defaults(error=parser.error)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     added = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     run.add_options(_added(added, "run", "run a command until it ends", run.run))

@@ -5,26 +5,19 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import fields
 
-from unicorn_handover.errors import PREFIX, HandoverError, Refused, printable
+from unicorn_handover.errors import Refused, printable
 from unicorn_handover.host.command_socket import CommandSocket
 from unicorn_handover.host.notes import Notes
 from unicorn_handover.kernel.private_folder import PrivateFolder
-from unicorn_handover.kernel.spawn import CannotRun
-from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options, parse
 
 from .answers import Answers
 from .host import Runner
 from .side import ForegroundSide
 from .signals import Signals
-
-
-class BadOption(HandoverError):
-    """An option that cannot be used, as one line."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -36,12 +29,8 @@ def add_options(parser: ArgumentParser) -> None:
         help="start the program again when it ends; default: end with its exit status",
     )
     for option in fields(Options):
-        default = f"default: {option.default:g}" if _is_number(option.default) else None
+        default = f"default: {option.default:g}" if isinstance(option.default, float) else None
         parser.add_argument(_spelled(option.name), metavar="VALUE", help=default)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _spelled(option: str) -> str:
@@ -49,22 +38,17 @@ def _spelled(option: str) -> str:
 
 
 def run(chosen: Namespace) -> int:
-    """Run a command to its end and return its exit status. Raises BadOption and Refused.
+    """Run a command to its end and return its exit status. Raises Refused, and CannotRun.
 
     Ends by the signal that ended the program, where a process can (not as PID 1).
     """
-    options = _options(chosen)
-    system = System()
-    unfit = system.unfit()
+    side = ForegroundSide(_name(chosen), _options(chosen))
+    unfit = side.system.unfit()
     if unfit:
         raise Refused(unfit)
-    side = ForegroundSide(_name(chosen), options)
     side.notes = _notes(chosen.control, side)
     try:
         status = _supervised(chosen, side)
-    except CannotRun as error:
-        print(f"{PREFIX}{error}", file=sys.stderr)
-        return error.status
     finally:
         side.close_notes()
     return _end_like(status)
@@ -76,7 +60,7 @@ def _options(chosen: Namespace) -> Options:
     written = {name: text for name, text in given.items() if text is not None}
     settings = parse("run", {"programs": "web", **written})
     for error in settings.errors:
-        raise BadOption(f"{_spelled(error.key)}: {error.problem}; {error.fix}")
+        chosen.error(f"{_spelled(error.key)}: {error.problem}; {error.fix}")
     return settings.programs["web"]
 
 

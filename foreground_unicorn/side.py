@@ -38,9 +38,6 @@ class ForegroundSide(HostSide):
         if not self._ticks:
             self._tick()
 
-    def publish(self, record: Record) -> None:
-        """Nothing: the log and the commands tell of it."""
-
     def _tick(self) -> None:
         self._ticks = self.program.handovers.running is not None
         if self._ticks:
