@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from ...kit.foreground_host import ForegroundHost
+from ...kit.foreground_host import LOG, ForegroundHost
 from ...kit.load import Load
 from ...kit.processes import kill, look
 from ...kit.programs import Program
@@ -133,7 +133,7 @@ def test_its_exit_status_is_the_masters(host: ForegroundHost, web: Program) -> N
     """That of a master which cannot boot, too."""
     web.preload = True
     web.write("v1", "raises")
-    host.spawn(host.command_line)
+    host.spawn(host.command_line, web.folder, LOG)
     assert host.exit_status() == 1
     assert "with exit status 1" in host.host_log()
 
