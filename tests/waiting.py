@@ -9,20 +9,22 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-PAUSE = 0.02  # seconds between two looks
+PAUSE = 0.02  # seconds between two looks, at first
+LONGEST_PAUSE = 0.1  # later: a look at a host costs both of us some milliseconds of processor time
 LIMIT = 60.0  # seconds for what takes one or two, unless the machine is busy: it proves nothing
 
 
 def wait_until(fact: Callable[[], T], what: str, seconds: float = LIMIT) -> T:
     """Return the first true value of `fact`, or fail saying that `what` did not come about."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         value = fact()
         if value:
             return value
-        if time.monotonic() >= deadline:
+        waited = time.monotonic() - began
+        if waited >= seconds:
             raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {value!r}")
-        time.sleep(PAUSE)
+        time.sleep(min(max(PAUSE, waited / 10), LONGEST_PAUSE))
 
 
 def stays(fact: Callable[[], object], what: str, seconds: float = 1.0) -> None:
