@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from supervisor.options import EventListenerConfig
+from supervisor.options import EventListenerConfig, make_namespec
 
 from unicorn_handover.errors import ConfigError, printable
 from unicorn_handover.host.guard import contained
@@ -71,14 +71,17 @@ def unknown(section: str, name: str) -> ConfigError:
 
 
 def copies(group: str, configs: Iterable[Any]) -> list[str]:
-    """Return a line for each command that several programs of a group run alike."""
-    same: dict[str, list[str]] = {}
+    """Return a line for each command that several programs of a group run alike.
+
+    An address may come of PORT, or be a path relative to the directory.
+    """
+    same: dict[object, list[str]] = {}
     for config in configs:
-        same.setdefault(config.command, []).append(config.name)
+        alike = config.command, config.directory, sorted((config.environment or {}).items())
+        same.setdefault(repr(alike), []).append(str(make_namespec(group, config.name)))
     return [
-        f"[program:{group}] numprocs: {', '.join(names)} run one and the same command, so they "
-        "share one pid file and one address; use numprocs = 1 and more workers, or put "
-        "%(process_num)d into the command"
+        f"{', '.join(names)} run one and the same command, so they share one pid file and one "
+        "address; use numprocs = 1 and more workers, or put %(process_num)d into the command"
         for names in same.values()
         if len(names) > 1
     ]

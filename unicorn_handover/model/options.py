@@ -125,6 +125,10 @@ class _Parser:
         """The value of an option by its name; nothing if it is bad."""
         reader = READERS.get(option) or OF_ALL.get(key)
         if reader is None:
+            whole = _cut_at_colon(value)
+            if whole:
+                self._error(key, "a key ends at a colon", f"write {whole}", concerned)
+                return {}
             known = [f.name for f in fields(Options)]
             known += OF_ALL if option == key else []
             fix = f"the options are {', '.join(known)}"
@@ -146,3 +150,10 @@ class _Parser:
             if len(names) > 1:
                 problem = f"{' and '.join(names)} share {printable(path)}"
                 self._error("pidfile", problem, "give each program a pid file of its own", names)
+
+
+def _cut_at_colon(value: str) -> str:
+    """Return NAME.OPTION of a value that is the rest of GROUP:NAME.OPTION = ..., "" of others."""
+    whole = value.partition("=")[0].strip()
+    _, dot, option = whole.rpartition(".")
+    return printable(whole, 60) if dot and option in READERS else ""

@@ -105,7 +105,9 @@ def test_warnings_at_start(make_supervisor: MakeHost, folder: Path) -> None:
     for name, good in (("web", "QUIT"), ("api", "TERM")):
         line = rf"WARN .*\[program:{name}\] stopsignal: .*set stopsignal = {good}"
         wait_until(lambda x=line: re.search(x, host.host_log()), f"{name} is warned of")
-    assert re.search(r"WARN .*\[program:plain\] numprocs: plain_0, plain_1", host.host_log())
+    assert re.search(
+        r"WARN .*plain:plain_0, plain:plain_1 run one and the same command", host.host_log()
+    )
 
 
 def test_daemonised_with_two_servers_and_a_password(

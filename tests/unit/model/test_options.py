@@ -270,3 +270,11 @@ def test_a_socket_path_that_the_kernel_does_not_take() -> None:
     """It is told at the start, not when the first question fails."""
     (line,) = lines({"check": f"unix:/{'x' * 107}:/"})
     assert "must name a socket by at most 107 bytes" in line and len(line) < 300
+
+
+@pytest.mark.parametrize("key", ["shop", "web"])
+def test_the_option_of_a_group_s_program_cut_at_its_colon(key: str) -> None:
+    """Supervisor reads GROUP:NAME.OPTION so; the line says how to write it."""
+    assert lines({key: "web.soak = 5"}) == [
+        f"[{SECTION}] {key}: a key ends at a colon; write web.soak"
+    ]
