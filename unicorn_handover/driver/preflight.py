@@ -102,7 +102,7 @@ class Preflight:
 
         Whether the application has read the file is not known, so a re-exec is no reason to refuse.
         """
-        path = self.server.start.outdated(self.system, self.master.pid, self.launch)
+        path = self.server.next_start.outdated(self.system, self.master.pid, self.launch)
         if not path:
             return "usr2", ""
         why = f"{printable(path)} was changed since pid {self.master.pid} was started"

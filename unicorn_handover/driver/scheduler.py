@@ -72,7 +72,7 @@ class Driver:
         """
         for key, handover in list(self._running.items()):
             if self._is_due(handover, ready):
-                self._guarded(handover.step, handover.record)
+                self._contain(handover.step, handover.record)
             if handover.finished:
                 self._end(key)
         for program, late in list(self._late_masters.items()):
@@ -141,7 +141,7 @@ class Driver:
             # A late master may be the one of a USR2 by hand, and is a second one for all others.
             may_begin = not self._removes_late_master(record.program)
             if may_begin and (not waiting or self._has_room()):
-                self._guarded(lambda order=order: self._begin(order), record)  # type: ignore[misc]
+                self._contain(lambda order=order: self._begin(order), record)  # type: ignore[misc]
             elif record.phase is Phase.REQUESTED and key not in self._queued:
                 self._queued.add(key)
                 self._report(record.but(phase=Phase.QUEUED, since=self._system.clock()))
@@ -182,7 +182,7 @@ class Driver:
         if late.over:
             self._late_masters.pop(program).close()
 
-    def _guarded(self, act: Callable[[], None], record: Record) -> None:
+    def _contain(self, act: Callable[[], None], record: Record) -> None:
         """Contain an error: it fails this program's handover and stops no other."""
         try:
             act()

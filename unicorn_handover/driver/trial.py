@@ -26,7 +26,7 @@ class Trial:
     ) -> None:
         self._system = system
         self._server = server
-        self._argv = server.start.trial(system, master.pid, launch)
+        self._argv = server.next_start.trial(system, master.pid, launch)
         self.pid_file: str | None = None
         self._until = system.clock() + min(PATIENCE, patience)
         self._run = None
@@ -45,8 +45,9 @@ class Trial:
             return True
         if not self._run.ended:
             return self._is_late()
-        output, start = self._run.output, self._server.start
-        fault, self.pid_file = start.fault(output, self._run.status), start.pid_file(output)
+        output, next_start = self._run.output, self._server.next_start
+        fault = next_start.fault(output, self._run.status)
+        self.pid_file = next_start.pid_file(output)
         self.close()
         if fault:
             raise Refused(f"{self._shown} says: {printable(fault)}; correct that")
@@ -67,6 +68,6 @@ class Trial:
         late = self._system.clock() >= self._until
         if late:
             self.close()
-            if self._server.start.hangs:
-                raise Refused(f"{self._shown} does not end; {self._server.start.hangs}")
+            if self._server.next_start.hangs:
+                raise Refused(f"{self._shown} does not end; {self._server.next_start.hangs}")
         return late

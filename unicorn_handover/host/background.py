@@ -9,7 +9,7 @@ from ..servers import Launch, recognise
 def went_away(system: System, launch: Launch) -> str:
     """Why a program's process may have ended at once, "" if it was started to stay."""
     server = recognise(launch.command)
-    if server is None or not server.start.goes_away(system, launch):
+    if server is None or not server.next_start.goes_away(system, launch):
         return ""
     return (
         f"its process has ended, and neither [{launch.section}] nor the configuration of "

@@ -53,9 +53,7 @@ class HeldSockets:
         self._checked = 0.0  # when the master was last seen to have them
         self._stopped = False
         self._lost_by = 0  # the pid that had none of them at the last poll
-        self._logged: str | None = (
-            None  # what is held, as the operator knows it; "" if nothing can be
-        )
+        self._logged: str | None = None  # what an operator knows to be held; "" if nothing can be
 
     @contained()
     def expect(self, master: Master, numbers: Sequence[int] = ()) -> None:
@@ -196,11 +194,11 @@ class HeldSockets:
             self._origin = copies.origin(self._command())
         except (Refused, OSError) as error:
             self._drop()
-            self._tell(
+            self._log_news(
                 WARNING, f"its sockets are not held, so a crash refuses connections: {error}"
             )
         else:
-            self._tell(INFO, f"{copies.described()} is held, so that a crash refuses nothing")
+            self._log_news(INFO, f"{copies.described()} is held, so that a crash refuses nothing")
         finally:
             if before:
                 before.close()
@@ -211,7 +209,7 @@ class HeldSockets:
         if max(copies.numbers) > limit * MOST:
             raise Refused(f"few of the host's {limit} descriptors are left; raise its limit")
 
-    def _tell(self, level: int, text: str) -> None:
+    def _log_news(self, level: int, text: str) -> None:
         """Log that they are held, or why they cannot be, when that changes."""
         news = "" if level == WARNING else text
         if news != self._logged:

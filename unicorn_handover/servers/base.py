@@ -13,7 +13,7 @@ from ..kernel.system import System
 from .configured import Configured, Need
 from .launch import Launch
 from .lines import Lines
-from .start import Start
+from .next_start import NextStart
 
 RE_EXEC = SIGUSR2  # fork, exec the same command, keep serving
 ADD_WORKER = SIGTTIN
@@ -49,7 +49,7 @@ class Server(abc.ABC):
 
     name: str
     lines: Lines  # how it writes, and its applications
-    start = Start()  # what is known before a start
+    next_start = NextStart()
     graceful: Signals  # ends a master after its requests
     quick: Signals  # ends it now, cutting requests
     re_executes = True  # under a host that is its parent

@@ -18,7 +18,7 @@ from .base import (
 )
 from .configured import Configured, Need
 from .gunicorn_start import addresses, configured, pid_files, re_exec_needs
-from .gunicorn_trial import GunicornStart
+from .gunicorn_trial import GunicornNextStart
 from .gunicorn_workers import (
     heartbeat_of,
     heartbeats,
@@ -45,7 +45,7 @@ class Gunicorn(Server):
     pid_file_suffixes = ("", ".2")
     promotes_itself = 1.5  # Arbiter.run checks its parent every second
     fewest_workers = 1
-    start = GunicornStart()
+    next_start = GunicornNextStart()
     provisional = ".2"  # Arbiter.start, .maybe_promote_master
     listeners_outlive_exec = True  # BaseSocket.set_options makes them so, python no others
     unlinks_sockets = True  # Arbiter.stop

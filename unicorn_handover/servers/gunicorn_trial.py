@@ -10,7 +10,7 @@ from ..kernel.system import System
 from .base import title
 from .gunicorn_start import configured
 from .launch import Launch
-from .start import Start
+from .next_start import NextStart
 
 COMMAND = re.compile(r"(.*/)?gunicorn([^/]*|/__main__\.py)")
 PYTHON = re.compile(r"(.*/)?python[\d.]*")
@@ -25,7 +25,7 @@ print("pidfile=" + (os.path.join(os.getcwd(), path) if path else ""))
 """
 
 
-class GunicornStart(Start):
+class GunicornNextStart(NextStart):
     """gunicorn's own reading of its configuration.
 
     A new master that finds its pid file taken says so when its workers serve already, and cuts what

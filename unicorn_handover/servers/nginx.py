@@ -11,7 +11,7 @@ from .base import Addresses, Server, is_exec_master
 from .configured import Configured, Need
 from .launch import Launch
 from .lines import REQUEST, Lines
-from .nginx_start import NginxStart, command_of, pid_file
+from .nginx_start import NginxNextStart, command_of, pid_file
 
 MASTER = "nginx: master process"
 WORKER = "nginx: worker process"  # "... is shutting down" after a reload, or while it drains
@@ -29,7 +29,7 @@ class Nginx(Server):
     name = "nginx"
     graceful = SIGQUIT
     quick = SIGTERM
-    start = NginxStart()
+    next_start = NginxNextStart()
     re_executes = False
     counts_workers = False
     pid_file_suffixes = ()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..kernel.system import System
 from .launch import Launch
-from .start import Start
+from .next_start import NextStart
 
 TITLE = "nginx: master process "  # with the command line behind it (ngx_master_process_cycle)
 DEFAULT_FILE = "/etc/nginx/nginx.conf"  # of Debian's and of nginx.org's packages
@@ -19,7 +19,7 @@ STAMP = re.compile(  # before what an error log, or standard error, has to say
 BLOCK = re.compile(r"\{[^{}]*\}")  # one that holds no other
 
 
-class NginxStart(Start):
+class NginxNextStart(NextStart):
     """nginx's own check of its configuration, and whether it stays in the foreground."""
 
     hangs = "see what it waits for, such as the look-up of a name"

@@ -24,7 +24,7 @@ from .base import (
 from .configured import Configured, Need
 from .launch import Launch
 from .lines import REQUEST, Lines
-from .unicorn_environment import UnicornStart
+from .unicorn_environment import UnicornNextStart
 from .unicorn_preload import is_read_by_none, says_preload
 from .unicorn_start import configuration, configured, re_exec_needs
 from .unicorn_workers import (
@@ -45,7 +45,7 @@ class Unicorn(Server):
     graceful = SIGQUIT
     quick = SIGTERM
     quiesce = SIGWINCH
-    start = UnicornStart()
+    next_start = UnicornNextStart()
     pid_file_suffixes = (".oldbin",)
     lines = Lines(
         tag="#{}]",

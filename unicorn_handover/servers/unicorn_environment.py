@@ -12,7 +12,7 @@ import re
 
 from ..kernel.system import System
 from .launch import Launch
-from .start import Start
+from .next_start import NextStart
 from .unicorn_start import configured, settings
 
 READ = re.compile(r"\.env(\.[\w-]+)*|Gemfile")  # by dotenv and by Bundler
@@ -20,7 +20,7 @@ SAMPLE = re.compile(r".*\.(example|sample|template|dist)")
 BY_THE_MASTER = re.compile(r"^[ \t]*(preload_app\b[ \t(]*true|.*\b(dotenv|bundler)\b)", re.I | re.M)
 
 
-class UnicornStart(Start):
+class UnicornNextStart(NextStart):
     """What a re-exec of unicorn does not renew."""
 
     def outdated(self, system: System, master: int, launch: Launch) -> str:

@@ -26,7 +26,7 @@ def words(settings: str, line: list[str], command: tuple[str, ...] = ()) -> list
     system.files["/v/bin/pyenv-gunicorn"] = "#!/bin/sh\nexec gunicorn\n"
     master = system.add(ppid=1, forked=False, words=line, cwd="/srv", environ={"PATH": "/bin"})
     launch = Launch("program:web", "directory", command, "/srv", "/srv")
-    found = GUNICORN.start.trial(system, master.pid, launch)  # type: ignore[arg-type]
+    found = GUNICORN.next_start.trial(system, master.pid, launch)  # type: ignore[arg-type]
     return [word for word in found if "WSGIApplication" not in word]
 
 
@@ -68,11 +68,11 @@ def test_a_real_gunicorn_tells(tmp_path: Path) -> None:
     system = FakeSystem()
     system.files[line[3]] = settings
     master = system.add(ppid=1, forked=False, words=line, cwd="/", environ={"PATH": "/bin"})
-    found = GUNICORN.start.trial(system, master.pid, Launch())  # type: ignore[arg-type]
+    found = GUNICORN.next_start.trial(system, master.pid, Launch())  # type: ignore[arg-type]
     run = Run(found, str(tmp_path), ids_for(None, None), {})
     wait_until(lambda: run.ended, "it has ended")
     output = run.output
     run.close()
-    assert GUNICORN.start.pid_file(output) == f"{tmp_path}/run/web.pid", output
-    assert GUNICORN.start.pid_file("Error: no such file\n") is None
-    assert GUNICORN.start.fault(output, 1) == "" and GUNICORN.start.hangs == ""
+    assert GUNICORN.next_start.pid_file(output) == f"{tmp_path}/run/web.pid", output
+    assert GUNICORN.next_start.pid_file("Error: no such file\n") is None
+    assert GUNICORN.next_start.fault(output, 1) == "" and GUNICORN.next_start.hangs == ""

@@ -1,4 +1,4 @@
-"""What is known about a program's start before there is one."""
+"""What is known about a program's next start, before there is one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from ..kernel.system import System
 from .launch import Launch
 
 
-class Start:
-    """The start of a server about which nothing is known.
+class NextStart:
+    """The next start of a server about which nothing is known.
 
     hangs: what to do if a trial does not end, "" if it is no matter.
     """
@@ -15,14 +15,14 @@ class Start:
     hangs = ""
 
     def trial(self, system: System, master: int, launch: Launch) -> tuple[str, ...]:
-        """The argv of a command that says of a program what a start would; empty if none does.
+        """The argv of a command that finds the faults of a start; empty if there is none such.
 
-        It is run as the next master would be, beside the running one, and changes nothing.
+        The command is run as the next master would be, beside the running one. It changes nothing.
         """
         return ()
 
     def fault(self, output: str, status: int) -> str:
-        """What such a trial has found to be wrong, "" if nothing."""
+        """The fault that a trial has found, by its output and exit status, "" if none."""
         return ""
 
     def pid_file(self, output: str) -> str | None:
@@ -30,12 +30,12 @@ class Start:
         return None
 
     def outdated(self, system: System, master: int, launch: Launch) -> str:
-        """A file that was changed since a master read it, where a re-exec would not read it anew.
+        """The path of a file that was changed since a master read it and no re-exec reads anew.
 
-        Its path, "" if there is none: else a start by the host is better.
+        "" if there is none: else a start by the host is better.
         """
         return ""
 
     def goes_away(self, system: System, launch: Launch) -> bool:
-        """True if a program, started so, would leave its host and go into the background."""
+        """True if a program that is started so leaves its host and goes into the background."""
         return False
