@@ -6,7 +6,7 @@ import signal
 
 from ..kernel.process import Process
 from ..kernel.system import System
-from ..servers import has_ready_worker
+from ..servers import handlers_installed, has_ready_worker
 from . import members
 from .killing import kill_with_workers
 
@@ -22,7 +22,11 @@ def end_master(system: System, master: Process, signum: int) -> None:
     The master is also resumed: a driver stops a new master for a while (`FirstWorker`, `Silence`),
     and if the driver was killed meanwhile, the signal would wait for ever.
     """
-    if has_ready_worker(system, master.pid):
+    try:
+        serves = has_ready_worker(system, master.pid)
+    except PermissionError:  # not ours to look into; the signal must be sent all the same
+        serves = handlers_installed(system, master.pid)
+    if serves:
         master.signal(signal.Signals(signum))
         master.signal(signal.SIGCONT)
     else:

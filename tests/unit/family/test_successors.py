@@ -6,6 +6,7 @@ from signal import SIGQUIT, SIGTERM, SIGTTOU, SIGUSR1, Signals
 
 import pytest
 
+from unicorn_handover.family import successors
 from unicorn_handover.family.successors import Successors, end_master
 
 from ..fake_process import Fake
@@ -47,6 +48,22 @@ def test_a_master_that_has_no_handlers_yet_is_killed() -> None:
     master = system.add(ppid=1, forked=False, words=["ruby", "unicorn"], catches={SIGTERM})
     end_master(system, system.hold(master.pid), SIGTERM)  # type: ignore[arg-type]
     assert system.signals[-1] == ("KILL", master.pid)
+
+
+@pytest.mark.parametrize(("catches", "sent"), [({SIGTTOU}, "QUIT"), (set(), "KILL")])
+def test_a_master_that_cannot_be_looked_into_is_ended_too(
+    catches: set[Signals], sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gracefully, if it has its handlers: it may serve."""
+
+    def refuse(system: FakeSystem, pid: int) -> bool:
+        raise PermissionError(f"cannot inspect pid {pid}")
+
+    monkeypatch.setattr(successors, "has_ready_worker", refuse)
+    system = FakeSystem()
+    master = system.add(ppid=1, forked=False, words=["unicorn master"], catches=catches)
+    end_master(system, system.hold(master.pid), SIGQUIT)  # type: ignore[arg-type]
+    assert (sent, master.pid) in system.signals
 
 
 def test_each_successor_takes_over_in_its_turn() -> None:
