@@ -18,7 +18,7 @@ from unicorn_handover.kernel.process import Process as HeldProcess
 from unicorn_handover.servers import Launch
 
 from .adopted import AdoptedWorker, reopened
-from .given import GivenProcess
+from .inheriting import InheritingProcess
 from .launch import launch_by
 from .settings import Settings, settings_of
 
@@ -88,7 +88,7 @@ class BesideProcess:
 
     def _made(self, **keywords: Any) -> Process:
         watcher = self._watcher
-        return GivenProcess(
+        return InheritingProcess(
             watcher.name,
             watcher._nextwid,
             replace_gnu_args(watcher.cmd, env=watcher.env),

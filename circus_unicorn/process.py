@@ -16,11 +16,11 @@ from unicorn_handover.kernel.process import Process as HeldProcess
 from unicorn_handover.model.record import MasterId
 
 from .adopted import AdoptedWorker, reopened
-from .given import GivenProcess
+from .inheriting import InheritingProcess
 from .settings import settings_of
 
 
-class ManagedProcess(GivenProcess):
+class ManagedProcess(InheritingProcess):
     """A process that becomes its successor when its master dies.
 
     It stays the same object with the same wid, pipes and streams; only the pid changes. Whatever

@@ -9,7 +9,7 @@ from circus.stream.redirector import Redirector
 from circus.watcher import Watcher
 from tornado.ioloop import IOLoop
 
-from unicorn_handover.host import logs
+from unicorn_handover.host.output import Output as ProgramOutput
 from unicorn_handover.kernel.readiness import has_data
 
 READS = 256  # of a pipe at once, 1 KiB each: as much as a pipe holds, and some
@@ -18,7 +18,7 @@ READS = 256  # of a pipe at once, 1 KiB each: as much as a pipe holds, and some
 class Streams(dict[str, Any]):
     """A redirector's streams by channel; what is handed to one passes through `output` too."""
 
-    def __init__(self, streams: dict[str, Any], output: logs.Output) -> None:
+    def __init__(self, streams: dict[str, Any], output: ProgramOutput) -> None:
         super().__init__(streams)
         self._output = output
 
@@ -33,7 +33,7 @@ class Streams(dict[str, Any]):
         return hand_over
 
 
-class Output(logs.Output):
+class Output(ProgramOutput):
     """What comes out of one watcher's pipes: of the channels that have a stream."""
 
     def __init__(self, watcher: Watcher) -> None:

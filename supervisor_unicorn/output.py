@@ -7,7 +7,7 @@ from typing import Any
 from supervisor.dispatchers import POutputDispatcher
 from supervisor.process import Subprocess
 
-from unicorn_handover.host.logs import Output
+from unicorn_handover.host.output import Output
 
 
 class OutputDispatcher(POutputDispatcher):  # type: ignore[misc]

@@ -15,9 +15,9 @@ from supervisor.states import ProcessStates, SupervisorStates
 from unicorn_handover.host.copies import Copies
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.inheritance import Inheritance
-from unicorn_handover.host.logs import Output
 from unicorn_handover.host.loop import Call
 from unicorn_handover.host.master import Master
+from unicorn_handover.host.output import Output
 from unicorn_handover.host.program import Program
 from unicorn_handover.kernel.gate import Gate
 from unicorn_handover.kernel.process import Process

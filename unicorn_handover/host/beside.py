@@ -18,11 +18,10 @@ from .base import Host
 from .guard import contained
 from .handovers import Handovers
 from .inheritance import inherit
-from .logs import Output
-from .moved import MovedPidFiles
 from .orphans import MindedOrphans
+from .output import Output
+from .pid_files import MovedPidFiles, TakenPidFiles
 from .supervised import Starter
-from .taken import TakenPidFiles
 
 AGAIN = 0.1  # seconds until a new master is started that cannot be yet
 

@@ -11,7 +11,7 @@ from ..kernel.system import System
 from ..model.record import Record
 from ..servers import SERVERS, Server
 from .copies import Command, Copies
-from .moved import MovedPidFiles
+from .pid_files import MovedPidFiles
 
 PATIENCE = 3.0  # seconds; a gunicorn that was re-executed is settled after 1
 

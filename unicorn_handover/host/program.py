@@ -20,9 +20,9 @@ from .copies import Copies
 from .guard import contained
 from .handovers import Handovers
 from .held import HeldSockets
-from .logs import Output
 from .master import Master
 from .orphans import MindedOrphans
+from .output import Output
 from .stop_signal import StopSignal
 from .supervised import Supervised
 from .survival import Survival

@@ -20,9 +20,9 @@ from .guard import contained
 from .handover_notes import restore, resume, state_of
 from .handovers import Handovers
 from .master import Master
-from .moved import MovedPidFiles
 from .notes import Note
 from .orphans import MindedOrphans
+from .pid_files import MovedPidFiles
 from .proof import hold_proven, left_in_group
 from .supervised import Supervised
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from unicorn_handover.host.logs import Output
+from unicorn_handover.host.output import Output
 from unicorn_handover.model.excerpt import LINES, TAIL, Tail, excerpt, most_informative
 
 OLD = (10, 11)  # the old master and its worker

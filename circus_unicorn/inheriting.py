@@ -14,7 +14,7 @@ from unicorn_handover.kernel.spawn import inherit_only
 from unicorn_handover.model.record import MasterId
 
 
-class GivenProcess(Process):  # type: ignore[misc]
+class InheritingProcess(Process):  # type: ignore[misc]
     """Inherits copies of sockets, if there are any, under the numbers that they have here."""
 
     env: Any

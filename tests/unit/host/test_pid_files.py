@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unicorn_handover.host.taken import TakenPidFiles
+from unicorn_handover.host.pid_files import TakenPidFiles
 from unicorn_handover.model.phases import Phase
 from unicorn_handover.servers import SERVERS
 
