@@ -78,7 +78,7 @@ class AdoptingWatcher(Watcher):  # type: ignore[misc]
 
     def command_in_force(self) -> Command:
         """How Circus would start this watcher's process after a crash."""
-        return command_by(settings_of(self), self.program.options.pidfile)
+        return command_by(settings_of(self))
 
     def stop_setting(self) -> tuple[str, int]:
         """The setting of the stop signal and its number."""

@@ -27,10 +27,10 @@ def launch_by(watcher: Watcher, settings: Settings, started_in: str) -> Launch:
     )
 
 
-def command_by(settings: Settings, pidfile: str) -> Command:
-    """Return the command of a start by these settings; `pidfile` is the option."""
+def command_by(settings: Settings) -> Command:
+    """Return the command of a start by these settings."""
     directory = os.path.abspath(settings["working_dir"])
-    return Command(_words(settings), directory, settings["env"] or {}, pidfile)
+    return Command(_words(settings), directory, settings["env"] or {})
 
 
 def _words(settings: Settings) -> tuple[str, ...]:

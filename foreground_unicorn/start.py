@@ -57,10 +57,9 @@ class Start:
         """It, as the driver is to know it, with where the running master was started."""
         return Launch("run", "directory", self.command, self.directory, started_in)
 
-    def run(self, pidfile: str) -> Command:
-        """It, as the runner executes it; `pidfile` is the option."""
-        environ = {**os.environ, "PWD": self.directory}
-        return Command(self.command, self.directory, environ, pidfile)
+    def run(self) -> Command:
+        """It, as the runner executes it."""
+        return Command(self.command, self.directory, {**os.environ, "PWD": self.directory})
 
     def difference(self, before: Start) -> str:
         """What is not as it was before, for a log line; "" if all is."""

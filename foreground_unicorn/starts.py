@@ -41,11 +41,11 @@ class Starts:
 
     def command(self) -> Command:
         """How the program would be started now."""
-        return self._now.run(self._program.options.pidfile)
+        return self._now.run()
 
     def command_in_force(self) -> Command:
         """How the program would be started after a crash: as the running master was."""
-        return self._given.run(self._program.options.pidfile)
+        return self._given.run()
 
     @property
     def launch(self) -> Launch:

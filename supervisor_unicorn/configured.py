@@ -69,8 +69,7 @@ class ConfiguredSubprocess(Subprocess):  # type: ignore[misc]
     def _command_of(self, config: Any) -> Command:
         environ = {**os.environ, **(config.environment or {})}
         directory = config.directory or os.getcwd()
-        pidfile = self.program.options.pidfile
-        return Command(shlex.split(config.command), directory, environ, pidfile)
+        return Command(shlex.split(config.command), directory, environ)
 
     def _directory_of(self, config: ProcessConfig) -> str:
         """The real path that a configuration's directory has now, "" if it names none."""

@@ -123,7 +123,8 @@ class Beside:
                 f"pid {self.pid}, the new master of an earlier handover, has not ended yet; end it "
                 "with its graceful signal"
             )
-        inheritance = inherit(self._system, record, starter.command(), self._taken.paths)
+        pid_files = [self._options().pidfile, *self._taken.paths]
+        inheritance = inherit(self._system, record, starter.command(), pid_files)
         self._host.become_subreaper()
         try:
             pid, go_on = starter.start_beside(inheritance)

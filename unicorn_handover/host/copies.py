@@ -23,13 +23,11 @@ class Command:
     """A command as the host is about to run it.
 
     directory: where it is run, absolute. environ: its environment, as far as the section sets it.
-    pidfile: the `pidfile` option, "" if it is not set.
     """
 
     words: Sequence[str]
     directory: str
     environ: Mapping[str, str] = field(default_factory=dict)
-    pidfile: str = ""
 
 
 class Copies:

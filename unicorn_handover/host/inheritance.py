@@ -16,14 +16,16 @@ from .pid_files import MovedPidFiles
 PATIENCE = 3.0  # seconds; a gunicorn that was re-executed is settled after 1
 
 
-def inherit(system: System, record: Record, command: Command, taken: Sequence[str]) -> Inheritance:
+def inherit(
+    system: System, record: Record, command: Command, pid_files: Sequence[str]
+) -> Inheritance:
     """What the new master of a handover inherits. Raises Refused and NotYet."""
     old = system.hold(*record.old)
     if old is None:
         raise Refused("the old master ended before a new one was started")
     try:
         patient = system.clock() < record.since + PATIENCE
-        server, paths = SERVERS[record.server], [*taken, record.pid_file or ""]
+        server, paths = SERVERS[record.server], [*pid_files, record.pid_file or ""]
         return Inheritance(system, old, server, command, patient, paths, record.listening)
     finally:
         old.close()
@@ -33,8 +35,8 @@ class Inheritance(Copies):
     """The old master's sockets, copied, and its pid file, out of the way of the new one's.
 
     Made before the new master is started: what speaks against it is Refused, and nothing is
-    changed. `close` when it has been started: `moved` is what remains. `taken`: pid files that
-    no configuration names. `numbers`: see `Copies`.
+    changed. `close` when it has been started: `moved` is what remains. `pid_files`: those that
+    no configuration of the server names. `numbers`: see `Copies`.
 
     Raises NotYet, if `patient`, while the old master is about to give its pid file its last name:
     it would do so in the place of the new one's, which would then refuse to serve.
@@ -47,14 +49,15 @@ class Inheritance(Copies):
         server: Server,
         command: Command,
         patient: bool = False,
-        taken: Sequence[str] = (),
+        pid_files: Sequence[str] = (),
         numbers: Sequence[int] = (),
     ) -> None:
         super().__init__(system, old, server, numbers)
         self.moved = MovedPidFiles(server, old.pid)
         try:
             self._refuse_new_addresses(command)
-            paths = [path for path in dict.fromkeys([*self._pid_paths(command), *taken]) if path]
+            found = dict.fromkeys([*self._pid_paths(command), *pid_files])
+            paths = list(filter(None, found))
             if patient and self._is_provisional(paths):
                 raise NotYet(f"pid {old.pid} has not given its pid file its last name")
             for path in paths:
@@ -80,7 +83,6 @@ class Inheritance(Copies):
         system, server = self._system, self.server
         words, here = system.command_line(self.owner), system.working_directory(self.owner)
         return [
-            command.pidfile,
             *server.pid_files(system, command.words, command.directory, command.environ),
             *server.pid_files(system, words, here, system.environ(self.owner)),
         ]

@@ -280,7 +280,7 @@ class Survival:
     def _clear(self, pid: int) -> None:
         command, system = self._supervised().command_in_force(), self._host.system
         server = recognise(command.words)
-        paths = [command.pidfile] if command.pidfile else []
+        paths = list(filter(None, [self._program.options.pidfile]))
         if server:
             words = command.words, command.directory, command.environ
             paths += server.pid_files(system, *words)

@@ -20,16 +20,16 @@ class Starting(Section):
     """Starts a fake master when it is asked to; the section has changed."""
 
     def __init__(self, host: FakeHost, pidfile: Path) -> None:
+        host.web.options = replace(host.web.options, pidfile=str(pidfile))
         self.started: list[Fake] = []
         self.fault: Exception | None = None
         self._host = host
-        self._pidfile = pidfile
 
     def difference(self) -> str:
         return "[program:web] was changed"
 
     def command(self) -> Command:
-        return Command(["unicorn"], "/", {}, str(self._pidfile))
+        return Command(["unicorn"], "/")
 
     @property
     def next_launch(self) -> Launch:

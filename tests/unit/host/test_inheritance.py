@@ -39,9 +39,9 @@ def system(tmp_path: Path, web: Made) -> FakeSystem:
 def take(system: FakeSystem, *words: str, pidfile: str = "", patient: bool = False) -> Inheritance:
     """What a new command takes over."""
     directory = system.processes[OLD].cwd
-    command = Command(["gunicorn", *words, "app:app"], directory, {}, pidfile)
-    old = SimpleNamespace(pid=OLD)
-    return Inheritance(system, old, SERVERS["gunicorn"], command, patient)  # type: ignore[arg-type]
+    command = Command(["gunicorn", *words, "app:app"], directory)
+    old, server = SimpleNamespace(pid=OLD), SERVERS["gunicorn"]
+    return Inheritance(system, old, server, command, patient, [pidfile])  # type: ignore[arg-type]
 
 
 def files(tmp_path: Path) -> list[str]:
