@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from unicorn_handover.host.copies import Command
@@ -42,13 +42,9 @@ class Start:
         """It, at this moment: the directory's name may lead elsewhere by now."""
         return replace(self, started_in=system.real_path(self.directory))
 
-    def to_json(self) -> dict[str, Any]:
-        """In plain types."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, fields: Any) -> Start:
-        """Read what `to_json` gave. Raises KeyError or TypeError if it is nothing of the kind."""
+        """Read what `vars` gave. Raises KeyError or TypeError if it is nothing of the kind."""
         command = tuple(map(str, fields["command"]))
         names = ("directory", "environment", "limits", "started_in")
         return cls(command, *(str(fields[name]) for name in names))

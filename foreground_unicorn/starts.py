@@ -83,7 +83,7 @@ class Starts:
 
     def remembered(self) -> dict[str, Any]:
         """How the running master was started, and the one beside it."""
-        return {"given": self._given.to_json(), "beside": self._beside.to_json()}
+        return {"given": vars(self._given), "beside": vars(self._beside)}
 
     def restore(self, survivor: Survivor) -> None:
         """Know again what an earlier runner has remembered."""

@@ -17,7 +17,7 @@ WORDS = ("unicorn", "-c", "u.rb")
 def test_nothing_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a round through a file nor by what a shell or systemd sets at each start."""
     before = Start.from_json(
-        json.loads(json.dumps(Start.now(System(), WORDS, str(tmp_path)).to_json()))
+        json.loads(json.dumps(vars(Start.now(System(), WORDS, str(tmp_path)))))
     )
     for name in ("SHLVL", "_", "INVOCATION_ID", "JOURNAL_STREAM"):
         monkeypatch.setenv(name, "7")
@@ -37,7 +37,7 @@ def test_what_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert now.difference(before) == (
         "the runner's command, directory, environment, limits changed"
     )
-    assert "hunter2" not in json.dumps(now.to_json())
+    assert "hunter2" not in json.dumps(vars(now))
 
 
 def test_a_link_that_moved(tmp_path: Path) -> None:
