@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from ..family import members
-from ..family.killing import kill_with_workers, signal_all
+from ..family.killing import kill_booting, kill_with_workers, signal_all
 from ..kernel.process import Process
 from ..model.phases import Phase
 from .re_exec import ReExec
@@ -158,7 +157,7 @@ def _sweep(situation: Situation) -> None:
         spawned = record.method == "spawn"  # and so the leader of a group of its own
         group = new.pid if spawned else members.process_group(situation.system, old)
         left = members.booting_orphans(situation.system, old, group, new.start, situation.server)
-        signal_all(left, SIGKILL)
+        kill_booting(situation.system, left, situation.server)
 
 
 def _end(situation: Situation) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from signal import SIGKILL, SIGSTOP, Signals
+from collections.abc import Iterable, Sequence
+from signal import SIGCONT, SIGKILL, SIGSTOP, Signals
 
 from ..kernel.process import Process
 from ..kernel.system import System
+from ..servers import Server
 from .members import forked_by
 
 
@@ -21,6 +22,19 @@ def kill_with_workers(system: System, master: Process) -> None:
     finally:
         master.signal(SIGKILL)
     signal_all(workers, SIGKILL)
+
+
+def kill_booting(system: System, workers: Sequence[Process], server: Server) -> None:
+    """Kill workers that are not ready, and close them.
+
+    Each is stopped before that is asked for good: one that has become ready meanwhile serves, and
+    goes on.
+    """
+    for worker in workers:
+        worker.signal(SIGSTOP)
+    for worker in workers:
+        worker.signal(SIGKILL if server.is_booting(system, worker.pid) else SIGCONT)
+        worker.close()
 
 
 def signal_all(workers: Iterable[Process], signum: Signals) -> None:

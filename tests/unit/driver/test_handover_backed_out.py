@@ -21,8 +21,8 @@ def test_the_new_master_dies_at_load() -> None:
     assert history.signals == ["USR2 old"] and history.old.alive
 
 
-def test_what_a_dead_new_master_forked_at_last_is_ended() -> None:
-    """Its workers would load the app to the end, or for ever; the driver never saw them."""
+def dies_as_it_forks() -> History:
+    """A new master that ends when it has forked its workers, which then load the app."""
     history = History()
     history.unicorn.boots = None
     fork = history.unicorn.fork_workers
@@ -32,6 +32,12 @@ def test_what_a_dead_new_master_forked_at_last_is_ended() -> None:
         history.system.end(master)
 
     history.unicorn.fork_workers = fork_and_die  # type: ignore[method-assign]
+    return history
+
+
+def test_what_a_dead_new_master_forked_at_last_is_ended() -> None:
+    """Its workers would load the app to the end, or for ever; the driver never saw them."""
+    history = dies_as_it_forks()
     stranger = history.system.add(ppid=1, forked=True, words=["x"], pgrp=9)
     job = history.system.add(  # before it all
         ppid=1, forked=True, words=["unicorn worker[0]"], pgrp=history.old.pgrp
@@ -40,6 +46,22 @@ def test_what_a_dead_new_master_forked_at_last_is_ended() -> None:
     assert history.run().phase is Phase.FAILED
     assert len(history.system.processes) == 5  # and the old master with its workers
     assert history.old.alive and stranger.alive and job.alive
+
+
+def test_what_a_dead_new_master_forked_may_be_ready_by_then() -> None:
+    """Such a worker serves, and is not killed in the middle of a request."""
+    history = dies_as_it_forks()
+    touched = history.system.has_touched
+
+    def touched_after_this(pid: int, address: int) -> bool | None:
+        was = touched(pid, address)
+        history.system.processes[pid].pages[address] = True
+        return was
+
+    history.system.has_touched = touched_after_this  # type: ignore[method-assign]
+    assert history.run().phase is Phase.FAILED
+    assert len(history.system.processes) == 5  # two masters' workers, and the old master
+    assert not history.system.stopped
 
 
 def test_a_release_that_hangs_is_removed() -> None:
