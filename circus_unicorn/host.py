@@ -80,7 +80,7 @@ class CircusSide(HostSide):
         if name in self.watchers:  # Circus has replaced it
             self.forget(name, "the watcher was replaced")
             self.watchers.pop(name).give_back()
-        self._take_in(name, watcher, options)
+        self._manage_watcher(name, watcher, options)
 
     def _manage_all(self) -> None:
         """Become the parent of orphans, and manage watchers, now and periodically."""
@@ -108,10 +108,10 @@ class CircusSide(HostSide):
         there = {str(watcher.name.lower()): watcher for watcher in self.circusd.watchers}
         # Each by itself: what is wrong with one program must not cost another one its master.
         for name in list(self.watchers):
-            self._keep_or_let_go(name, there.get(name))
+            self._keep_or_release(name, there.get(name))
         for name, options in self.settings.programs.items():
             if name in there:
-                self._take_in(name, there[name], options)
+                self._manage_watcher(name, there[name], options)
         if self.notes and not knows_all:
             self.notes.report_others(self.programs)
         self.tick()
@@ -139,7 +139,7 @@ class CircusSide(HostSide):
             plugin.respawn = plugin is self.selection.plugin
 
     @contained()
-    def _keep_or_let_go(self, name: str, there: Watcher | None) -> None:
+    def _keep_or_release(self, name: str, there: Watcher | None) -> None:
         managed = self.watchers[name]
         is_there, is_listed = there is managed, name in self.settings.programs
         # In the middle of a handover or of a stop only this side knows the whole family.
@@ -150,7 +150,7 @@ class CircusSide(HostSide):
             self.watchers.pop(name).give_back()
 
     @contained()
-    def _take_in(self, name: str, watcher: Watcher, options: Options) -> None:
+    def _manage_watcher(self, name: str, watcher: Watcher, options: Options) -> None:
         if not is_one_process(watcher):
             options = replace(options, survive=False, hold=0, hold_stop=0)
         program = self.manage(name, options)

@@ -1,1 +1,1 @@
-"""What runs inside supervisord and circusd alike, on the host's own event loop."""
+"""What runs inside a supervisor, on its own event loop."""

@@ -57,12 +57,12 @@ class Beside:
 
     @property
     def process(self) -> Process | None:
-        """It, held, while it lives."""
+        """The new master, held, while it lives; else None."""
         return self._process if self._process and self._process.alive() else None
 
     @contained(("usr2", ""))
     def plan(self) -> tuple[str, str]:
-        """How a handover that begins now comes to its new master, and what speaks for that."""
+        """The method of a handover that begins now, and what speaks for that: see `Record`."""
         method = self._options().method
         why = self.starter.difference() if self.starter else ""
         if method == "spawn":
@@ -92,14 +92,14 @@ class Beside:
             self._handovers.fail(str(error) if isinstance(error, Refused) else raised(error))
 
     def state(self) -> dict[str, Any]:
-        """What is to be remembered of it, in plain types; nothing while there is none."""
+        """What is to be remembered of the new master, in plain types; {} while there is none."""
         if self._process is None:
             return {}
         moved = self._moved.state() if self._moved else {}
         return {"pid": self.pid, "start": self._process.start, **moved}
 
     def restore(self, state: Mapping[str, Any]) -> bool:
-        """Take the one that another host has started; False if it is dead or there is none.
+        """Take the new master that another host has started; False if none lives.
 
         Raises KeyError, TypeError or ValueError for nonsense.
         """
@@ -146,7 +146,7 @@ class Beside:
 
     @contained()
     def look(self) -> None:
-        """Reap it now if it is dead: the driver may see that before the host does."""
+        """Reap the new master now if it is dead: the driver may see that before the host does."""
         if self._process and not self._process.alive():
             self._exited()
 
@@ -155,7 +155,7 @@ class Beside:
             self._host.loop.unwatch(self._process.fileno())
 
     def take(self) -> Process | None:
-        """Return it, for the caller to close, as the old master has ended; None if it is dead."""
+        """Return the new master, for the caller to close: the old one has ended. None if dead."""
         if self.process is None:
             return None
         self._unwatch()
@@ -168,10 +168,10 @@ class Beside:
 
     @contained()
     def ended(self) -> None:
-        """Note that the host has reaped it: the old master gets back what it has left.
+        """Note that the host has reaped the new master: the old one gets its pid files back.
 
-        Its workers are left where it could not end them: it was killed, or is a gunicorn that found
-        its unix socket unlinked already (Arbiter.stop raises then).
+        Workers are left where the new master could not end them: it was killed, or is a gunicorn
+        that found its unix socket unlinked already (Arbiter.stop raises then).
         """
         strangers = self._host.strangers(0 if self.is_child else self.pid)
         left = self._orphans.left_in(self.pid, strangers)
@@ -219,7 +219,7 @@ class Beside:
 
     @contained()
     def over(self, record: Record) -> None:
-        """End it if it outlived its handover, unless the old master was signalled to quit."""
+        """End a new master that outlived its handover, unless the old one was signalled to quit."""
         process, server = self.process, SERVERS.get(record.server)
         takes_over = self._handovers.was_told_to_quit(record.old.pid)
         if process and server and record.phase is Phase.FAILED and not takes_over:

@@ -1,4 +1,4 @@
-"""What runs inside supervisord and circusd alike, on the host's own event loop.
+"""What all hosts do alike, on their own event loops: programs, orders to the driver, answers.
 
 Nothing here blocks or polls. Programs go by the names that the host's own commands know them by.
 """
@@ -29,7 +29,7 @@ from .version import version_gap
 
 
 class HostSide(Host):
-    """The managed programs of one host, the orders to its driver, and the answers to callers."""
+    """The managed programs of one host, the orders to its driver, and what callers are answered."""
 
     def __init__(self, system: System, loop: Loop) -> None:
         super().__init__(system, loop)

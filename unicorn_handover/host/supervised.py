@@ -28,7 +28,7 @@ class Supervised(Protocol):
 
 
 class Starter(Protocol):
-    """The same, or another object, on a host that can start a new master beside the running one."""
+    """Starts a new master beside a program's running one, on a host that can do so."""
 
     def difference(self) -> str:
         """What the next master is to be that a re-exec of this one would not, "" if nothing."""
