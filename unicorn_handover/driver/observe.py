@@ -82,7 +82,7 @@ def _time(situation: Situation) -> Iterator[Event]:
 
 def _preflight(situation: Situation) -> Iterator[Event]:
     system, old = situation.system, situation.old
-    if old is None or not preflight.has_execed(system, old):
+    if old is None or not preflight.shows_itself(system, old):
         return
     try:
         server = preflight.identify(system, old, situation.options)
@@ -100,8 +100,11 @@ def _preflight(situation: Situation) -> Iterator[Event]:
         listening = listening_numbers(system, old) if method == "spawn" else ()
     except (Refused, PermissionError) as refusal:
         situation.refusal = str(refusal)
-        # A dead master does not show any more what it is.
-        yield Event.OLD_GONE if situation.old_gone else Event.REFUSED
+        # A dead master does not show any more what it is, nor does one that is about to be.
+        if situation.old_gone:
+            yield Event.OLD_GONE
+        elif preflight.shows_itself(system, old):
+            yield Event.REFUSED
         return
     situation.usual_life = members.usual_life(system, old, workers)
     situation.record = situation.record.but(

@@ -53,10 +53,13 @@ def _shown(system: System, pid: int) -> str:
     return printable(" ".join(system.command_line(pid)), 80)
 
 
-def has_execed(system: System, master: Process) -> bool:
-    """True once a program that the host started shows its own command line, not the host's."""
+def shows_itself(system: System, master: Process) -> bool:
+    """True while a program that the host started shows its own command line.
+
+    Until its exec it is the host's, and none from the beginning of its end.
+    """
     stat = system.stat(master.pid)
-    return stat is not None and not stat.forked_only
+    return stat is not None and not stat.forked_only and not stat.ended
 
 
 def is_starting(system: System, master: Process, server: Server) -> bool:

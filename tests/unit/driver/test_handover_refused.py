@@ -53,6 +53,28 @@ def test_an_old_master_that_ends_while_it_is_checked() -> None:
     assert history.run().reason == "the old master ended before the handover began"
 
 
+@pytest.mark.parametrize("at_first", [True, False])
+def test_an_old_master_that_is_about_to_end(at_first: bool) -> None:
+    """It has no command line from then on; that it is dead shows a moment later."""
+    history = History()
+    command_line = history.system.command_line
+
+    def ends() -> None:
+        history.system.zombies.add(history.old.pid)
+        history.old.words = [""]
+        history.system.later(0.3, lambda: history.system.end(history.old))
+
+    def then_it_ends(pid: int) -> list[str]:
+        if pid == history.old.pid and pid not in history.system.zombies:
+            ends()
+        return command_line(pid)
+
+    if at_first:
+        ends()
+    history.system.command_line = then_it_ends  # type: ignore[method-assign]
+    assert history.run().reason == "the old master ended before the handover began"
+
+
 def test_a_program_that_is_not_the_server_it_is_said_to_be() -> None:
     """The `server` option takes no proof's place: a shell would die of USR2."""
     history = History(server="unicorn")
