@@ -11,7 +11,7 @@ from supervisor.supervisorctl import Controller, LSBInitExitStatuses
 from unicorn_handover.errors import Refused, printable
 from unicorn_handover.progress import status_line, warnings
 
-from .asking import FAILURES, NOT_MANAGED, STRANGER, Asking, code, why
+from .asking import FAILURES, STRANGER, Asking, why
 from .stock import process_infos
 
 COMMANDS = ("status", "rollback", "promote", "leave")
@@ -42,11 +42,9 @@ class UnicornCommand:
             self._tell_aside("Error: this supervisord has no [rpcinterface:unicorn]", as_json)
             self.ctl.exitstatus = LSBInitExitStatuses.UNIMPLEMENTED_FEATURE
         elif command == "status":
-            self._show_statuses(names, as_json)
-        elif command == "leave":
-            self._leave(names)
+            self._show_statuses(self._meant(names), as_json)
         else:
-            for name in names:
+            for name in self._meant(names, running=True):
                 self._steer(name, command)
 
     def help(self) -> None:
@@ -55,9 +53,10 @@ class UnicornCommand:
         self.ctl.output("unicorn rollback NAME ...\tBack a running handover out")
         self.ctl.output("unicorn promote NAME ...\tEnd the soak of a running handover now")
         self.ctl.output(
-            "unicorn leave NAME ... | all\tLet running programs run on at the next shutdown or "
+            "unicorn leave NAME ...\t\tLet running programs run on at the next shutdown or "
             "reload of\n\t\t\tsupervisord, for the next one to take over"
         )
+        self.ctl.output("NAME may also be GROUP:* or all")
 
     def _show_statuses(self, names: list[str], as_json: bool) -> None:
         statuses = []
@@ -84,19 +83,23 @@ class UnicornCommand:
         """Print what is no JSON where it is not taken for it."""
         print(text, file=sys.stderr if as_json else self.ctl.stdout)
 
-    def _leave(self, names: list[str]) -> None:
-        everything = "all" in names
-        for name in self._running() if everything else names:
-            try:
-                self._asking.calls.leave(name)
-                self.ctl.output(f"{name}: runs on at the next shutdown or reload")
-            except FAILURES as error:
-                if not (everything and code(error) in NOT_MANAGED):
-                    self._fail(name, error)
+    def _meant(self, words: list[str], running: bool = False) -> list[str]:
+        """The programs that words name: `all` and GROUP:* mean those that are managed, and run."""
+        infos = process_infos(self.ctl) if any(map(_is_of_many, words)) else {}
+        found: list[str] = []
+        for word in words:
+            among = [n for n, info in infos.items() if word in ("all", f"{info['group']}:*")]
+            managed = [name for name in among if self._is_managed(name)]
+            found += managed or [word]
+        if running:
+            found = [n for n in found if n not in infos or infos[n]["state"] in RUNNING_STATES]
+        return list(dict.fromkeys(found))
 
-    def _running(self) -> list[str]:
-        infos = process_infos(self.ctl)
-        return [name for name, info in infos.items() if info["state"] in RUNNING_STATES]
+    def _is_managed(self, name: str) -> bool:
+        try:
+            return self._asking.status(name) is not None
+        except Refused:
+            return True  # which is told of it
 
     def _fail(self, name: str, error: Exception) -> None:
         self.ctl.output(f"{name}: ERROR ({why(error)})")
@@ -105,7 +108,9 @@ class UnicornCommand:
     def _steer(self, name: str, command: str) -> None:
         try:
             getattr(self._asking.calls, command)(name)
-            self.ctl.output(f"{name}: {command} begun; see `unicorn status {name}`")
+            told = f"{command} begun; see `unicorn status {name}`"
+            told = "runs on at the next shutdown or reload" if command == "leave" else told
+            self.ctl.output(f"{name}: {told}")
         except FAILURES as error:
             self._fail(name, error)
 
@@ -115,3 +120,7 @@ def _is_right(command: str, words: list[str], names: list[str]) -> bool:
     if any(name.startswith("-") for name in names):
         return False
     return command == "status" or (command in COMMANDS and bool(names) and words == names)
+
+
+def _is_of_many(word: str) -> bool:
+    return word == "all" or word.endswith(":*")

@@ -160,6 +160,11 @@ def test_the_others_are_restarted_as_supervisor_does_it(
     assert re.search(rf"^{prefix}web: started \(pid ", outcome.text, re.M)
     assert "SIGKILL" not in log and log.index("spawned: 'z'") < log.index("spawned: 'a'")
     folder.joinpath("a").touch()
+    # To the commands of `unicorn` they mean those that are managed.
+    told, _, status = run(mixed, "unicorn", "promote", words)
+    assert told.startswith(f"{prefix}web: ERROR (no handover of {prefix}web is running")
+    assert told.count("\n") == 1 and status != 0
+    assert run(mixed, "unicorn", "status", words)[0].split()[0] == f"{prefix}web"
 
 
 def test_one_interrupt_ends_all_watching(make_supervisor: MakeHost, folder: Path) -> None:
