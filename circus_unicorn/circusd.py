@@ -7,16 +7,20 @@ a command, `Arbiter._restarting` and `_stopping`, `Watcher._cfg`, `_options` and
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from errno import EADDRINUSE
 from typing import Any
 
 from circus.arbiter import _ENV_EXCEPTIONS, Arbiter
 from circus.config import get_config
 from circus.util import parse_env_dict
 from circus.watcher import Watcher
+from zmq.error import ZMQError
 
 STARTING = ("arbiter_start_watchers", "arbiter_reload_config")
 STOPPING = ("watcher_stop", "arbiter_stop_watchers")
+CLOSING, CLOSING_PAUSE = 2.0, 0.002  # seconds that zmq has to close a socket; between two tries
 
 
 class Doing:
@@ -87,6 +91,9 @@ class Circusd(Doing):
 
     def enter(self, arbiter: Arbiter) -> None:
         """Take another arbiter for circusd's."""
+        if self._has_ended:
+            for binds in (arbiter, arbiter.ctrl):
+                binds.initialize = when_free(binds.initialize)
         self.arbiter, self._has_ended = arbiter, False
 
     def checks(self) -> None:
@@ -171,6 +178,28 @@ class Circusd(Doing):
             self._config = get_config(self.config_file)
             self.soon(self._turn_is_over)
         return self._config
+
+
+def when_free(initialize: Callable[[], None]) -> Callable[[], None]:
+    """Let an arbiter's sockets wait for the addresses that the one before it has just given up.
+
+    zmq closes a socket in a thread of its own, a few milliseconds after `close` has returned
+    (zmq_close(3)). Circus binds the address again at once: where it came first circusd ended, and
+    with it every program (measured with TCP endpoints: 6 of 43 restarts of a circusd without this
+    plugin, 5 of 15 with it).
+    """
+
+    def initialize_when_free() -> None:
+        deadline = time.monotonic() + CLOSING
+        while True:
+            try:
+                return initialize()
+            except ZMQError as error:
+                if error.errno != EADDRINUSE or time.monotonic() >= deadline:
+                    raise
+            time.sleep(CLOSING_PAUSE)
+
+    return initialize_when_free
 
 
 def start_as_running(watcher: Watcher) -> None:
