@@ -50,11 +50,14 @@ class DriverEnd:
         self._channel = channel
         self._readers = {**(inputs or {}), channel.fileno(): self._take_orders}
         self._assembly = Assembly()
-        self._driver = Driver(System(), self._report)
+        self._system = System()
+        self._driver = Driver(self._system, self._report)
         self._ended = False
 
     def run(self) -> None:
         """Drive handovers until the host closes the channel."""
+        # Each new worker of every program is held, a gunicorn's by two descriptors.
+        self._system.raise_descriptor_limit()
         # Closed after an error as well: a master that was stopped for a moment goes on.
         with contextlib.closing(self._driver), contextlib.suppress(HostGone):
             self._run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 import os
@@ -90,6 +91,12 @@ class System(ProcessFacts, FileFacts, SocketFacts):
     def descriptor_limit(self) -> int:
         """One more than the highest descriptor that this process can get."""
         return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+    def raise_descriptor_limit(self) -> None:
+        """Let this process have as many descriptors as its hard limit allows."""
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):  # above fs.nr_open
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     def run_as(
         self,
