@@ -21,10 +21,10 @@ def test_the_status_of_handovers_that_have_all_failed_is_whole(tmp_path: Path) -
     server = CommandSocket(path, loop, lambda question: lambda: statuses[0])
     command = threading.Thread(target=lambda: heard.extend(ask(path, "status")))
     command.start()
-    loop.after(10, lambda: faults.append("no answer"))
+    loop.after(30, lambda: faults.append("no answer"))
     while command.is_alive() and not faults:
         loop.after(0.01, lambda: None)
         loop.turn()
     server.close()
-    command.join(10)
+    command.join(30)
     assert heard == statuses and not faults
