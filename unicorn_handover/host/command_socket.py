@@ -17,6 +17,8 @@ from ..kernel.socket_name import is_socket_file
 from ..model.orders import LARGEST
 from .loop import Loop
 
+PATIENCE = 30.0  # seconds that a command waits for a runner's next word
+
 Answer = dict[str, Any]
 Answerer = Callable[[], Answer]  # gives the answer of the moment; if it has "more", others follow
 
@@ -93,6 +95,8 @@ def _listener(path: str) -> socket.socket:
 def ask(path: str, question: Any) -> Iterator[Answer]:
     """Yield a runner's answers to a question. Raises Refused if there is no runner, or no more."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        # While there is more to come a runner answers once a second.
+        connection.settimeout(PATIENCE)
         try:
             connection.connect(path)
             connection.send(json.dumps(question).encode())
@@ -101,6 +105,11 @@ def ask(path: str, question: Any) -> Iterator[Answer]:
                 yield answer
                 if not answer.get("more"):
                     return
+        except socket.timeout:
+            raise Refused(
+                f"the runner at {printable(path)} has not answered for {PATIENCE:g} s; resume it "
+                "with `kill -CONT`, if it was stopped"
+            ) from None
         except OSError as error:
             raise Refused(
                 f"no runner answers at {printable(path)} ({error.strerror or error}); name its "

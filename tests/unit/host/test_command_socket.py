@@ -6,6 +6,10 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
+from unicorn_handover.errors import Refused
+from unicorn_handover.host import command_socket
 from unicorn_handover.host.command_socket import Answer, CommandSocket, ask
 from unicorn_handover.host.handovers import KEPT
 from unicorn_handover.host.selector_loop import SelectorLoop
@@ -28,3 +32,16 @@ def test_the_status_of_handovers_that_have_all_failed_is_whole(tmp_path: Path) -
     server.close()
     command.join(30)
     assert heard == statuses and not faults
+
+
+def test_a_runner_that_says_nothing_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been stopped by a signal: what to do is told."""
+    monkeypatch.setattr(command_socket, "PATIENCE", 0.01)
+    path = str(tmp_path / "control")
+    loop = SelectorLoop(time.monotonic, print)
+    server = CommandSocket(path, loop, lambda question: dict)
+    with pytest.raises(Refused, match="has not answered for 0.01 s; resume it"):
+        next(ask(path, "status"))
+    server.close()
