@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,42 +11,40 @@ from unicorn_handover.host.guard import contained
 from unicorn_handover.host.loop import Call
 from unicorn_handover.host.timers import Timers
 
-Due = list[tuple["Watched", Call]]
-
 
 class Watched:
     """A descriptor among supervisord's own dispatchers, which are asked what they wait for.
 
-    due: where the calls of this turn are noted. They are made when supervisord has read all that
-    can be read: a call may reap a program, and so read the last of its pipes; supervisord, coming
-    to such a pipe and finding it empty, would take it for closed.
+    due: where those of this turn are noted. They are called when supervisord has read all that can
+    be read: a call may reap a program, and so read the last of its pipes; supervisord, coming to
+    such a pipe and finding it empty, would take it for closed.
     """
 
-    def __init__(self, descriptor: int, call: Call, due: Due) -> None:
+    def __init__(
+        self, descriptor: int, call: Call, due: list[Watched], writes: bool = False
+    ) -> None:
         self.descriptor = descriptor
-        self.writer: Call | None = None
+        self.call = call
         self.is_due = False
-        self._reader = call
         self._due = due
+        self._writes = writes
 
     def readable(self) -> bool:
-        """True unless it was seen to be readable, and that was not handled yet."""
-        return not self.is_due
+        """True to be told that it can be read; False where that was not handled yet."""
+        return not (self._writes or self.is_due)
 
     def writable(self) -> bool:
-        """True while a caller waits to write."""
-        return self.writer is not None
+        """The same of writing."""
+        return self._writes and not self.is_due
 
     def handle_read_event(self) -> None:
         """Note it."""
         self.is_due = True
-        self._due.append((self, self._reader))
+        self._due.append(self)
 
     def handle_write_event(self) -> None:
-        """Note it, once."""
-        writer, self.writer = self.writer, None
-        if writer:
-            self._due.append((self, writer))
+        """Note it."""
+        self.handle_read_event()
 
     def handle_error(self) -> None:
         """Supervisor calls this if one of the above raises; none does."""
@@ -65,15 +64,17 @@ class PollLoop:
         self._poller = options.poller
         self._map: dict[int, Any] = options.get_socket_map()
         self._watched: dict[int, Watched] = {}
-        self._due: Due = []
+        self._copies: dict[int, int] = {}  # of descriptors that a caller waits to write to
+        self._due: list[Watched] = []
         self._timers = Timers(clock)
 
     def watch(self, descriptor: int, call: Call) -> None:
         """Call at each turn in which the descriptor can be read, until `unwatch`."""
-        self._watched[descriptor] = self._map[descriptor] = Watched(descriptor, call, self._due)
+        self._add(Watched(descriptor, call, self._due))
 
     def unwatch(self, descriptor: int) -> None:
         """Watch a descriptor no more; to be called before it is closed."""
+        self._close_copy(descriptor)
         if self._watched.pop(descriptor, None):
             self._map.pop(descriptor, None)
             # Another descriptor may get this number before the loop polls again.
@@ -82,8 +83,29 @@ class PollLoop:
                     forget(descriptor)
 
     def when_writable(self, descriptor: int, call: Call) -> None:
-        """Call once, as soon as a watched descriptor can be written."""
-        self._watched[descriptor].writer = call
+        """Call once, as soon as a watched descriptor can be written. Raises OSError.
+
+        Its copy is watched for that: supervisord polls a descriptor for reading or for writing, not
+        for both (PollPoller.register_writable), and the driver reads nothing while it waits for
+        what it has said to be read.
+        """
+        self._close_copy(descriptor)
+        copy = self._copies[descriptor] = os.dup(descriptor)
+
+        def written() -> None:
+            self._close_copy(descriptor)
+            call()
+
+        self._add(Watched(copy, written, self._due, writes=True))
+
+    def _add(self, watched: Watched) -> None:
+        self._watched[watched.descriptor] = self._map[watched.descriptor] = watched
+
+    def _close_copy(self, descriptor: int) -> None:
+        copy = self._copies.pop(descriptor, None)
+        if copy is not None:
+            self.unwatch(copy)
+            os.close(copy)
 
     def after(self, seconds: float, call: Call) -> Call:
         """Call once, in the first turn after so many seconds. Returns what cancels that."""
@@ -93,10 +115,10 @@ class PollLoop:
         """Make the calls that are due. Each process does so: it costs nothing if none is."""
         due = self._due[:]
         self._due.clear()
-        for watched, call in due:
+        for watched in due:
             watched.is_due = False
             if self._watched.get(watched.descriptor) is watched:
-                self._make(call)
+                self._make(watched.call)
         self._timers.ring(self._make)
 
     @contained()

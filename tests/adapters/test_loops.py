@@ -164,17 +164,18 @@ def test_one_who_waits_to_write_is_called_once(
     writes: list[int] = []
     turned.loop.watch(near.fileno(), lambda: reads.append(near.recv(1)))
     turned.loop.when_writable(near.fileno(), lambda: writes.append(1))
-    turned.turn()
+    far.send(b"x")  # it may not go on, and read, before this is read
+    turned.turn_until(lambda: reads)
     assert writes == []
     far.setblocking(False)
     with pytest.raises(BlockingIOError):
         while far.recv(1 << 20):
             pass
     turned.turn_until(lambda: writes)
-    far.send(b"x")
-    turned.turn_until(lambda: reads)
+    far.send(b"y")
+    turned.turn_until(lambda: len(reads) > 1)
     turned.turn()
-    assert writes == [1] and reads == [b"x"]
+    assert writes == [1] and reads == [b"x", b"y"]
     turned.loop.unwatch(near.fileno())
 
 
