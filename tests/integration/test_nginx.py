@@ -32,7 +32,7 @@ def host(make_supervisor: MakeHost, folder: Path) -> SupervisorHost:
     indirect=["host_class"],
 )
 def test_three_generations(make_host: MakeHost, folder: Path, unix: bool) -> None:
-    """Under load nothing fails, the pid file is right, a reload by HUP and a stop work as ever."""
+    """Under load nothing fails, the pid file is right; HUP, a stop and a start work as ever."""
     host = make_host(Nginx(folder, unix=unix))
     host.start()
     web = host.programs["web"]
@@ -57,6 +57,8 @@ def test_three_generations(make_host: MakeHost, folder: Path, unix: bool) -> Non
     assert host.stop("web").ok
     host.wait_for_nobody("web")
     assert not web.pid_path.exists()
+    assert host.begin("web").ok
+    wait_until(lambda: web.answers("v4"), "it is started again, on the same address")
 
 
 def test_a_broken_configuration_is_refused(make_host: MakeHost, folder: Path) -> None:

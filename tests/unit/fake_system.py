@@ -235,6 +235,9 @@ class FakeSystem:
     def descriptor_limit(self) -> int:
         return 1024
 
+    def remove_dead_name(self, path: str) -> None:
+        del self.file_ids[path]
+
     def keep_names(self, paths: Collection[str]) -> FakeNames:
         self.names = FakeNames(self, set(paths))
         return self.names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from logging import INFO, WARNING
 
@@ -14,6 +15,7 @@ from ..servers import Server, server_of
 from .base import Host
 from .copies import Command, Copies
 from .guard import contained
+from .left_names import LeftNames
 from .master import Master
 from .timer import Timer
 
@@ -48,6 +50,7 @@ class HeldSockets:
         self._copies: Copies | None = None
         self._origin: object = None  # what they came of, to be compared
         self._names: SocketNames | None = None  # kept while a stop lasts
+        self._left = LeftNames(host.system)
         self._look = Timer(host.loop)  # the next poll for a ready worker
         self._end = Timer(host.loop)  # the end of the time that connections wait
         self._checked = 0.0  # when the master was last seen to have them
@@ -98,6 +101,7 @@ class HeldSockets:
         `for_good` if the host ends as well.
         """
         self._look.stop()
+        self._know_names()
         if for_good or not self._options().hold_stop:
             self.let_go()
         elif not self._stopped:
@@ -112,6 +116,8 @@ class HeldSockets:
         """Note that the master has died: connections wait from now on, for `hold` seconds."""
         self._look.stop()
         self._release_names()
+        if not self._copies:
+            self._left.remove()
         if not self._copies or self._end.runs:
             return
         seconds = self._options().hold_stop if self._stopped else self._options().hold
@@ -192,6 +198,7 @@ class HeldSockets:
             copies = self._copies = Copies(self._system, master, server, numbers)
             self._refuse_crowd(copies)
             self._origin = copies.origin(self._command())
+            self._left.know(copies)
         except (Refused, OSError) as error:
             self._drop()
             self._log_news(
@@ -225,6 +232,16 @@ class HeldSockets:
             )
         self.let_go()
 
+    def _know_names(self) -> None:
+        """Know the names that a master will leave of which nothing is held."""
+        master = self._master.process if self._master and self._master.is_alive else None
+        server = self._server_of(self._master) if self._master and master else None
+        if master and server and server.leaves_names and not self._copies:
+            with contextlib.suppress(Refused, OSError):
+                copies = Copies(self._system, master, server)
+                self._left.know(copies)
+                copies.close()
+
     def _keep_names(self) -> None:
         """Link unix sockets again whose names the server unlinks while it ends."""
         if self._copies is None or not self._copies.server.unlinks_sockets:
@@ -247,3 +264,5 @@ class HeldSockets:
         copies, self._copies = self._copies, None
         if copies:
             copies.close()
+            if not (self._master and self._master.is_alive):
+                self._left.remove()

@@ -11,7 +11,7 @@ from .listeners import Listener, listeners
 from .listening import listening_inodes
 from .process import Process
 from .procfs import look_into
-from .socket_name import SocketNames
+from .socket_name import SocketNames, remove_dead
 
 
 class SocketFacts:
@@ -56,3 +56,7 @@ class SocketFacts:
     def keep_names(self, paths: Collection[str]) -> SocketNames:
         """Keep the names of unix sockets from now on."""
         return SocketNames(paths)
+
+    def remove_dead_name(self, path: str) -> None:
+        """Unlink the name of a unix socket that nobody listens on."""
+        remove_dead(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import socket
 import stat
 from collections.abc import Collection
 
@@ -18,6 +19,18 @@ IN_DELETE = 0x200
 def is_socket_file(path: str) -> bool:
     """True if a path is that of a unix socket, and no link to one. Raises FileNotFoundError."""
     return stat.S_ISSOCK(os.lstat(path).st_mode)
+
+
+def remove_dead(path: str) -> None:
+    """Unlink the path of a unix socket, if a connection to it is refused (connect(2))."""
+    # Other errors: somebody listens and is busy, it is not ours to connect to, or too long.
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:  # as of a file that is no socket
+            if is_socket_file(path):
+                os.unlink(path)
 
 
 class SocketName:

@@ -62,6 +62,7 @@ class Server(abc.ABC):
     promotes_itself = 0.0  # seconds until a new master has surely seen that the old one is gone
     listeners_outlive_exec = False  # all of them, and no other socket of a master
     unlinks_sockets = False  # a unix socket's name, at its end, unless a re-exec has begun
+    leaves_names = False  # of the unix sockets that it was given, and binds none that is there
     unlinks_pid_file = False  # at its end, whatever the file holds
 
     @abc.abstractmethod

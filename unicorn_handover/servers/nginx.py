@@ -34,6 +34,7 @@ class Nginx(Server):
     counts_workers = False
     pid_file_suffixes = ()
     unlinks_sockets = True  # ngx_close_listening_sockets, of one that was not given them by NGINX
+    leaves_names = True  # ngx_close_listening_sockets, `inherited`; ngx_open_listening_sockets
     unlinks_pid_file = True  # ngx_delete_pidfile
     lines = Lines(
         tag="{}#",
