@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from unicorn_handover.errors import PREFIX, complain
+from unicorn_handover.errors import PREFIX
 from unicorn_handover.host.driver_process import DriverProcess
 from unicorn_handover.host.guard import contained
 from unicorn_handover.host.selector_loop import SelectorLoop
@@ -12,6 +12,8 @@ from unicorn_handover.host.side import HostSide
 from unicorn_handover.kernel.system import System
 from unicorn_handover.model.options import Options
 from unicorn_handover.model.record import Record
+
+from .log import Log
 
 TICK = 1.0  # seconds between polls of a driver that may not answer, while a handover runs
 
@@ -24,7 +26,9 @@ class ForegroundSide(HostSide):
 
     def __init__(self, name: str, options: Options) -> None:
         system = System()
-        super().__init__(system, SelectorLoop(system.clock, self.failed))
+        loop = SelectorLoop(system.clock, self.failed)
+        self._log = Log(loop)
+        super().__init__(system, loop)
         self.program = self.manage(name, options)
         self.driver = DriverProcess(self)
         self.watch: Callable[[], None] = lambda: None
@@ -52,7 +56,7 @@ class ForegroundSide(HostSide):
 
     def log(self, level: int, text: str) -> None:
         """Write a line to standard error."""
-        complain(f"{PREFIX}{text}")
+        self._log.write(f"{PREFIX}{text}")
 
     def why_no_driver(self) -> str:
         """Why there is no driver, or none that answers, and what to do."""

@@ -75,9 +75,11 @@ class HostEnd:
                 self._send_packet()
         except BlockingIOError:
             self._loop.when_writable(self._channel.fileno(), self._send)
-        except OSError as error:  # the driver is gone; the loop reports that in a moment
+        except OSError as error:
             self._rest, self._unsent = [], None
-            self._log(ERROR, f"cannot speak to the driver: {error}")
+            if not isinstance(error, (BrokenPipeError, ConnectionResetError)):
+                self._log(ERROR, f"cannot speak to the driver: {error}")
+            # else the driver has ended, and the loop tells that in a moment
 
     def _send_packet(self) -> None:
         if self._rest:

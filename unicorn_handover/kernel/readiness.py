@@ -1,4 +1,4 @@
-"""Whether a descriptor can be read now (poll(2)). Nothing here waits."""
+"""Whether a descriptor can be read or written now (poll(2)). Nothing here waits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,13 @@ def has_data(descriptor: Descriptor) -> bool:
     return bool(_poll(descriptor) & select.POLLIN)
 
 
-def _poll(descriptor: Descriptor) -> int:
+def writable(descriptor: Descriptor) -> bool:
+    """True if a write of a line would not wait: a pipe has a free page, or nobody reads it."""
+    return bool(_poll(descriptor, select.POLLOUT))
+
+
+def _poll(descriptor: Descriptor, events: int = select.POLLIN) -> int:
     """The events of a descriptor at this moment, 0 if there are none."""
     poller = select.poll()
-    poller.register(descriptor, select.POLLIN)
+    poller.register(descriptor, events)
     return sum(events for _, events in poller.poll(0))

@@ -156,3 +156,10 @@ def test_orders_that_no_packet_can_hold_come_whole(host: FakeHost, driver: socke
 def orders_of(message: bytes) -> list[Order]:
     """The orders in a message to the driver."""
     return Orders.from_json(json.loads(message)).orders
+
+
+def test_a_driver_that_has_just_ended_is_no_error(host: FakeHost, driver: socket.socket) -> None:
+    """It was stopped with its host's other programs: the loop tells of its end in a moment."""
+    driver.close()
+    host.request(host.web)
+    assert not [line for line in host.lines if "cannot speak" in line]
