@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 # A test waits for more than half of its time, so more of them at once use the cores whole.
-JOBS ?= $(shell n=$$(($$(nproc) * 2)); echo $$((n < 12 ? n : 12)))
+JOBS ?= $(shell n=$$(($$(nproc) * 3)); echo $$((n < 12 ? n : 12)))
 bin := .venv/bin
 
 .PHONY: help demo test lint types pytest bench endure clean

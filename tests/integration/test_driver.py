@@ -37,9 +37,7 @@ def lose_driver(host: Host, way: str) -> int:
     [
         ("supervisor", "unicorn", "requested", "killed"),
         ("circus", "gunicorn", "re-executing", "killed"),
-        ("supervisor", "unicorn", "booting", "killed"),
         ("circus", "gunicorn", "booting", "killed"),
-        ("circus", "unicorn", "draining", "killed"),
         ("supervisor", "gunicorn", "removing", "killed"),
         ("supervisor", "unicorn", "draining", "stopped"),
         ("circus", "gunicorn", "booting", "stopped"),

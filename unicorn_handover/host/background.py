@@ -9,10 +9,5 @@ from ..servers import Launch, recognise
 def went_away(system: System, launch: Launch) -> str:
     """Why a program's process may have ended at once, "" if it was started to stay."""
     server = recognise(launch.command)
-    if server is None or not server.next_start.goes_away(system, launch):
-        return ""
-    return (
-        f"its process has ended, and neither [{launch.section}] nor the configuration of "
-        f"{server.name} says `daemon off;`, without which it goes into the background; write that, "
-        "and end the one that is there"
-    )
+    why = server.next_start.goes_away(system, launch) if server else ""
+    return f"its process has ended, and {why}, and end the one that is there" if why else ""

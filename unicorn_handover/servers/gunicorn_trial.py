@@ -32,6 +32,8 @@ class GunicornNextStart(NextStart):
     they have accepted (Arbiter.maybe_promote_master): so the path must be known before.
     """
 
+    daemonised_by = ("-D", "--daemon")
+
     def trial(self, system: System, master: int, launch: Launch) -> tuple[str, ...]:
         """The python of the command, with its options, if the path does not show plainly."""
         if configured(system, master, launch).pidfile is not None:

@@ -9,10 +9,12 @@ from .launch import Launch
 class NextStart:
     """The next start of a server about which nothing is known.
 
-    hangs: what to do if a trial does not end, "" if it is no matter.
+    hangs: what to do if a trial does not end, "" if it is no matter. daemonised_by: the options by
+    which it leaves its host.
     """
 
     hangs = ""
+    daemonised_by: tuple[str, ...] = ()
 
     def trial(self, system: System, master: int, launch: Launch) -> tuple[str, ...]:
         """The argv of a command that finds the faults of a start; empty if there is none such.
@@ -36,6 +38,12 @@ class NextStart:
         """
         return ""
 
-    def goes_away(self, system: System, launch: Launch) -> bool:
-        """True if a program that is started so leaves its host and goes into the background."""
-        return False
+    def goes_away(self, system: System, launch: Launch) -> str:
+        """What sends a program that is started so into the background, and what to do.
+
+        "" if nothing is known to.
+        """
+        options = [word for word in launch.command if word in self.daemonised_by]
+        if not options:
+            return ""
+        return f"{options[0]} in its command sends it into the background; take that out"

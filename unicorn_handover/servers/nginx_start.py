@@ -37,16 +37,21 @@ class NginxNextStart(NextStart):
             return [*errors, *(text for _, text in found), f"exit status {status}"][0]
         return ""
 
-    def goes_away(self, system: System, launch: Launch) -> bool:
-        """True without `daemon off;` in the -g option or the configuration file.
+    def goes_away(self, system: System, launch: Launch) -> str:
+        """That nothing says `daemon off;`, neither the -g option nor the configuration file.
 
         As far as that can be seen: an include may say it, and so may a script.
         """
         if command_of(launch.command) is None:
-            return False
+            return ""
         settings = _Settings(system, launch.command, launch.directory)
         says = settings.directive("daemon") == "off" or settings.directive("include")
-        return bool(settings.main_part) and not says
+        if says or not settings.main_part:
+            return ""
+        return (
+            f"neither [{launch.section}] nor the configuration of nginx says `daemon off;`, "
+            "without which it goes into the background; write that"
+        )
 
 
 def command_of(argv: Sequence[str]) -> tuple[str, ...] | None:

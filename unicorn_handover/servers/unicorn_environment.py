@@ -23,6 +23,8 @@ BY_THE_MASTER = re.compile(r"^[ \t]*(preload_app\b[ \t(]*true|.*\b(dotenv|bundle
 class UnicornNextStart(NextStart):
     """What a re-exec of unicorn does not renew."""
 
+    daemonised_by = ("-D", "--daemonize")
+
     def outdated(self, system: System, master: int, launch: Launch) -> str:
         """The path of a changed `.env` file or Gemfile in the directory of a re-exec.
 

@@ -68,6 +68,8 @@ def test_one_family(
     web.open_gate()
     last = host.wait_for_rest("web")
     assert host.state("web") in ("running", "active") and web.answers()
+    if victim == "driver":
+        assert [(each["number"], each["phase"]) for each in host.ended("web")] == [(1, "done")]
     if victim == "driver" or (victim == "old" and phase != "re-executing"):
         assert last == new[0].pid
     if victim == "new" and phase != "draining":

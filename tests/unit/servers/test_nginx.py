@@ -115,7 +115,7 @@ def test_going_into_the_background(
     """It is told only where it is plain: what is included may say it, and so may a script."""
     system.files["/n.conf"] = conf
     launch = Launch(command=tuple(words), directory="/srv")
-    assert NGINX.next_start.goes_away(system, launch) is goes  # type: ignore[arg-type]
+    assert bool(NGINX.next_start.goes_away(system, launch)) is goes  # type: ignore[arg-type]
 
 
 def trial(system: FakeSystem, run: FakeRun | None) -> Trial:
