@@ -33,8 +33,15 @@ def kill_booting(system: System, workers: Sequence[Process], server: Server) -> 
     for worker in workers:
         worker.signal(SIGSTOP)
     for worker in workers:
-        worker.signal(SIGKILL if server.is_booting(system, worker.pid) else SIGCONT)
+        worker.signal(SIGKILL if _boots(system, worker, server) else SIGCONT)
         worker.close()
+
+
+def _boots(system: System, worker: Process, server: Server) -> bool:
+    try:
+        return server.is_booting(system, worker.pid)
+    except PermissionError:  # it has become another user's meanwhile; none may be left stopped
+        return False
 
 
 def signal_all(workers: Iterable[Process], signum: Signals) -> None:
