@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from pathlib import Path
 
@@ -12,14 +13,24 @@ from ...kit.programs import Program
 from ...waiting import Later
 from ..conftest import MakeHost
 from ..scenes import held_request
+from .cells import SERVED, on_every_host
+
+# Each server is on both kinds of sockets on each host, and with each way to load.
+LISTENERS = ["tcp", "unix", "unix", "tcp", "unix", "tcp", "tcp", "unix"]
 
 
-@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
+@pytest.mark.parametrize(
+    ("host_class", "server", "loads", "listener"),
+    [(*cell, kind) for cell, kind in zip(on_every_host(SERVED), itertools.cycle(LISTENERS))],
+    indirect=["host_class"],
+)
 def test_no_request_is_lost(
-    make_host: MakeHost, folder: Path, server: str, loads: str, unix: bool
+    make_host: MakeHost, folder: Path, server: str, loads: str, listener: str
 ) -> None:
     """Three handovers in a row under load fail no request, and a long one in flight completes."""
-    web = Program(folder, server=server, preload=loads == "preload", unix=unix, workers=3)
+    web = Program(
+        folder, server=server, preload=loads == "preload", unix=listener == "unix", workers=3
+    )
     host = make_host(web)
     host.start()
     first = host.master("web")
