@@ -42,6 +42,7 @@ class Fake:
     reaped_faults: int = 0
     alive: bool = True
     status: int = 0  # how it ended
+    is_ending: bool = False  # it was killed, and is not dead yet
     obey: Callable[[Signals], None] = lambda number: None
     cwd: str = "/"
     read: int = 1 << 20  # bytes

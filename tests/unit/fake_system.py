@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from unicorn_handover.kernel.pipes import PipeEnds
-from unicorn_handover.kernel.procfs import PF_FORKNOEXEC, SignalMasks, Stat
+from unicorn_handover.kernel.procfs import PF_EXITING, PF_FORKNOEXEC, SignalMasks, Stat
 
 from .fake_process import Fake, FakeFile, FakeHandle, FakeNames, FakeRun
 
@@ -103,7 +103,7 @@ class FakeSystem:
         fake = self.processes.get(pid)
         if fake is None:
             return None
-        flags = PF_FORKNOEXEC if fake.forked else 0
+        flags = (PF_FORKNOEXEC if fake.forked else 0) | (PF_EXITING if fake.is_ending else 0)
         state = "Z" if pid in self.zombies else "T" if pid in self.stopped else "S"
         return Stat(state, fake.ppid, fake.pgrp, flags, fake.reaped_faults, fake.start)
 

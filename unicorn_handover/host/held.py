@@ -10,6 +10,7 @@ from ..errors import Refused
 from ..family import members
 from ..kernel.process import Process
 from ..kernel.socket_name import SocketNames
+from ..kernel.system import System
 from ..model.options import Options
 from ..servers import Server, server_of
 from .base import Host
@@ -191,24 +192,26 @@ class HeldSockets:
         return bool(members.workers(self._system, master, server).ready)
 
     def _take(self, master: Process, server: Server, numbers: Sequence[int] = ()) -> None:
-        """Replace the copies by those of this master's sockets."""
-        self._end.stop()
-        before, self._copies = self._copies, None
+        """Replace the copies by those of this master's sockets.
+
+        A master that was killed just now shows none of them, or not all: what is held stays then.
+        """
+        before, self._copies, why = self._copies, None, ""
         try:
             copies = self._copies = Copies(self._system, master, server, numbers)
             self._refuse_crowd(copies)
             self._origin = copies.origin(self._command())
             self._left.know(copies)
         except (Refused, OSError) as error:
+            why = str(error)
             self._drop()
-            self._log_news(
-                WARNING, f"its sockets are not held, so a crash refuses connections: {error}"
-            )
+        if _is_ending(self._system, master) and (before or why):
+            before, self._copies = self._copies, before
         else:
-            self._log_news(INFO, f"{copies.described()} is held, so that a crash refuses nothing")
-        finally:
-            if before:
-                before.close()
+            self._end.stop()
+            self._tell(why)
+        if before:
+            before.close()
 
     def _refuse_crowd(self, copies: Copies) -> None:
         """Leave descriptors to the host's own work."""
@@ -216,12 +219,17 @@ class HeldSockets:
         if max(copies.numbers) > limit * MOST:
             raise Refused(f"few of the host's {limit} descriptors are left; raise its limit")
 
-    def _log_news(self, level: int, text: str) -> None:
-        """Log that they are held, or why they cannot be, when that changes."""
-        news = "" if level == WARNING else text
-        if news != self._logged:
-            self._logged = news
-            self._log(level, text)
+    def _tell(self, why: str) -> None:
+        """Log that the sockets are held, or `why` they cannot be, when that changes."""
+        held = self._copies.described() if self._copies else ""
+        if held == self._logged:
+            return
+        self._logged = held
+        if held:
+            self._log(INFO, f"{held} is held, so that a crash refuses nothing")
+        else:
+            text = f"its sockets are not held, so a crash refuses connections: {why}"
+            self._log(WARNING, text)
 
     def _time_is_up(self) -> None:
         if self._copies and not self._stopped:
@@ -266,3 +274,8 @@ class HeldSockets:
             copies.close()
             if not (self._master and self._master.is_alive):
                 self._left.remove()
+
+
+def _is_ending(system: System, process: Process) -> bool:
+    stat = system.stat(process.pid)
+    return stat is None or stat.ended or not process.alive()

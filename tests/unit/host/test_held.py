@@ -63,6 +63,25 @@ def test_hold_is_counted_over_all_starts(site: Site) -> None:
     )
 
 
+def test_a_master_that_is_killed_when_it_is_ready_takes_nothing_away(site: Site) -> None:
+    """It shows no sockets any more, and its end is not yet known: connections go on waiting."""
+    site.crash(site.serve())
+    given = site.web.held.give()
+    assert given
+    master = site.start(boots=0.5, given=given)
+
+    def killed() -> None:
+        site.kernel.listening[master.pid] = []
+        master.is_ending = True
+
+    site.kernel.later(0.5, killed)
+    site.host.wait(1)
+    site.crash(master)
+    assert site.web.held.give() is given and not site.made[0].closed and len(site.lines) == 1
+    site.host.wait(30)
+    assert site.made[0].closed
+
+
 def test_a_stop_lets_go_before_its_first_signal(site: Site) -> None:
     """Not when the master has ended: what connects in between would wait for nobody."""
     site.serve()
