@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,14 @@ from ...kit.programs import Program
 from ...waiting import wait_until
 from ..conftest import MakeHost
 from ..scenes import crash, when_held
-from .cells import SERVED, on_every_host
+from .cells import served_on
 
 LISTENERS: dict[str, dict[str, Any]] = {"tcp": {}, "unix": {"unix": True}, "ipv6": {"ip": "::1"}}
 
 
 @pytest.mark.parametrize(
     ("host_class", "server", "loads", "listener"),
-    [(*cell, kind) for cell, kind in zip(on_every_host(SERVED), itertools.cycle(LISTENERS))],
+    served_on(LISTENERS),
     indirect=["host_class"],
 )
 def test_a_crash_refuses_nothing(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from ...kit.programs import Program
 from ...waiting import Later
 from ..conftest import MakeHost
 from ..scenes import held_request
-from .cells import SERVED, on_every_host
+from .cells import served_on
 
 # Each server is on both kinds of sockets on each host, and with each way to load.
 LISTENERS = ["tcp", "unix", "unix", "tcp", "unix", "tcp", "tcp", "unix"]
@@ -21,7 +20,7 @@ LISTENERS = ["tcp", "unix", "unix", "tcp", "unix", "tcp", "tcp", "unix"]
 
 @pytest.mark.parametrize(
     ("host_class", "server", "loads", "listener"),
-    [(*cell, kind) for cell, kind in zip(on_every_host(SERVED), itertools.cycle(LISTENERS))],
+    served_on(LISTENERS),
     indirect=["host_class"],
 )
 def test_no_request_is_lost(
