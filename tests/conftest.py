@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,17 @@ PACKAGES = ("unicorn_handover", "supervisor_unicorn", "circus_unicorn", "foregro
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the packages once, as pip does.
+    """Have all that the tests start begin alike, however the tests were started."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's `&` ignores it: sh(1)
+    if not hasattr(config, "workerinput"):  # of pytest-xdist
+        _compile_the_packages()
+
+
+def _compile_the_packages() -> None:
+    """Compile them once, as pip does.
 
     An environment may forbid to write byte code (PYTHONDONTWRITEBYTECODE). Then each of the
     thousands of commands that the tests start would compile every module that it imports.
     """
-    if not hasattr(config, "workerinput"):  # of pytest-xdist
-        for package in PACKAGES:
-            compileall.compile_dir(Path(__file__).parents[1] / package, quiet=1)
+    for package in PACKAGES:
+        compileall.compile_dir(Path(__file__).parents[1] / package, quiet=1)
