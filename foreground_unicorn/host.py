@@ -76,21 +76,29 @@ class Runner:
         gate.open()  # it is remembered by now
 
     def start_again(self) -> None:
-        """Start the program, or try again later."""
+        """Start the program, or try again later; a runner that ends would leave it to nobody."""
+        if self._is_over:
+            return
         try:
             self._start()
         except CannotRun as error:
             self._respawn.later(f"{self._program.name}: {error}")
 
     def end(self, signum: int) -> None:
-        """End the program, and this runner with it, by a step for each signal that asks for it."""
+        """End the program, and this runner with it, by a step for each signal that asks for it.
+
+        A stop counts more than a leave that was asked for just before, in the same turn.
+        """
         self._side.ends()
+        self._leaves = False
         if self.master:
             self.stop.asked(signum, self.master)
         self._is_over = self.master is None
 
     def leave(self) -> None:
         """End without the program, for another runner to take it over and hand it over."""
+        if self._is_over:
+            return
         why = self._program.survival.ask_to_leave() if self.master else ""
         if why:
             line = f"it is not left to another runner: {why}; HUP is a handover"
