@@ -72,6 +72,8 @@ class FakeHandle:
     def signal(self, number: Signals) -> bool:
         if not self.alive():
             return False
+        if self.pid in self._system.others:
+            raise PermissionError(f"user 1000 may not signal pid {self.pid}")
         self._system.signals.append((number.name[3:], self.pid))
         if number == SIGKILL:
             if self.pid not in self._system.unkillable:

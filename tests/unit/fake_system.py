@@ -36,6 +36,7 @@ class FakeSystem:
         self.listening_inodes: frozenset[int] = frozenset()  # their inodes
         self.tells_ends = True  # the wait status of processes that are gone
         self.unkillable: set[int] = set()
+        self.others: set[int] = set()  # another user's, that may not be signalled
         self.listening: dict[int, list[Any]] = {}  # listeners, by the pid of their owner
         self.names: FakeNames | None = None
         self.run: FakeRun | None = None  # what every command is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from signal import SIGCONT, SIGKILL, SIGSTOP, Signals
 
@@ -28,12 +29,14 @@ def kill_booting(system: System, workers: Sequence[Process], server: Server) -> 
     """Kill workers that are not ready, and close them.
 
     Each is stopped before that is asked for good: one that has become ready meanwhile serves, and
-    goes on.
+    goes on. One that has become another user's was not stopped either.
     """
     for worker in workers:
-        worker.signal(SIGSTOP)
+        with contextlib.suppress(PermissionError):
+            worker.signal(SIGSTOP)
     for worker in workers:
-        worker.signal(SIGKILL if _boots(system, worker, server) else SIGCONT)
+        with contextlib.suppress(PermissionError):
+            worker.signal(SIGKILL if _boots(system, worker, server) else SIGCONT)
         worker.close()
 
 
@@ -45,7 +48,16 @@ def _boots(system: System, worker: Process, server: Server) -> bool:
 
 
 def signal_all(workers: Iterable[Process], signum: Signals) -> None:
-    """Send a signal to each of these, and close them."""
+    """Send a signal to each of these, and close them.
+
+    Raises PermissionError, after the last one, if one of them may not be signalled.
+    """
+    refusal = None
     for worker in workers:
-        worker.signal(signum)
+        try:
+            worker.signal(signum)
+        except PermissionError as why:
+            refusal = why
         worker.close()
+    if refusal:
+        raise refusal

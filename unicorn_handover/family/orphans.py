@@ -5,6 +5,7 @@ One of them may be a new master between its fork and its exec, and so become a s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection
 
 from ..kernel.process import Process
@@ -52,8 +53,9 @@ class Orphans:
         """
         for orphan in left:
             signum = orphan_ends_by(self._system, orphan.pid)
-            if signum:
-                orphan.signal(signum)
+            with contextlib.suppress(PermissionError):  # `mind` tells of it, once it is late
+                if signum:
+                    orphan.signal(signum)
         self._held.update(dict.fromkeys(left, self._system.clock() + patience))
 
     def mind(self) -> bool:
@@ -71,7 +73,7 @@ class Orphans:
 
     @property
     def hopeless(self) -> bool:
-        """True if all that are left were killed, and yet live."""
+        """True if all that are left were killed, or may not be, and yet live."""
         return self._killed.issuperset(self._held)
 
     def kill(self) -> None:
@@ -85,7 +87,10 @@ class Orphans:
             return
         self._killed.add(orphan)
         self._log(f"killing pid {orphan.pid}, left behind by a dead master")
-        kill_with_workers(self._system, orphan)
+        try:
+            kill_with_workers(self._system, orphan)
+        except PermissionError as why:  # it has become another user's; the others have not
+            self._log(f"{why}; end it as its user or root, `kill -KILL {orphan.pid}`")
 
     def release(self) -> None:
         """Give the descriptors back."""

@@ -123,17 +123,23 @@ class Master:
         """All masters below this one, held until each has taken over or ended."""
         return self.successors.gather(self.pid)
 
-    @contained()
     def end(self, masters: Iterable[Process], signum: int) -> None:
         """Send masters of this family the signal that ends their program."""
         for master in masters:
-            end_master(self._system, master, signum)
+            self._end(master, signum)
 
     @contained()
+    def _end(self, master: Process, signum: int) -> None:
+        end_master(self._system, master, signum)
+
     def signal(self, processes: Iterable[Process], signum: int) -> None:
-        """Send a signal to each of some held processes."""
+        """Send a signal to each of some held processes, also where one may not be signalled."""
         for process in processes:
-            process.signal(signal.Signals(signum))
+            self._signal(process, signum)
+
+    @contained()
+    def _signal(self, process: Process, signum: int) -> None:
+        process.signal(signal.Signals(signum))
 
     @contained()
     def signal_group(self, signum: int) -> None:

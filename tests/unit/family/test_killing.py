@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from signal import SIGTERM
 from types import SimpleNamespace
 
-from unicorn_handover.family.killing import kill_booting
+import pytest
+
+from unicorn_handover.family.killing import kill_booting, signal_all
 
 from ..fake_system import FakeSystem
 
@@ -24,3 +27,19 @@ def test_nobody_is_left_stopped() -> None:
     stopped = [("STOP", pid) for pid in (hidden, boots, ready)]
     assert system.signals == [*stopped, ("CONT", hidden), ("KILL", boots), ("CONT", ready)]
     assert system.stopped <= {boots} and system.open_handles == 0
+
+
+def test_one_that_may_not_be_signalled() -> None:
+    """The others are, and none is left stopped or held; only then the caller is told."""
+    system = FakeSystem()
+    fakes = [system.add(ppid=1, forked=True, words=["x"]) for _ in range(3)]
+    first, other, last = (fake.pid for fake in fakes)
+    system.others.add(other)
+    with pytest.raises(PermissionError, match=f"pid {other}"):
+        signal_all([system.hold(fake.pid) for fake in fakes], SIGTERM)  # type: ignore[misc]
+    assert system.signals == [("TERM", first), ("TERM", last)] and system.open_handles == 0
+    system.signals.clear()
+    server = SimpleNamespace(is_booting=lambda *_: False)
+    kill_booting(system, [system.hold(fake.pid) for fake in fakes], server)  # type: ignore[arg-type, misc]
+    assert [name for name, _ in system.signals] == ["STOP", "STOP", "CONT", "CONT"]
+    assert not system.stopped and system.open_handles == 0

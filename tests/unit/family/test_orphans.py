@@ -104,6 +104,24 @@ def test_one_that_cannot_be_killed_is_told_of_once(site: Site) -> None:
     assert site.log == [f"killing pid {worker.pid}, left behind by a dead master"]
 
 
+def test_one_that_has_become_another_user_s(site: Site) -> None:
+    """The others end in their time all the same; what is to be done about it is told once."""
+    first, last = (site.child("gunicorn: worker [app]", forked=True) for _ in range(2))
+    for worker in (first, last):
+        worker.heartbeats, worker.catches = {1: (5.0, 0o100600)}, {SIGABRT, SIGTERM}
+    site.system.others.add(first.pid)
+    site.collect(patience=10.0)
+    assert site.system.signals == [("TERM", last.pid)]
+    site.system.advance_to(site.system.now + 11)
+    assert site.orphans.mind() and not last.alive and site.orphans.hopeless
+    refused = f"user 1000 may not signal pid {first.pid}; end it as its user or root"
+    assert len([line for line in site.log if refused in line]) == 1
+    count = len(site.log)
+    assert site.orphans.mind() and len(site.log) == count
+    site.system.end(first)
+    assert not site.orphans.mind() and site.system.open_handles == 0
+
+
 @pytest.mark.parametrize("group", [0, 1])
 def test_a_group_that_no_host_has_made_is_nobody_s(group: int) -> None:
     """0 is any group outside of this pid namespace, and 1 may be that of the host itself."""

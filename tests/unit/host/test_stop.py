@@ -113,3 +113,18 @@ def test_a_new_master_is_ended_too(host: FakeHost, fake: Fake, master: Master, s
     stop.step(master)
     assert sent(host, new) == ["QUIT", "CONT"]
     assert host.published[-1] == ("web", 1, "failed")
+
+
+def test_one_that_may_not_be_signalled(
+    host: FakeHost, fake: Fake, master: Master, stop: Stop
+) -> None:
+    """It is told of, and the step is taken for all others."""
+    first, last = (
+        host.kernel.add(ppid=fake.pid, forked=True, words=["unicorn worker[1]"], pgrp=fake.pid)
+        for _ in range(2)
+    )
+    host.kernel.others.add(first.pid)
+    stop.step(master)
+    stop.step(master)
+    assert (sent(host, first), sent(host, last)) == ([], ["TERM"])
+    assert [line for line in host.lines if f"may not signal pid {first.pid}" in line]
