@@ -86,29 +86,59 @@ class Notes:
             "boot": system.text_of(BOOT_ID).strip(),
             "host": identity,
         }
-        self._written: dict[str, bytes] = {}
+        self._known: dict[str, bytes] = {}  # what the file of each program is to hold
+        self._written: set[str] = set()  # the programs whose file holds that
         self._fails = False
 
     def write(self, note: Note) -> None:
         """Remember a program just so."""
-        data = json.dumps({**self._head, **vars(note)}).encode()
-        if self._written.get(note.program) == data:
-            return
-        try:
-            self._folder.write(_file(note.program), data)
-        except OSError as error:
-            self._written.pop(note.program, None)
-            self._complain(error)
-        else:
-            self._written[note.program] = data
-            self._fails = False
+        self._hold_folder()
+        self.write_as_child(note)
 
-    def _complain(self, error: OSError) -> None:
+    def write_as_child(self, note: Note) -> None:
+        """The same in a child of the host: a folder made there would be held until its exec."""
+        data = json.dumps({**self._head, **vars(note)}).encode()
+        if self._known.get(note.program) != data or not self.has(note.program):
+            self._known[note.program] = data
+            self._write(note.program)
+
+    def keep(self) -> None:
+        """Write what could not be written, or was taken away since. To be called often."""
+        self._hold_folder()
+        for program in [program for program in self._known if not self.has(program)]:
+            if not self._write(program):
+                return
+
+    def _hold_folder(self) -> None:
+        if self._folder.is_held:
+            return
+        self._written.clear()
+        try:
+            self._folder.make()
+        except Refused as why:  # another host has it by now, say
+            self._complain(str(why))
+        else:
+            path = printable(self._folder.path)
+            self._log(WARNING, f"{path} was taken away, and is made again")
+
+    def _write(self, program: str) -> bool:
+        """Write the file of a program, False if that cannot be."""
+        self._written.discard(program)
+        try:
+            self._folder.write(_file(program), self._known[program])
+        except OSError as error:
+            self._complain(error.strerror or str(error))
+            return False
+        self._written.add(program)
+        self._fails = False
+        return True
+
+    def _complain(self, why: str) -> None:
         if not self._fails:
             self._log(
                 WARNING,
-                f"cannot write in {printable(self._folder.path)} ({error.strerror}), so a killed "
-                "host could lose its programs; free the disk, or set state",
+                f"cannot write in {printable(self._folder.path)} ({why}), so a killed host could "
+                "lose its programs; free the disk, or set state",
             )
         self._fails = True
 
@@ -118,7 +148,7 @@ class Notes:
 
     def doubt(self, program: str) -> None:
         """Write it the next time in any case: a child of this process may write it meanwhile."""
-        self._written.pop(program, None)
+        self._written.discard(program)
 
     def read(self, program: str) -> Note | None:
         """What an earlier host, or this one, remembered of a program; None if nothing."""
@@ -157,7 +187,8 @@ class Notes:
 
     def remove(self, program: str) -> None:
         """Forget a program."""
-        self._written.pop(program, None)
+        self._known.pop(program, None)
+        self._written.discard(program)
         self._folder.remove(_file(program))
 
     def release(self) -> None:

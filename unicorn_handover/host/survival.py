@@ -119,10 +119,11 @@ class Survival:
             return
         state, own = state_of(self._program.handovers), self._supervised().remembered()
         if moved is None:
-            notes.write(Note(self._program.name, child, child.pid, state, own=own))
+            notes.write_as_child(Note(self._program.name, child, child.pid, state, own=own))
         elif master:
             beside = {"pid": child.pid, "start": child.start, **moved}
-            notes.write(Note(self._program.name, master.id, master.group, state, beside, own=own))
+            note = Note(self._program.name, master.id, master.group, state, beside, own=own)
+            notes.write_as_child(note)
 
     def begins(self) -> None:
         """Note that the program is about to be started."""
@@ -151,8 +152,11 @@ class Survival:
             return "nothing can be remembered for the next host; see its log"
         self.left = True
         self.note()
-        self.left = self._host.notes.has(self._program.name)
-        return "" if self.left else "its file cannot be written; see the host's log"
+        if self._host.notes.has(self._program.name):
+            return ""
+        self.left = False
+        self.note()  # or it would be written later, and the next host take that for meant
+        return "its file cannot be written; see the host's log"
 
     def leave(self) -> None:
         """Remember it for the last time: its host ends without it."""

@@ -49,15 +49,37 @@ class PrivateFolder:
     root: "" for the default. name: "" for the root itself, where that is one host's alone. Raises
     Refused, with what to do, if it cannot be had, or another process holds it. A child that has not
     exec'd yet holds it too, and keeps it where a host forks to daemonise.
+
+    Somebody may take it away at any time, and another process make and hold one by its name. What
+    is there then is that one's, and is neither listed nor changed.
     """
 
     def __init__(self, root: str, name: str) -> None:
-        above = _private(root) if root else default_folder()
-        self.path = _private(os.path.join(above, file_name(name))) if name else above
+        self._root = root
+        self._name = name
+        self._lock = -1
+        self.make()
+
+    def make(self) -> None:
+        """Make and hold it, for the first time or after it was taken away. Raises Refused."""
+        self._let_go()
+        above = _private(self._root) if self._root else default_folder()
+        self.path = _private(os.path.join(above, file_name(self._name))) if self._name else above
         self._lock = _locked(os.path.join(self.path, LOCK))
+        self._held = os.fstat(self._lock)
+
+    @property
+    def is_held(self) -> bool:
+        """True until it was taken away, or released."""
+        try:
+            return os.path.samestat(os.fstat(self._lock), os.stat(os.path.join(self.path, LOCK)))
+        except OSError:
+            return False
 
     def names(self) -> list[str]:
         """The names of the files in it, but the lock. Raises OSError."""
+        if not self.is_held:
+            return []
         return sorted(name for name in os.listdir(self.path) if re.fullmatch(r".+\.json", name))
 
     def read(self, name: str) -> bytes | None:
@@ -81,6 +103,8 @@ class PrivateFolder:
 
         It need not outlive the machine, so nothing is forced to the disk.
         """
+        if not self.is_held:
+            raise FileNotFoundError(errno.ENOENT, "it was taken away")
         path = os.path.join(self.path, name)
         new = f"{path}.new"
         with contextlib.suppress(FileNotFoundError):
@@ -89,7 +113,7 @@ class PrivateFolder:
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 if file.write(data) != len(data):
-                    raise OSError(28, "No space left on device")
+                    raise OSError(errno.ENOSPC, "No space left on device")
             os.rename(new, path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -99,21 +123,26 @@ class PrivateFolder:
     def remove(self, name: str) -> None:
         """Take a file away, if it is there."""
         with contextlib.suppress(OSError):
-            os.unlink(os.path.join(self.path, name))
+            if self.is_held:
+                os.unlink(os.path.join(self.path, name))
 
     def release(self) -> None:
-        """Let another process have it; take it away if nothing is left in it.
+        """Let another process have it; take it away if nothing is left in it."""
+        with contextlib.suppress(OSError):
+            if self.is_held and not self.names():
+                os.unlink(os.path.join(self.path, LOCK))
+                os.rmdir(self.path)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the lock, but not what has its number by now.
 
         Supervisor's `reload` closes all descriptors, by their numbers, and the lock with them.
         """
-        path, descriptor, self._lock = os.path.join(self.path, LOCK), self._lock, -1
+        descriptor, self._lock = self._lock, -1
         with contextlib.suppress(OSError):
-            if not os.path.samestat(os.fstat(descriptor), os.stat(path)):
-                return
-            if not self.names():
-                os.unlink(path)
-                os.rmdir(self.path)
-            os.close(descriptor)
+            if descriptor >= 0 and os.path.samestat(os.fstat(descriptor), self._held):
+                os.close(descriptor)
 
 
 def _private(path: str) -> str:

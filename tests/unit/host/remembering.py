@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 from unicorn_handover.host.notes import BOOT_ID
+from unicorn_handover.kernel.private_folder import PrivateFolder
 
 from ..fake_host import FakeHost
 from ..fake_system import FakeSystem
@@ -32,3 +36,11 @@ def note_of(state: Path) -> Path:
     """The file of the program web."""
     (path,) = state.glob("*/web-*.json")
     return path
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """Let nothing be written, as on a full disk."""
+    full = OSError(28, "No space left on device")
+    with mock.patch.object(PrivateFolder, "write", side_effect=full):
+        yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from unicorn_handover.model.phases import Phase
 
 from ..fake_host import FakeHost, id_of
-from .remembering import killed, note_of, remembering
+from .remembering import full_disk, killed, note_of, remembering
 
 Change = Callable[[dict[str, Any]], object]
 NONSENSE: dict[str, Change] = {
@@ -63,13 +64,58 @@ def test_handovers_that_are_nonsense(first: FakeHost, state: Path) -> None:
 
 def test_a_disk_that_takes_nothing(first: FakeHost, state: Path) -> None:
     """One line, once; the host goes on."""
-    folder = next(state.iterdir())
-    folder.rename(state / "away")
+    with full_disk():
+        first.start(first.web)
+        first.request(first.web)
+        first.tick()
+        assert len([line for line in first.lines if "cannot write in" in line]) == 1
+    first.tick()
+    assert note_of(state).exists()
+
+
+def test_a_folder_that_is_taken_away(first: FakeHost, state: Path) -> None:
+    """All is written anew, by a host at rest as well; it is told of, and locked as before."""
     first.start(first.web)
+    first.start(first.api)
+    before = {path.name: path.read_bytes() for path in state.glob("*/*.json")}
+    shutil.rmtree(state)
+    first.tick()
+    assert {path.name: path.read_bytes() for path in state.glob("*/*.json")} == before
+    assert [line for line in first.lines if "was taken away, and is made again" in line]
+    assert remembering(FakeHost(), state).notes is None
+    shutil.rmtree(state)
     first.request(first.web)
-    assert len([line for line in first.lines if "cannot write in" in line]) == 1
-    (state / "away").rename(folder)
-    first.drive(Phase.CHECKING)
+    assert note_of(state).exists() and len(first.lines) == 3
+
+
+def test_a_folder_that_another_host_has_by_now(first: FakeHost, state: Path) -> None:
+    """Its own notes stay as they are; one line says so, and nothing is left to the next host."""
+    first.start(first.web)
+    shutil.rmtree(state)
+    second = remembering(FakeHost(), state)
+    second.start(second.web)
+    theirs = note_of(state).read_bytes()
+    first.tick()
+    first.start(first.api)
+    first.tick()
+    first.api.survival.forget()
+    first.web.survival.forget()
+    assert note_of(state).read_bytes() == theirs and not list(state.glob("*/api-*"))
+    (line,) = first.lines
+    assert "another process holds" in line
+    first.close_notes()
+    assert second.notes and remembering(FakeHost(), state).notes is None
+    second.tick()
+    assert second.lines == []
+
+
+def test_a_child_makes_no_folder(first: FakeHost, state: Path) -> None:
+    """It would hold that until its exec alone; the host makes it, and writes all it knows."""
+    fake = first.start(first.web)
+    shutil.rmtree(state)
+    first.web.survival.note_child(id_of(fake))
+    assert not state.exists()
+    first.web.survival.note()
     assert note_of(state).exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from signal import SIGABRT, SIGTERM
 
@@ -9,7 +10,7 @@ from unicorn_handover.model.phases import Phase
 
 from ..fake_host import FakeHost, id_of
 from ..fake_process import Fake
-from .remembering import killed
+from .remembering import full_disk, killed, note_of
 
 
 def test_a_running_master_is_found(first: FakeHost, state: Path) -> None:
@@ -258,11 +259,11 @@ def test_what_cannot_be_remembered_is_not_left(first: FakeHost, state: Path) -> 
     """On a full disk, say: the next host would not know what was meant."""
     assert first.web.survival.ask_to_leave() == "it is not running"
     first.start(first.web)
-    (folder,) = state.iterdir()
-    away = folder.rename(state / "away")
-    assert "cannot be written" in first.web.survival.ask_to_leave()
-    assert not first.web.survival.left
-    away.rename(folder)
+    with full_disk():
+        assert "cannot be written" in first.web.survival.ask_to_leave()
+        assert not first.web.survival.left
+    first.tick()
+    assert not json.loads(note_of(state).read_bytes())["left"]
     assert first.web.survival.ask_to_leave() == "" and first.web.survival.left
 
 

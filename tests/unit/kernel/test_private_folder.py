@@ -223,3 +223,29 @@ def test_the_default_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "/nohome/.local/state/unicorn-handover",
         "/tmp/unicorn-handover-1001",
     ]
+
+
+@pytest.mark.parametrize("taken", ["folder", "lock", "all"])
+def test_a_folder_that_is_taken_away(folder: PrivateFolder, taken: str) -> None:
+    """Nothing is done in what may be there by now; it can be made again, as private as before."""
+    folder.write(NAME, b"old")
+    path = Path(folder.path)
+    if taken == "lock":
+        (path / "lock").unlink()
+    else:
+        shutil.rmtree(path if taken == "folder" else path.parent)
+        path.mkdir(parents=True)
+        path_in(folder).write_bytes(b"another's")
+    before = path_in(folder).read_bytes()
+    with pytest.raises(FileNotFoundError):
+        folder.write(NAME, b"new")
+    folder.remove(NAME)
+    assert not folder.is_held and folder.names() == []
+    assert path_in(folder).read_bytes() == before
+    shutil.rmtree(path.parent)
+    folder.make()
+    folder.write(NAME, b"new")
+    assert folder.is_held and folder.names() == [NAME]
+    assert (path.stat().st_mode | path.parent.stat().st_mode) & 0o777 == 0o700
+    with pytest.raises(Refused, match="another process holds"):
+        PrivateFolder(str(path.parent), "host")
