@@ -34,6 +34,11 @@ with open({env!r}) as file:
 """
 
 
+@pytest.fixture(autouse=True)
+def ruby() -> None:
+    """Start Ruby with Rubygems, which Bundler is a part of."""
+
+
 def documented(language: str, name: str) -> str:
     """The lines for a server's configuration that docs/supervisor.md has on something."""
     text = (ROOT / "docs" / "supervisor.md").read_text()

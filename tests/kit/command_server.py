@@ -5,6 +5,7 @@ All else of the command is its own: its script, arguments, environment, director
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -19,7 +20,7 @@ LOADED = (
     "supervisor_unicorn.ctlplugin",
     "circus.circusctl",
     "circus_unicorn.command",
-    "foreground_unicorn.commands",
+    "foreground_unicorn.__main__",
 )
 LONGEST = 1 << 17  # bytes of a command line and its environment
 
@@ -29,6 +30,7 @@ def serve(client: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that nobody has to reap
     for name in LOADED:
         importlib.import_module(name)
+    gc.freeze()  # or a child's collection would touch, and so copy, all that is loaded
     while True:
         asked, descriptors, *_ = socket.recv_fds(client, LONGEST, 2)
         if not asked:

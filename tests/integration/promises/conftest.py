@@ -19,3 +19,8 @@ def host_class(request: pytest.FixtureRequest) -> type[Host]:
 def loads(request: pytest.FixtureRequest) -> str:
     """When the application is loaded: lazy by each worker, preload by the master."""
     return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def ruby() -> None:
+    """Start Ruby as everybody has it."""
