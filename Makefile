@@ -35,6 +35,8 @@ pytest: .venv/ready
 	@scripts/setup gunicorns
 	@scripts/setup browser
 	@scripts/setup debian --try
+	@# Compiles the tests once, and not in each of pytest's workers.
+	@$(bin)/pytest --collect-only -qq >/dev/null || true
 	$(bin)/pytest -n $(JOBS) --dist worksteal
 
 bench: .venv/ready

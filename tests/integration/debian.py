@@ -72,6 +72,8 @@ class DebianSupervisorHost(SupervisorHost):
     them. `root` is the folder with the extracted packages.
     """
 
+    is_forked = False  # it has a Python of its own
+
     def __init__(
         self, folder: Path, programs: Sequence[Program], options: Mapping[str, str], root: Path
     ) -> None:

@@ -190,6 +190,7 @@ def test_a_driver_of_another_version_is_told_of(make_host: MakeHost, folder: Pat
         shutil.copytree(ROOT / package, copy / package)
     host = make_host(Program(folder))
     host.mark["PYTHONPATH"] = str(copy)
+    host.is_forked = False  # for a Python reads that when it starts
     host.start()
     assert host.status("web")["warning"] == "" and "is of version" not in host.host_log()
     version = copy / "unicorn_handover" / "_version.py"

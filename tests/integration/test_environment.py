@@ -35,7 +35,7 @@ with open({env!r}) as file:
 
 
 @pytest.fixture(autouse=True)
-def ruby() -> None:
+def cheap_starts() -> None:
     """Start Ruby with Rubygems, which Bundler is a part of."""
 
 

@@ -14,7 +14,7 @@ from . import commands
 from .circus_events import Event, collected
 from .daemon_host import DaemonHost
 from .host import Outcome
-from .processes import Found, look
+from .processes import Found
 from .programs import BIN, Program
 
 DRIVER = "plugin:unicorn"
@@ -89,8 +89,6 @@ class CircusHost(DaemonHost):
         self.write_conf()
         words = [f"{BIN}/circusd", "--log-output", f"{self.folder}/circusd.log", str(self.conf)]
         self.spawn(words, self.folder, "circusd.out")
-        assert self.process
-        self.found = look(self.process.pid)
         wait_until(lambda: self.ask("list").get("status") == "ok", "circusd answers")
         if self.plugin:
             wait_until(self.driver_is_there, "the driver is there")

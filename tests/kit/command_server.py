@@ -1,6 +1,7 @@
 """Runs each command that `commands` asks for in a child, which has its modules already.
 
-All else of the command is its own: its script, arguments, environment, directory and output.
+All else of the command is its own: its script, arguments, environment, directory and output. So it
+is for a daemon, which has a session of its own as well.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ import sys
 import traceback
 
 LOADED = (
+    "supervisor.supervisord",
+    "supervisor.http",
+    "supervisor_unicorn.rpcinterface",
+    "circus.circusd",
+    "circus_unicorn.enter",
     "supervisor.supervisorctl",
     "supervisor_unicorn.ctlplugin",
     "circus.circusctl",
@@ -43,19 +49,30 @@ def serve(client: socket.socket) -> None:
 
 
 def become(
-    words: list[str], directory: str, environ: dict[str, str], output: int, status: int
+    words: list[str],
+    directory: str,
+    environ: dict[str, str],
+    is_daemon: bool,
+    output: int,
+    answer: int,
 ) -> None:
-    """Be the command, to its end."""
+    """Be the command, to its end. The answer is its exit status, a daemon's at once its pid."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environ)
     for stream in (1, 2):
         os.dup2(output, stream)
+    if is_daemon:
+        os.setsid()
+        os.write(answer, str(os.getpid()).encode())
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     sys.argv = words
     code = exit_status(words[0])
+    if is_daemon:
+        sys.exit(code)
     sys.stdout.flush()
-    os.write(status, str(code).encode())
+    os.write(answer, str(code).encode())
     os._exit(code)
 
 

@@ -1,7 +1,7 @@
 """The hosts' commands, each in a process that is forked from one which has loaded them all.
 
 A supervisorctl that is started anew costs a fifth of a second of processor time, nearly all of it
-for imports, and the tests run more than a thousand commands.
+for imports, and the tests run more than a thousand commands. So it is with the hosts themselves.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from ..waiting import wait_until
 from . import command_server
@@ -73,16 +74,28 @@ class Commands:
         Raises OSError if it takes more seconds.
         """
         began = time.monotonic()
-        asked = json.dumps([words, str(directory or Path.cwd()), dict(os.environ)]).encode()
-        ours, theirs = socket.socketpair()
-        with tempfile.TemporaryFile() as output, ours:
-            with theirs:
-                socket.send_fds(self._started(), [asked], [output.fileno(), theirs.fileno()])
-            ours.settimeout(seconds)
-            status = ours.recv(16)  # nothing from one that was killed
+        with tempfile.TemporaryFile() as output:
+            status = self._ask(
+                [words, str(directory or Path.cwd()), dict(os.environ), False], output, seconds
+            )
             output.seek(0)
             text = output.read().decode()
-        return Outcome(text, int(status or -1), time.monotonic() - began)
+        return Outcome(text, status, time.monotonic() - began)
+
+    def begin(
+        self, words: Sequence[str], directory: Path, environ: Mapping[str, str], output: IO[bytes]
+    ) -> int:
+        """Start a daemon, a script of Python's, in a session of its own; return its pid."""
+        return self._ask([words, str(directory), dict(environ), True], output, PATIENCE)
+
+    def _ask(self, asked: list[object], output: IO[bytes], seconds: float) -> int:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                streams = [output.fileno(), theirs.fileno()]
+                socket.send_fds(self._started(), [json.dumps(asked).encode()], streams)
+            ours.settimeout(seconds)
+            return int(ours.recv(16) or -1)  # nothing from one that was killed
 
     def _started(self) -> socket.socket:
         with self._starting:
@@ -101,7 +114,8 @@ class Commands:
         return ours
 
 
-run = Commands().run
+_server = Commands()
+run, begin = _server.run, _server.begin
 
 
 def persist(refusal: str, words: Sequence[str], directory: Path, seconds: float) -> Outcome:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..waiting import LIMIT, wait_until
+from . import commands
 from .host import Host
-from .processes import Found, alive, end
+from .processes import Found, alive, end, look
 from .programs import Program
 
 
@@ -18,6 +19,7 @@ class DaemonHost(Host):
     daemon_name: str  # "supervisord", as its files begin with
     conf_name: str
     found: Found | None = None  # the daemon, which may be no child of the test
+    is_forked = False  # from a process that has loaded its modules, and not started anew
 
     @property
     def conf(self) -> Path:
@@ -50,6 +52,15 @@ class DaemonHost(Host):
         keys = {**self.keys(program), **program.host_options}
         given = {key: value for key, value in keys.items() if value}
         return f"[{self.section}:{program.name}]\n{lines(given)}\n"
+
+    def spawn(self, words: Sequence[str], directory: Path, output: str) -> None:
+        if not self.is_forked or self.prefix:
+            super().spawn(words, directory, output)
+            assert self.process
+            self.found = look(self.process.pid)
+            return
+        with open(self.folder / output, "ab") as file:
+            self.found = look(commands.begin(words, directory, self.environ, file))
 
     def kill(self) -> None:
         assert self.found

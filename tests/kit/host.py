@@ -32,7 +32,7 @@ class Host(abc.ABC):
     """A real host in a folder of its own, with its driver and programs.
 
     `options` are the keys and values of the plugin's section; all programs are managed, but for
-    the names in `unmanaged`. The environment of all that is started has MARK = the folder.
+    the names in `unmanaged`. All that is started has MARK = the folder in its environment.
     """
 
     section: str  # what a program's section of the configuration is called
@@ -168,13 +168,18 @@ class Host(abc.ABC):
 
     # -- the same for all ------------------------------------------------------------------------
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of all that is started."""
+        return {**os.environ, **self.mark}
+
     def spawn(self, words: Sequence[str], directory: Path, output: str) -> None:
         """Start the process that the test is the parent of; what it writes goes to a file."""
         with open(self.folder / output, "ab") as file:
             self.process = subprocess.Popen(
                 [*self.prefix, *words],
                 cwd=directory,
-                env={**os.environ, **self.mark},
+                env=self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

@@ -22,5 +22,5 @@ def loads(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(autouse=True)
-def ruby() -> None:
-    """Start Ruby as everybody has it."""
+def cheap_starts() -> None:
+    """Start all as everybody has it."""
