@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signal import SIGABRT, SIGTERM, Signals
+from signal import SIGABRT, SIGHUP, SIGTERM, SIGUSR1, Signals
 
 import pytest
 
@@ -53,18 +53,27 @@ def test_workers_and_what_is_in_the_middle_of_an_exec_are_held(site: Site) -> No
 
 
 def test_a_gunicorn_s_workers_are_told_that_their_master_is_dead(site: Site) -> None:
-    """An idle one would keep the port; what the application has forked besides is not signalled."""
+    """An idle one would keep the port, one of uvicorn's serve for ever.
+
+    What the application has forked besides is not signalled.
+    """
     worker = site.child("gunicorn: worker [app]", forked=True)
     worker.heartbeats, worker.catches = {1: (5.0, 0o100600)}, {SIGABRT, SIGTERM}
     helper = site.child("gunicorn: worker [app]", forked=True)
     helper.heartbeats, helper.catches = {1: (5.0, 0o100600)}, {SIGTERM}
     other = site.child("gunicorn: worker [app]", forked=True)
     other.catches = {SIGABRT, SIGTERM}
+    of_uvicorn = site.child("gunicorn: worker [app]", forked=True)
+    of_uvicorn.heartbeats, of_uvicorn.catches = worker.heartbeats, {SIGTERM, SIGUSR1}
+    of_the_master = site.child("gunicorn: master [app]", forked=True)
+    of_the_master.heartbeats, of_the_master.catches = worker.heartbeats, {SIGTERM, SIGUSR1, SIGHUP}
+    names = ("worker", "helper", "other", "uvicorn", "master's")
+    children = (worker, helper, other, of_uvicorn, of_the_master)
     got: list[tuple[str, Signals]] = []
-    for name, process in (("worker", worker), ("helper", helper), ("other", other)):
+    for name, process in zip(names, children):
         process.obey = lambda number, name=name: got.append((name, number))  # type: ignore[misc]
     site.collect()
-    assert got == [("worker", SIGTERM)]
+    assert got == [("worker", SIGTERM), ("uvicorn", SIGTERM)]
 
 
 def test_one_that_execs_is_ended(site: Site) -> None:
