@@ -197,9 +197,12 @@ def server_below(system: System, pid: int) -> int | None:
     """Return the master of a server that another program, such as a shell, has started, or None.
 
     `pip install gunicorn` has a server's command line, but no master's handlers. An application
-    that uses gunicorn as a library has another command line, but it listens.
+    that uses gunicorn as a library has another command line, but it listens. What stands in front
+    does not: a child of it is nobody's new master, though a title hides whose it might be.
     """
-    below = [child for child in system.children(pid) if not is_any_successor(system, child, pid)]
+    below = system.children(pid)
+    if system.listening_sockets(pid):
+        below = [child for child in below if not is_any_successor(system, child, pid)]
     for child in below:
         if not handlers_installed(system, child):
             continue

@@ -197,6 +197,7 @@ class TestADirectoryThatIsAnotherOneByNow:
 IN_FRONT: dict[str, Callable[[FakeSystem], Fake]] = {
     "bash": lambda s: s.add(ppid=1, forked=False, words=["bash", "-c", "x; /v/gunicorn app; y"]),
     "timeout": lambda s: s.add(ppid=1, forked=False, words=["timeout", "1d", "gunicorn", "app"]),
+    "tini": lambda s: s.add(ppid=1, forked=False, words=["tini", "--", "gunicorn", "app"]),
     "dumb-init": lambda s: s.add(
         ppid=1, forked=False, words=["dumb-init", "gunicorn", "app"], catches={SIGTTOU}
     ),
@@ -215,12 +216,17 @@ def test_something_stands_in_front_of_a_server_with_words_of_its_own(system: Fak
 
 @pytest.mark.parametrize("kind", IN_FRONT)
 @pytest.mark.parametrize("deep", [False, True], ids=["child", "grandchild"])
-def test_something_stands_in_front(system: FakeSystem, kind: str, deep: bool) -> None:
-    """Whatever its words look like, the server below it is named, and what to do."""
+@pytest.mark.parametrize("titled", [False, True], ids=["by its words", "by its title"])
+def test_something_stands_in_front(system: FakeSystem, kind: str, deep: bool, titled: bool) -> None:
+    """Whatever its words look like, the server below it is named, and what to do.
+
+    A title is over the environment, which would show that it is no new master of what is in front.
+    """
     front = parent = IN_FRONT[kind](system)
     if deep:
         parent = system.add(ppid=front.pid, forked=True, words=front.words)
-    server = gunicorn(system, ppid=parent.pid)
+    shown = {"words": ["gunicorn: master [app]"], "environ": {}} if titled else {}
+    server = gunicorn(system, ppid=parent.pid, **shown)
     why = str(refusal(system, front))
     assert f"the server is pid {server.pid}, and pid {front.pid} ({front.words[0]} " in why
     assert "`exec`" in why
