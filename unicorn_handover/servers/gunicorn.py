@@ -51,7 +51,9 @@ class Gunicorn(Server):
     unlinks_sockets = True  # Arbiter.stop
     lines = Lines(
         tag="[{}]",
-        routine=re.compile(r"\[[^]]+\] \[\d+\] \[(INFO|DEBUG)\] .*"),
+        routine=re.compile(  # the second are its settings, at the level debug (Arbiter.start)
+            r"\[[^]]+\] \[\d+\] \[(INFO|DEBUG)\] .*|  [a-z_]+: .*"
+        ),
         access=re.compile(REQUEST),
         frame=re.compile(
             r"Traceback \(most recent call last\):"

@@ -140,6 +140,16 @@ def test_routine_is_shown_if_there_is_nothing_else() -> None:
     assert excerpt(f"{CLF}\n", OLD) == ()
 
 
+def test_the_settings_of_a_gunicorn_are_routine() -> None:
+    """With --log-level debug it writes all of them, and some are called `errorlog` and the like."""
+    head = "[2026-01-01 00:00:00 +0000] [20] [DEBUG] Current configuration:"
+    names = ("errorlog", "worker_abort", "capture_output")
+    settings = [f"  {name}: <function at 0x7f>" for name in names]
+    assert excerpt("\n".join([head, *settings, "Error: no database"]), OLD) == (
+        "Error: no database",
+    )
+
+
 def test_an_excerpt_is_bounded_and_safe() -> None:
     """The last lines only, without colours, escaped, each of them cut."""
     lines = excerpt("\n".join(f"{'x' * n} \x1b[31mred\x1b[0m \x1b[2J" for n in range(500)), OLD)
