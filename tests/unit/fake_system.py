@@ -198,6 +198,9 @@ class FakeSystem:
         fake = self.processes.get(pid)
         return {path: len(self.files.get(path, "")) for path in fake.writes} if fake else {}
 
+    def size_of(self, path: str) -> int:
+        return len(self.files.get(path, ""))
+
     def chunks_of(self, path: str, start: int) -> Iterator[bytes]:
         yield self.files.get(path, "").encode()[start:]
 

@@ -105,18 +105,15 @@ class Handover:
         else:
             if self.record.found:
                 survey(self._situation)
-            self._mark_logs()
+            mark_logs(self._situation)
             self._situation.resumed = True
             act(self._situation)
-
-    def _mark_logs(self) -> None:
-        self._situation.logs.mark(self._situation.old, self._situation.new)
 
     def _enter(self, phase: Phase, reason: str = "") -> None:
         now = self._situation.system.clock()
         self._situation.resumed = False
         if phase in FIRST_STEPS:
-            self._mark_logs()
+            mark_logs(self._situation)
         fails = bool(reason and self.record.signalled and not self.record.reason)
         self._situation.report(  # before acting: see `record`
             phase=phase,
@@ -127,6 +124,16 @@ class Handover:
             ended=now if phase.final else 0.0,
         )
         act(self._situation)
+
+
+def mark_logs(situation: Situation) -> None:
+    """Take note of where the masters' files end, and of where those of the next one will be."""
+    old, server = situation.old, situation.server
+    situation.logs.mark(old, situation.new)
+    if old and server:
+        re_executed = server.configured(situation.system, old.pid, situation.launch).works_in
+        for directory in filter(None, (re_executed, situation.next_launch.directory)):
+            situation.logs.expect_in(directory, old)
 
 
 def in_full(situation: Situation, event: Event, reason: str) -> str:

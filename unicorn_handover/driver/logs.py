@@ -31,6 +31,20 @@ class LogFiles:
             for path, size in self._system.written_files(master.pid).items():
                 self._marks.setdefault(path, size)
 
+    def expect_in(self, directory: str, old: Process) -> None:
+        """Read what a new master writes there, if a deploy has put that in the place of the old's.
+
+        Under the names that the old one's files have in its own directory: the new one may be gone
+        before its descriptors can be seen.
+        """
+        here, there = self._system.working_directory(old.pid), self._system.real_path(directory)
+        inside = [
+            path for path in self._system.written_files(old.pid) if path.startswith(f"{here}/")
+        ]
+        for path in inside if there != here else ():
+            moved = there + path[len(here) :]
+            self._marks.setdefault(moved, self._system.size_of(moved))
+
     def add(self, new: Process) -> None:
         """Read what only the new master has open as well. Its lines may be there already."""
         for path, size in self._system.written_files(new.pid).items():

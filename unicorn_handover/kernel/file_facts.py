@@ -57,6 +57,13 @@ class FileFacts:
         """
         return look_into(pid, lambda: written_files(pid)) or {}
 
+    def size_of(self, path: str) -> int:
+        """How many bytes a file has, 0 if there is none that we may see."""
+        try:
+            return os.stat(path).st_size
+        except OSError:
+            return 0
+
     def chunks_of(self, path: str, start: int) -> Iterator[bytes]:
         """What a regular file holds from `start` on, in pieces; the last megabytes of it."""
         return chunks_of(path, start)

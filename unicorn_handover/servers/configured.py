@@ -23,12 +23,20 @@ class Configured:
     names_directory: False if the server's own configuration surely names none.
     pidfile: the absolute path of its pid file, "" if it surely has none, None if not known.
     drain_limit: the seconds after which it cuts its last requests, None if never or not known.
+    changes_to: the directory that it goes to after that, relative to the former; "" if to none.
     """
 
     directory: str
     names_directory: bool
     pidfile: str | None
     drain_limit: float | None = None
+    changes_to: str = ""
+
+    @property
+    def works_in(self) -> str:
+        """Where it is once it has started, by the name that it has gone by; "" if not known."""
+        path = os.path.join(self.directory, self.changes_to)
+        return os.path.normpath(path) if path.startswith("/") else ""
 
 
 class NeedKind(enum.Enum):

@@ -32,7 +32,7 @@ def configured(system: System, pid: int, launch: Launch) -> Configured:
     if pidfile:
         pidfile = os.path.join(system.working_directory(pid), pidfile)
     names = chdir is None or chdir.startswith("/")
-    return Configured(directory, names, pidfile, _drain_limit(given, text))
+    return Configured(directory, names, pidfile, _drain_limit(given, text), chdir or "")
 
 
 def re_exec_needs(system: System, pid: int) -> Iterator[Need]:

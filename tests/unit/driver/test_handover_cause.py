@@ -35,6 +35,21 @@ def test_the_cause_is_read_from_what_only_the_new_master_writes() -> None:
     assert history.run().output == ("OSError: now",)
 
 
+def test_the_cause_is_read_from_the_new_release_s_directory() -> None:
+    """The new master opens its log there, and may be gone before anybody sees that."""
+    history = writing_history()
+    history.old.words = ["unicorn master -c /srv/unicorn.rb"]
+    history.old.cwd, history.old.writes = "/srv/1", ["/srv/1/log/err"]
+    history.system.links["/srv/current"] = "/srv/2"
+    files = history.system.files
+    files["/srv/unicorn.rb"] = 'working_directory "/srv/current"\n'
+    files["/srv/2/log/err"] = "RuntimeError: of an earlier restart\n"
+    history.unicorn.dies = 0.4
+    told = files["/srv/2/log/err"] + "OSError: now\n"
+    history.system.later(0.2, lambda: files.update({"/srv/2/log/err": told}))
+    assert history.run().output == ("OSError: now",)
+
+
 def test_what_the_backing_out_makes_them_write_is_no_cause() -> None:
     """Only what was written until the handover failed is read."""
     history = writing_history(boot_timeout=5.0)

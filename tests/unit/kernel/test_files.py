@@ -28,6 +28,7 @@ def test_files_that_are_open_for_writing(tmp_path: Path) -> None:
     mine = {path: size for path, size in written.items() if path.startswith(f"{tmp_path}/")}
     assert mine == {str(log): 5, str(empty): 0}
     assert System().written_files(2**22) == {}
+    assert System().size_of(str(log)) == 5 and System().size_of(str(gone)) == 0
 
 
 def test_a_file_that_outlives_those_who_had_it_open(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_gunicorn_s_own_variable(system: FakeSystem) -> None:
     """GUNICORN_CMD_ARGS counts for more than the file, and for less than the command line."""
     variable = "--pid /run/c --chdir /srv/current"
     told = gunicorn(system, "", 'pidfile = "/run/b"', GUNICORN_CMD_ARGS=variable)
-    assert told == Configured("/srv", True, "/run/c", 30)
+    assert told == Configured("/srv", True, "/run/c", 30, "/srv/current")
     assert gunicorn(system, "-p|/run/a|", GUNICORN_CMD_ARGS=variable).pidfile == "/run/a"
 
 
