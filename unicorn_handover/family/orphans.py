@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 
 from ..kernel.process import Process
 from ..kernel.system import System
+from ..model.record import MasterId
 from ..servers import orphan_ends_by
 from . import members
 from .killing import kill_with_workers
@@ -43,6 +44,16 @@ class Orphans:
                 held = self._system.hold(pid, stat.start)
                 left += [held] if held else []
         return left
+
+    @property
+    def ids(self) -> list[MasterId]:
+        """The pid and start time of each that is held."""
+        return [MasterId(orphan.pid, orphan.start) for orphan in self._held]
+
+    def held_before(self, ids: Collection[MasterId]) -> list[Process]:
+        """Hold those that an earlier host has held, and that have not exec'd since."""
+        forks = [each for each in ids if (stat := self._system.stat(each.pid)) and stat.forked_only]
+        return [held for each in forks if (held := self._system.hold(*each))]
 
     def keep(self, left: list[Process], patience: float) -> None:
         """Keep what `left_in` held; after `patience` seconds `mind` kills it.

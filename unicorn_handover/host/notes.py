@@ -27,7 +27,8 @@ class Note:
     master: None while it has none; group: its process group. handovers: see `handover_notes`.
     beside: the master that the host has started beside it, see `Beside.state`. ending: how the host
     ends it, "stop" by command or "shutdown". stopped: whether it has ended so, by command. left: to
-    run on without its host. own: what the host itself needs.
+    run on without its host. own: what the host itself needs. orphans: what its dead masters have
+    left.
     """
 
     program: str
@@ -39,6 +40,7 @@ class Note:
     stopped: bool = False
     left: bool = False
     own: dict[str, Any] = field(default_factory=dict)
+    orphans: list[MasterId] = field(default_factory=list)
 
     @property
     def masters(self) -> list[MasterId]:
@@ -54,7 +56,8 @@ class Note:
         """Read one. Raises KeyError, TypeError or ValueError if it is none."""
         known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
         master = known.pop("master", None)
-        note = cls(master=master and MasterId(*map(int, master)), **known)
+        orphans = [MasterId(*map(int, each)) for each in known.pop("orphans", [])]
+        note = cls(master=master and MasterId(*map(int, master)), orphans=orphans, **known)
         for name, kind in (("program", str), ("group", int), ("ending", str)):
             if not isinstance(getattr(note, name), kind):
                 raise TypeError(name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ..family.orphans import Orphans
 from ..kernel.process import Process
 from ..kernel.system import System
+from ..model.record import MasterId
 from .guard import contained
 from .loop import Loop
 from .timer import Timer
@@ -36,6 +37,11 @@ class MindedOrphans(Orphans):
         """Add the processes that `left_in` held; they are killed after `patience` seconds."""
         super().keep(left, patience)
         self._look()
+
+    @contained()
+    def recall(self, ids: Collection[MasterId], patience: float) -> None:
+        """Add those that an earlier host has held, by their pids and start times."""
+        self.keep(self.held_before(ids), patience)
 
     @contained(False)
     def mind(self) -> bool:

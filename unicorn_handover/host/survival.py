@@ -104,6 +104,7 @@ class Survival:
                 self._stopped,
                 self.left,
                 self._supervised().remembered() if master else {},
+                program.orphans.ids,
             )
         )
 
@@ -117,12 +118,13 @@ class Survival:
         notes, master = self._host.notes, self._living()
         if notes is None or not self._program.options.survive:
             return
-        state, own = state_of(self._program.handovers), self._supervised().remembered()
+        name, state = self._program.name, state_of(self._program.handovers)
+        own, left = self._supervised().remembered(), self._program.orphans.ids
         if moved is None:
-            notes.write_as_child(Note(self._program.name, child, child.pid, state, own=own))
+            notes.write_as_child(Note(name, child, child.pid, state, own=own, orphans=left))
         elif master:
             beside = {"pid": child.pid, "start": child.start, **moved}
-            note = Note(self._program.name, master.id, master.group, state, beside, own=own)
+            note = Note(name, master.id, master.group, state, beside, own=own, orphans=left)
             notes.write_as_child(note)
 
     def begins(self) -> None:
@@ -215,6 +217,7 @@ class Survival:
             orphans.keep(members.deserted_workers(self._host.system, group), patience)
 
     def _restore(self, note: Note) -> None:
+        self._program.orphans.recall(note.orphans, self._program.options.drain_timeout)
         try:
             restore(self._program.handovers, note.handovers)
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -168,6 +168,26 @@ def test_workers_that_a_dead_master_has_left(first: FakeHost, state: Path) -> No
     assert host.kernel.signals == [("TERM", left.pid)] and own.alive
 
 
+def test_what_a_dead_master_had_left_before(first: FakeHost, state: Path) -> None:
+    """A helper with its sockets, which would be in the way of the next start: it is still ended.
+
+    The program was started again meanwhile, in a process group of its own.
+    """
+    dead = first.start(first.web)
+    master = first.web.hold(dead.pid, lambda: None, dead.pgrp)
+    helper = first.kernel.add(ppid=dead.pid, forked=True, words=["helper"], pgrp=dead.pgrp)
+    first.kernel.end(dead)
+    helper.ppid = 1
+    first.web.died(master)
+    assert first.web.orphans.ids == [id_of(helper)]
+    fake = first.start(first.web)
+    host = killed(first, state)
+    assert host.web.survival.find()
+    host.kernel.advance_to(host.kernel.now + host.web.options.drain_timeout + 1)
+    host.web.orphans.mind()
+    assert ("KILL", helper.pid) in host.kernel.signals and fake.alive
+
+
 def test_a_handover_whose_new_master_is_left(first: FakeHost, state: Path) -> None:
     """The old one ended while no host was there: the new one is the master, and may be quitting."""
     fake = first.start(first.web)
