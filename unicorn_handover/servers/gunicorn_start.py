@@ -63,6 +63,12 @@ def pid_files(
     return [os.path.join(directory, path) for path in found if path]
 
 
+def is_daemon(system: System, argv: Sequence[str], directory: str) -> bool:
+    """True if plain text of the configuration file sends it into the background (`daemon`)."""
+    text = _configuration(system, argv, directory or "/") or ""
+    return re.findall(rf"^daemon{ASSIGNS}(\w+)", text, re.MULTILINE)[-1:] == ["True"]
+
+
 def addresses(
     system: System, argv: Sequence[str], directory: str, environ: Mapping[str, str]
 ) -> Addresses:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..kernel.system import System
 from .base import title
-from .gunicorn_start import configured
+from .gunicorn_start import configured, is_daemon
 from .launch import Launch
 from .next_start import NextStart
 
@@ -33,6 +33,12 @@ class GunicornNextStart(NextStart):
     """
 
     daemonised_by = ("-D", "--daemon")
+
+    def goes_away(self, system: System, launch: Launch) -> str:
+        """By its command, or by its configuration."""
+        if is_daemon(system, launch.command, launch.directory):
+            return "daemon = True in its configuration sends it into the background; take that out"
+        return super().goes_away(system, launch)
 
     def trial(self, system: System, master: int, launch: Launch) -> tuple[str, ...]:
         """The python of the command, with its options, if the path does not show plainly."""
