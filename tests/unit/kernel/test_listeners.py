@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -140,7 +141,8 @@ def test_copying_changes_nothing_for_the_owner() -> None:
 
 def test_an_owner_that_is_gone_has_none() -> None:
     """It may end at any moment, and that is no error."""
-    with running(SERVER + TOLD) as (owner, _):
+    with running(SERVER + TOLD + WAIT) as (owner, _):
+        owner.signal(signal.SIGKILL)
         wait_until(lambda: not owner.alive(), "it has ended")
         assert System().listeners(owner) == []
 
