@@ -13,6 +13,7 @@ from circus.util import get_info
 from unicorn_handover.host.master import Master
 from unicorn_handover.host.survival import Survivor
 from unicorn_handover.kernel.process import Process as HeldProcess
+from unicorn_handover.kernel.spare import with_spare
 from unicorn_handover.model.record import MasterId
 
 from .adopted import AdoptedWorker, reopened
@@ -113,8 +114,11 @@ class ManagedProcess(InheritingProcess):
     def become(self, successor: HeldProcess) -> None:
         """Take the successor for the master. Raises psutil.NoSuchProcess if it is gone already."""
         old = self._worker
-        worker = AdoptedWorker(successor.pid, old.stdout, old.stderr, self.master)
-        self.started = worker.create_time()  # and not now: it has booted, and proven itself
+        worker = with_spare(
+            lambda: AdoptedWorker(successor.pid, old.stdout, old.stderr, self.master)
+        )
+        # And not now: it has booted, and proven itself.
+        self.started = with_spare(worker.create_time)
         old.stdout = old.stderr = None  # the pipes go on: the successor inherited their other ends
         self._worker = worker
         if self.master:

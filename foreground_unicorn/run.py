@@ -97,7 +97,7 @@ def _supervised(chosen: Namespace, side: ForegroundSide) -> int:
     side.watch = control.update
     if side.notes:
         side.notes.report_others(side.programs)
-    side.keep_notes()
+    side.rest()
     try:
         return runner.run()
     finally:

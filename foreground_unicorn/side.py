@@ -16,7 +16,7 @@ from unicorn_handover.model.record import Record
 from .log import Log
 
 TICK = 1.0  # seconds between polls of a driver that may not answer, while a handover runs
-KEEPING = 30.0  # seconds between polls of what is remembered, which somebody may take away
+UPKEEP = 30.0  # seconds between polls of what the runner itself needs
 
 
 class ForegroundSide(HostSide):
@@ -50,11 +50,10 @@ class ForegroundSide(HostSide):
             self.watch()
             self.loop.after(TICK, self._tick)
 
-    def keep_notes(self) -> None:
-        """Keep what is remembered, from now on: nothing else polls a program at rest."""
-        self.loop.after(KEEPING, self.keep_notes)
-        if self.notes:
-            self.notes.keep()
+    def rest(self) -> None:
+        """See to what this runner itself needs, from now on: nothing else polls one at rest."""
+        self.upkeep()
+        self.loop.after(UPKEEP, self.rest)
 
     def known_pids(self) -> Collection[int]:
         """The pids of the master, of one that is started beside it, and of the driver."""

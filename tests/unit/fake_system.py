@@ -42,6 +42,7 @@ class FakeSystem:
         self.run: FakeRun | None = None  # what every command is
         self.stops_at_once = True
         self.unlinked: set[str] = set()
+        self.short_of = 0  # the limit of descriptors that is used up
         self.file_ids: dict[str, tuple[int, int]] = {}  # by path
         self.denied = ""  # why nobody's listeners can be copied
         self.searches: list[tuple[int, tuple[int, ...]]] = []  # for listeners: of whom, known ones
@@ -238,6 +239,13 @@ class FakeSystem:
 
     def descriptor_limit(self) -> int:
         return 1024
+
+    def keep_spare(self) -> None:
+        pass
+
+    def was_short(self) -> int:
+        limit, self.short_of = self.short_of, 0
+        return limit
 
     def remove_dead_name(self, path: str) -> None:
         del self.file_ids[path]

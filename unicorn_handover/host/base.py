@@ -21,11 +21,13 @@ class Host(abc.ABC):
     daemon: str  # the name of its process, for log lines
     notes: Notes | None = None  # None while nothing can be remembered
     is_ending = False  # it was told to end, or to begin anew
+    _is_short = False  # it had no descriptor left, when that was last asked
 
     def __init__(self, system: System, loop: Loop) -> None:
         self.system = system
         self.loop = loop
         self.presence = Presence(system.clock)  # of the driver
+        system.keep_spare()
 
     @abc.abstractmethod
     def known_pids(self) -> Collection[int]:
@@ -67,6 +69,21 @@ class Host(abc.ABC):
             )
         else:
             self.notes = Notes(folder, name, self.system, self.log)
+
+    @contained()
+    def upkeep(self) -> None:
+        """See to what this host itself needs, its notes and descriptors. To be called often."""
+        if self.notes:
+            self.notes.keep()
+        self.system.keep_spare()
+        limit, was_short = self.system.was_short(), self._is_short
+        self._is_short = limit > 0
+        if limit and not was_short:
+            self.log(
+                WARNING,
+                f"{self.daemon} has none of its {limit} descriptors left but a few in reserve, and "
+                "can start nothing; raise its limit (minfds in [supervisord], LimitNOFILE, ulimit)",
+            )
 
     def close_notes(self) -> None:
         """Let another host have what is remembered."""

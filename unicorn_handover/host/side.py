@@ -157,8 +157,7 @@ class HostSide(Host):
                 continue
             if self.presence.is_missed_by(running) or self.presence.passes_over(running):
                 program.handovers.cancel(self.why_no_driver())
-        if self.notes:
-            self.notes.keep()
+        self.upkeep()
 
     def request(self, program: Program, joins: bool = True) -> int:
         """Ask for a handover of a program, of its own unless it `joins`; return its number."""

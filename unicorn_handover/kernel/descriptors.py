@@ -46,3 +46,14 @@ def flags_of(pid: int, descriptor: str) -> int:
     with open(f"/proc/{pid}/fdinfo/{descriptor}", "rb") as file:
         fields = dict(line.split(b":", 1) for line in file if b":" in line)
     return int(fields[b"flags"], 8)
+
+
+def is_same(number: int, status: os.stat_result) -> bool:
+    """True if a descriptor of this process is still the file that it was.
+
+    Supervisor's `reload` closes all descriptors by their numbers, which others have then.
+    """
+    try:
+        return os.path.samestat(os.fstat(number), status)
+    except OSError:
+        return False

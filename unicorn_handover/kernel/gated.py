@@ -25,20 +25,32 @@ def start_gated(
     """Start a command as `spawn` does, and return its pid and the gate that it waits at.
 
     If this process dies before it opens the gate, nothing is executed. Raises CannotRun for a
-    command that is not there; what else is wrong with it shows when it is executed.
+    command that is not there, and where no descriptor or process is left; what else is wrong with
+    the command shows when it is executed.
     """
     _refuse_missing(words, environ, directory)
-    gate = Gate()
+    try:
+        gate = Gate()
+    except OSError as error:
+        raise CannotRun(words, error) from None
     # A signal in the child would be written to the parent's own pipe of signals.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        pid = os.fork()
+        pid = _fork(words, gate)
         if not pid:
             _become(words, descriptors, environ, directory, gate)
         os.setpgid(pid, pid)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid, gate
+
+
+def _fork(words: Sequence[str], gate: Gate) -> int:
+    try:
+        return os.fork()
+    except OSError as error:
+        gate.open()  # which closes it
+        raise CannotRun(words, error) from None
 
 
 def _refuse_missing(words: Sequence[str], environ: Mapping[str, str], directory: str) -> None:

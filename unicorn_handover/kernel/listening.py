@@ -12,13 +12,14 @@ from .sockets import (
     INET_REQUEST_HEAD,
     INET_REQUEST_TAIL,
     NETLINK_HEADER,
-    NETLINK_SOCK_DIAG,
     NLM_F_REQUEST,
     SOCK_DIAG_BY_FAMILY,
     TCP_LISTEN,
     UNIX_ANSWER,
     UNIX_REQUEST,
+    diag_socket,
 )
+from .spare import with_spare
 
 NLM_F_DUMP = 0x300
 LISTENING = 1 << TCP_LISTEN  # unix sockets have the same numbers for their states
@@ -48,7 +49,7 @@ def _dump(request: bytes) -> Iterator[bytes]:
     flags, size = NLM_F_REQUEST | NLM_F_DUMP, NETLINK_HEADER.size + len(request)
     header = NETLINK_HEADER.pack(size, SOCK_DIAG_BY_FAMILY, flags, 1, 0)
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as diag:
+        with with_spare(diag_socket) as diag:
             diag.setblocking(False)
             diag.send(header + request)
             while True:

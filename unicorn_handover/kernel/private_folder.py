@@ -13,6 +13,8 @@ import stat
 from urllib.parse import quote
 
 from ..errors import Refused, printable
+from .descriptors import is_same
+from .spare import with_spare
 
 LARGEST = 1 << 20  # bytes of one file
 LOCK = "lock"
@@ -109,7 +111,7 @@ class PrivateFolder:
         new = f"{path}.new"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(new)
-        descriptor = os.open(new, _WRITE, 0o600)
+        descriptor = with_spare(lambda: os.open(new, _WRITE, 0o600))
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 if file.write(data) != len(data):
@@ -135,14 +137,10 @@ class PrivateFolder:
         self._let_go()
 
     def _let_go(self) -> None:
-        """Close the lock, but not what has its number by now.
-
-        Supervisor's `reload` closes all descriptors, by their numbers, and the lock with them.
-        """
+        """Close the lock, but not what has its number by now."""
         descriptor, self._lock = self._lock, -1
-        with contextlib.suppress(OSError):
-            if descriptor >= 0 and os.path.samestat(os.fstat(descriptor), self._held):
-                os.close(descriptor)
+        if descriptor >= 0 and is_same(descriptor, self._held):
+            os.close(descriptor)
 
 
 def _private(path: str) -> str:

@@ -10,6 +10,7 @@ import struct
 
 from .procfs import ended_with
 from .readiness import readable
+from .spare import with_spare
 
 # ioctl_pidfd(2), include/uapi/linux/pidfd.h
 PIDFD_INFO_EXIT = 1 << 3
@@ -97,7 +98,7 @@ class Reaped:
     """
 
     def __init__(self, pidfd: int) -> None:
-        self._epoll = select.epoll()
+        self._epoll = with_spare(select.epoll)
         self._epoll.register(pidfd, 0)  # EPOLLHUP is reported all the same: epoll_ctl(2)
 
     def fileno(self) -> int:

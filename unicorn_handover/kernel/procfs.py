@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import psutil
 
+from .spare import with_spare
+
 PF_EXITING = 0x4  # include/linux/sched.h: ends, and its /proc/PID/fd is root's by now
 PF_FORKNOEXEC = 0x40  # include/linux/sched.h: forked, has not exec'd since
 AT_EXECFN = 31  # include/uapi/linux/auxvec.h
@@ -117,7 +119,7 @@ def look_into(pid: int, look: Callable[[], T], denied: bool = False) -> T | None
     for eyes in (contextlib.nullcontext, eyes_of_owner):
         try:
             with eyes(pid):
-                return look()
+                return with_spare(look)
         except (psutil.AccessDenied, PermissionError):
             continue
         except (psutil.Error, OSError):
@@ -162,7 +164,7 @@ def read_maps(pid: int) -> bytes:
 def read_bytes(path: str) -> bytes:
     """The content of a file, b"" if it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with with_spare(lambda: open(path, "rb")) as file:
             return file.read()
     except OSError:  # gone, or going: ESRCH can come from the read as well as from the open
         return b""
@@ -171,6 +173,6 @@ def read_bytes(path: str) -> bytes:
 def list_directory(path: str) -> list[str]:
     """The names in a directory, none if it cannot be read."""
     try:
-        return os.listdir(path)
+        return with_spare(lambda: os.listdir(path))
     except OSError:
         return []

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from .descriptors import open_links
 from .procfs import look_into
+from .spare import with_spare
 
 # sock_diag(7), linux/sock_diag.h, linux/unix_diag.h and linux/inet_diag.h
 SOCK_DIAG_BY_FAMILY = 20
@@ -98,12 +99,17 @@ def _inet_peer(connection: socket.socket) -> int | None:
     return None if state == TCP_LISTEN else int(inode)
 
 
+def diag_socket() -> socket.socket:
+    """Open one that sock_diag(7) is asked by. Raises OSError."""
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
+
+
 def _diagnosis(request: bytes) -> bytes:
     """What the kernel reports of one socket, b"" if nothing."""
     size = NETLINK_HEADER.size + len(request)
     header = NETLINK_HEADER.pack(size, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0)
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as diag:
+        with with_spare(diag_socket) as diag:
             diag.settimeout(1)
             diag.send(header + request)
             answer = diag.recv(1 << 16)

@@ -18,6 +18,7 @@ from .process_facts import ProcessFacts
 from .readiness import readable
 from .run import Run, ids_for
 from .socket_facts import SocketFacts
+from .spare import keep_spare, was_short, with_spare
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
@@ -47,7 +48,7 @@ class System(ProcessFacts, FileFacts, SocketFacts):
     def hold(self, pid: int, start: int | None = None) -> Process | None:
         """Hold a living process by a pidfd; None if it is gone or was not started at `start`."""
         try:
-            pidfd = os.pidfd_open(pid)
+            pidfd = with_spare(lambda: os.pidfd_open(pid))
         except (OSError, ValueError):
             return None
         found = self.stat(pid)
@@ -91,6 +92,14 @@ class System(ProcessFacts, FileFacts, SocketFacts):
     def descriptor_limit(self) -> int:
         """One more than the highest descriptor that this process can get."""
         return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+    def keep_spare(self) -> None:
+        """Have a few descriptors in reserve, by which processes are seen when no other is left."""
+        keep_spare()
+
+    def was_short(self) -> int:
+        """The limit of which this process had no descriptor left since the last call, or 0."""
+        return was_short()
 
     def raise_descriptor_limit(self) -> None:
         """Let this process have as many descriptors as its hard limit allows."""

@@ -60,3 +60,13 @@ def test_a_forgotten_program_s_handover_ends(host: FakeHost) -> None:
     host.forget("web", "again")
     assert host.web.handovers.ended[-1].reason == "the program was removed"
     assert list(host.programs) == ["api"] and host.kernel.open_handles == 1
+
+
+def test_a_host_without_descriptors(host: FakeHost) -> None:
+    """One line says so, and again only if there were some meanwhile."""
+    lines = []
+    for limit in (64, 64, 0, 64):
+        host.kernel.short_of = limit
+        host.tick()
+        lines.append(len([line for line in host.lines if "none of its 64 descriptors" in line]))
+    assert lines == [1, 1, 1, 2]

@@ -94,3 +94,19 @@ def test_what_is_no_program(tmp_path: Path) -> None:
     pid, gate = started(["./script"], tmp_path)
     gate.open()
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 127
+
+
+@pytest.mark.parametrize("call", ["pipe2", "fork"])
+def test_nothing_left_to_start_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Is told as what cannot be run, so that it is tried again; no descriptor stays open."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, call, refuse)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(CannotRun, match="cannot run sh: Too many open files"):
+        started(["sh"], tmp_path)
+    assert os.listdir("/proc/self/fd") == before
