@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import errno
 import os
-import platform
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -107,7 +106,7 @@ def _as_owner(pid: int, act: Callable[[], T]) -> T:
 
 
 def _take_real_ids(owner: os.stat_result) -> None:
-    calls = SYS_SETRES.get(platform.machine())
+    calls = SYS_SETRES.get(os.uname().machine)
     if calls is None or ctypes.sizeof(ctypes.c_void_p) != 8:
         raise PermissionError(errno.ENOSYS, "the numbers of the system calls are not known here")
     set_uids, set_gids = calls
