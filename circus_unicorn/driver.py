@@ -10,7 +10,7 @@ from circus.exc import MessageError
 
 from unicorn_handover.host.channel import HostEnd
 from unicorn_handover.host.presence import DRIVER_GRACE
-from unicorn_handover.host.side import HostSide
+from unicorn_handover.host.side import HostSide, host_end
 
 from .circusd import Circusd
 from .plugin import NAME, peer
@@ -44,10 +44,7 @@ class Driver:
             raise MessageError(f"pid {pid} is not the plugin that circusd started")
         self._disconnect()
         self.pid = pid
-        side = self._side
-        self._end = HostEnd(
-            channel, side.loop, self._hear, self._went, side.log, side.together, side.system.clock
-        )
+        self._end = host_end(self._side, channel, self._hear, self._went)
         self._side.driver_came(self._end)
         # Not before, or callers that wait for a driver would get the error that there is none.
         self._circusd.look()

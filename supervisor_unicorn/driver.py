@@ -12,7 +12,7 @@ from supervisor.states import ProcessStates
 
 from unicorn_handover.host.channel import HostEnd
 from unicorn_handover.host.guard import contained
-from unicorn_handover.host.side import HostSide
+from unicorn_handover.host.side import HostSide, host_end
 
 from .child import prepare_child_fds
 from .loop import PollLoop
@@ -55,16 +55,7 @@ class DriverSubprocess(Subprocess):  # type: ignore[misc]
     @contained()
     def _connect(self, near: socket.socket) -> None:
         # That the driver has closed its end says nothing: it has gone when it has ended.
-        side = self._drivers.side
-        self._channel = HostEnd(
-            near,
-            self._loop,
-            self._hear,
-            lambda end: None,
-            side.log,
-            side.together,
-            side.system.clock,
-        )
+        self._channel = host_end(self._drivers.side, near, self._hear, lambda end: None)
 
     def _prepare_child_fds(self) -> None:
         """In the child: give it the channel, where `CHANNEL_FD` says."""

@@ -10,7 +10,7 @@ from ..kernel.spawn import CannotRun, spawn
 from ..model.orders import CHANNEL_FD
 from .channel import HostEnd
 from .respawn import Respawn
-from .side import HostSide
+from .side import HostSide, host_end
 
 # `python -m` would search the working directory first, where an application has its modules.
 BOOT = (
@@ -39,8 +39,7 @@ class DriverProcess:
                 near.close()
                 self._respawn.later(str(error))
                 return
-        side = self._side
-        HostEnd(near, side.loop, self._hear, self._went, side.log, side.together, side.system.clock)
+        host_end(self._side, near, self._hear, self._went)
 
     def _hear(self, end: HostEnd, message: dict[str, Any]) -> None:
         if "record" in message:

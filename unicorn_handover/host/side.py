@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from logging import INFO, WARNING
 from typing import Any
 
@@ -237,3 +238,13 @@ def describe(record: Record) -> str:
         f"handover {record.number} of {record.program}: {record.phase.value}{way} "
         f"(pid {record.old.pid}{new}{ready}){reason}"
     )
+
+
+def host_end(
+    side: HostSide,
+    channel: socket.socket,
+    hear: Callable[[HostEnd, dict[str, Any]], None],
+    went: Callable[[HostEnd], None],
+) -> HostEnd:
+    """A host's end of the channel to its driver: see `HostEnd`."""
+    return HostEnd(channel, side.loop, hear, went, side.log, side.together, side.system.clock)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from unicorn_handover.host.channel import HostEnd
+from unicorn_handover.host.side import host_end
 
 from ..fake_host import FakeHost
 from .holding import Site
@@ -38,7 +39,7 @@ def driver(host: FakeHost) -> Iterator[socket.socket]:
     def hear(end: HostEnd, said: Any) -> None:
         host.take(said["record"])
 
-    end = HostEnd(near, host.loop, hear, went, host.log, host.together, host.system.clock)
+    end = host_end(host, near, hear, went)
     host.driver_came(end)
     with far:
         yield far
