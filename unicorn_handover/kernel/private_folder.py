@@ -103,24 +103,17 @@ class PrivateFolder:
     def write(self, name: str, data: bytes) -> None:
         """Replace a file whole, or not at all. Raises OSError.
 
-        It need not outlive the machine, so nothing is forced to the disk.
+        It need not outlive the machine, so nothing is forced to the disk. On a full one, `data`
+        that is JSON is written into the blocks that the file has already, if it fits there.
         """
         if not self.is_held:
             raise FileNotFoundError(errno.ENOENT, "it was taken away")
         path = os.path.join(self.path, name)
-        new = f"{path}.new"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(new)
-        descriptor = with_spare(lambda: os.open(new, _WRITE, 0o600))
         try:
-            with open(descriptor, "wb", buffering=0) as file:
-                if file.write(data) != len(data):
-                    raise OSError(errno.ENOSPC, "No space left on device")
-            os.rename(new, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(new)
-            raise
+            _replace(path, data)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _overwrite(path, data):
+                raise
 
     def remove(self, name: str) -> None:
         """Take a file away, if it is there."""
@@ -141,6 +134,39 @@ class PrivateFolder:
         descriptor, self._lock = self._lock, -1
         if descriptor >= 0 and is_same(descriptor, self._held):
             os.close(descriptor)
+
+
+def _replace(path: str, data: bytes) -> None:
+    new = f"{path}.new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new)
+    descriptor = with_spare(lambda: os.open(new, _WRITE, 0o600))
+    try:
+        with open(descriptor, "wb", buffering=0) as file:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        os.rename(new, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(new)
+        raise
+
+
+def _overwrite(path: str, data: bytes) -> bool:
+    """Write into the file itself; False if it is not there, or has not the blocks for that.
+
+    By one system call, so that a process which is killed has written all or nothing. What is left
+    of a longer text before is covered by spaces.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if len(data) <= found.st_blocks * 512:  # stat(2): a block has 512 bytes
+                return os.pwrite(descriptor, data.ljust(found.st_size), 0) >= len(data)
+        finally:
+            os.close(descriptor)
+    return False
 
 
 def _private(path: str) -> str:

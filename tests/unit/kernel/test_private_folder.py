@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import pwd
 import shutil
@@ -17,13 +18,27 @@ from unicorn_handover.errors import Refused
 from unicorn_handover.kernel import private_folder
 from unicorn_handover.kernel.private_folder import LARGEST, PrivateFolder, default_folder, file_name
 
-NAME = "web.json"
+NAME, OLD = "web.json", b'{"a": "before"}'
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> PrivateFolder:
     """One of this process's own."""
     return PrivateFolder(str(tmp_path / "state"), "host")
+
+
+@pytest.fixture
+def full(folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its disk, on which a file is already."""
+    folder.write(NAME, OLD)
+    opened = os.open
+
+    def refuse_new(path: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse_new)
 
 
 def path_in(folder: PrivateFolder) -> Path:
@@ -94,14 +109,20 @@ def test_what_is_in_the_way_of_a_new_file(folder: PrivateFolder, tmp_path: Path)
     assert folder.read(NAME) == b"{}" and not (tmp_path / "other").exists()
 
 
-def test_a_full_disk_leaves_the_old_file(folder: PrivateFolder) -> None:
-    """/dev/full is the disk here."""
-    folder.write(NAME, b"old")
-    os.rename(folder.path, f"{folder.path}.away")
-    with pytest.raises(OSError):
-        folder.write(NAME, b"new")
-    os.rename(f"{folder.path}.away", folder.path)
-    assert folder.read(NAME) == b"old" and folder.names() == [NAME]
+@pytest.mark.parametrize("data", [b'{"a": 1}', b'{"a": "what is longer than before"}'])
+def test_a_full_disk(folder: PrivateFolder, full: None, data: bytes) -> None:
+    """What fits in the blocks that the file has is written there, so the last news is known."""
+    folder.write(NAME, data)
+    assert json.loads(folder.read(NAME) or b"") == json.loads(data)
+    assert folder.names() == [NAME] and path_in(folder).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_has_no_room_for_more(folder: PrivateFolder, full: None) -> None:
+    """The old file stays as it is, and no new one is left."""
+    for name in (NAME, "other.json"):
+        with pytest.raises(OSError, match="No space left"):
+            folder.write(name, b"x" * (1 << 16))
+    assert folder.read(NAME) == OLD and os.listdir(folder.path) == ["lock", NAME]
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
