@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..family import members
-from ..family.killing import kill_booting, kill_with_workers, signal_all
+from ..family.killing import end_deserted, kill_booting, kill_with_workers, signal_all
 from ..kernel.process import Process
 from ..model.phases import Phase
 from .re_exec import ReExec
@@ -146,10 +146,10 @@ def _kill_old(situation: Situation) -> None:
 
 
 def _sweep(situation: Situation) -> None:
-    """After a failure: end the new workers whose master died before they could serve.
+    """After a failure: end the new workers whose master died.
 
-    They would load the app to the end, or hang in it for ever, before they checked for their
-    master.
+    Those that could not serve yet would load the app to the end, or hang in it for ever, before
+    they checked for their master. Some that serve, nginx's and uvicorn's, never check.
     """
     _end(situation)
     record, new, old = situation.record, situation.record.new, situation.old
@@ -158,6 +158,8 @@ def _sweep(situation: Situation) -> None:
         group = new.pid if spawned else members.process_group(situation.system, old)
         left = members.booting_orphans(situation.system, old, group, new.start, situation.server)
         kill_booting(situation.system, left, situation.server)
+        if spawned or old.alive():  # which proves the number of its group
+            end_deserted(situation.system, group, new.start)
 
 
 def _end(situation: Situation) -> None:

@@ -8,8 +8,8 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, Signals
 
 from ..kernel.process import Process
 from ..kernel.system import System
-from ..servers import Server
-from .members import forked_by
+from ..servers import Server, orphan_ends_by
+from .members import deserted_workers, forked_by
 
 
 def kill_with_workers(system: System, master: Process) -> None:
@@ -45,6 +45,20 @@ def _boots(system: System, worker: Process, server: Server) -> bool:
         return server.is_booting(system, worker.pid)
     except PermissionError:  # it has become another user's meanwhile; none may be left stopped
         return False
+
+
+def end_deserted(system: System, group: int, since: int) -> None:
+    """Send a dead master's workers in a group, which would serve on, their signal to end.
+
+    They were started after `since`, and finish their requests. One that has become another user's
+    is not signalled.
+    """
+    for worker in deserted_workers(system, group):
+        signum = orphan_ends_by(system, worker.pid) if worker.start >= since else None
+        with contextlib.suppress(PermissionError):
+            if signum:
+                worker.signal(signum)
+        worker.close()
 
 
 def signal_all(workers: Iterable[Process], signum: Signals) -> None:

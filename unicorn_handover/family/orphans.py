@@ -69,6 +69,17 @@ class Orphans:
                     orphan.signal(signum)
         self._held.update(dict.fromkeys(left, self._system.clock() + patience))
 
+    def keep_workers(self, left: list[Process], patience: float) -> None:
+        """Keep those of what `left_in` held that a server's dead master has left to serve on.
+
+        The others are an application's, whose program goes on.
+        """
+        serving = [each for each in left if orphan_ends_by(self._system, each.pid)]
+        for each in left:
+            if each not in serving:
+                each.close()
+        self.keep(serving, patience)
+
     def mind(self) -> bool:
         """Kill orphans that exec'd or outlived their time. Return True while any remain."""
         for orphan, deadline in list(self._held.items()):

@@ -152,8 +152,7 @@ class Program:
             left += master.sharers.take(strangers)
             self.orphans.keep(left, self.options.drain_timeout)
             return None
-        for process in left:
-            process.close()
+        self.orphans.keep_workers(left, self.options.drain_timeout)
         return successor
 
     @contained()

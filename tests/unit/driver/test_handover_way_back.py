@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signal import SIGHUP, SIGTTIN, SIGTTOU
+from signal import SIGABRT, SIGHUP, SIGTTIN, SIGTTOU
 
 import pytest
 
@@ -10,6 +10,7 @@ from unicorn_handover.model.phases import Event, Phase
 from unicorn_handover.model.record import Record
 
 from ..fake_process import Fake
+from ..fake_unicorn import TICKS_PAGE
 from .history import History, serving, soaking
 
 
@@ -64,6 +65,24 @@ def test_old_workers_that_do_not_come_back_leave_the_new_release_serving() -> No
     assert record.phase is Phase.DONE and not record.succeeded and history.new.alive
     stays = "the old workers did not come back, so the new master stays"
     assert record.reason == f"rolled back by command; {stays}"
+
+
+def test_the_workers_of_a_new_master_that_is_killed_in_the_soak() -> None:
+    """Some would serve on, with the release that failed: uvicorn's never look for their master."""
+    history = History(soak=1000.0)
+    history.run(Phase.SOAKING)
+    worker = history.system.add(
+        ppid=1,
+        forked=True,
+        words=["gunicorn: worker"],
+        heartbeats={1: (5.0, 1)},
+        catches={SIGABRT},
+        pages={TICKS_PAGE: True},  # it is ready, by unicorn's proof as well
+        pgrp=history.old.pgrp,
+    )
+    history.system.end(history.new)
+    assert history.run().phase is Phase.FAILED
+    assert ("TERM", worker.pid) in history.system.signals
 
 
 def test_nothing_to_serve_in_the_soak_and_no_way_back() -> None:

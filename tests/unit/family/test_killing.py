@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from signal import SIGTERM
+from signal import SIGTERM, SIGUSR1
 from types import SimpleNamespace
 
 import pytest
 
-from unicorn_handover.family.killing import kill_booting, signal_all
+from unicorn_handover.family.killing import end_deserted, kill_booting, signal_all
 
 from ..fake_system import FakeSystem
 
@@ -27,6 +27,28 @@ def test_nobody_is_left_stopped() -> None:
     stopped = [("STOP", pid) for pid in (hidden, boots, ready)]
     assert system.signals == [*stopped, ("CONT", hidden), ("KILL", boots), ("CONT", ready)]
     assert system.stopped <= {boots} and system.open_handles == 0
+
+
+def test_what_would_serve_on_for_a_dead_master() -> None:
+    """Its workers are told to end; not another master's, an older one, or what is no worker."""
+    system = FakeSystem()
+    master = system.add(ppid=1, forked=False, words=["gunicorn"])
+    master.pgrp = master.pid
+    worker = {
+        "forked": True,
+        "words": ["gunicorn"],
+        "pgrp": master.pid,
+        "heartbeats": {1: (5.0, 1)},
+    }
+    handlers = {SIGTERM, SIGUSR1}
+    system.add(ppid=1, catches=handlers, **worker)
+    since = system.add(ppid=master.pid, catches=handlers, **worker).start + 1
+    system.advance_to(system.now + 1)
+    left = system.add(ppid=1, catches=handlers, **worker)
+    system.add(ppid=1, catches={SIGTERM}, **worker)
+    assert left.start >= since
+    end_deserted(system, master.pid, since)  # type: ignore[arg-type]
+    assert system.signals == [("TERM", left.pid)] and system.open_handles == 0
 
 
 def test_one_that_may_not_be_signalled() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signal import SIGKILL, SIGQUIT, SIGTERM
+from signal import SIGABRT, SIGKILL, SIGQUIT, SIGTERM
 from unittest.mock import Mock
 
 import pytest
@@ -69,6 +69,23 @@ def test_the_successor_takes_the_place(host: FakeHost) -> None:
     host.loop.turn()  # type: ignore[attr-defined]
     assert deaths == ["died"] and host.web.died(master) is None
     assert host.kernel.open_handles == 0
+
+
+def test_the_workers_of_one_that_was_killed_beside_its_successor(host: FakeHost) -> None:
+    """They would serve on with the old release; what the application has started stays."""
+    fake, _ = started(host)
+    master = host.web.hold(fake.pid, lambda: None)
+    host.request(host.web)
+    new = host.successor(fake)
+    host.drive(Phase.SOAKING, new=id_of(new))
+    forks = {"ppid": fake.pid, "forked": True, "words": ["gunicorn: worker"], "pgrp": fake.pid}
+    worker = host.kernel.add(heartbeats={1: (5.0, 1)}, catches={SIGABRT}, **forks)
+    host.kernel.add(**forks)
+    host.kernel.end(fake)
+    held = host.web.died(master)
+    assert held and held.pid == new.pid
+    assert host.kernel.signals == [("TERM", worker.pid)]
+    assert host.web.orphans.ids == [id_of(worker)]
 
 
 def test_a_stranger_is_no_successor(host: FakeHost) -> None:
