@@ -14,6 +14,7 @@ from .act import act
 from .by_hand import survey
 from .observe import next_event
 from .situation import Situation
+from .watch import Watch
 
 FIRST_STEPS = (Phase.RE_EXECUTING, Phase.STARTING)  # towards a new master
 
@@ -26,6 +27,7 @@ class Handover:
 
     def __init__(self, system: System, order: Order, report: Callable[[Record], None]) -> None:
         self._situation = Situation(system, order, report)
+        self._watch = Watch(self._situation)
         self._begun = False
         self._stepped: float | None = None  # when; None if there is news since then
 
@@ -82,8 +84,7 @@ class Handover:
         """When `step` is to be called although no descriptor became readable, on the clock."""
         if self._stepped is None:
             return -math.inf
-        pause = self._situation.pause
-        return min(self._situation.deadline, math.inf if pause is None else self._stepped + pause)
+        return min(self._situation.deadline, self._stepped + self._situation.pause)
 
     def step(self) -> None:
         """Move through as many phases as the present facts allow."""
@@ -91,6 +92,7 @@ class Handover:
         if not self._begun:
             self._begun = True
             self._begin()
+        self._watch.look()
         while not self.finished:
             event = next_event(self._situation)
             if event is None:
@@ -119,6 +121,7 @@ class Handover:
             phase=phase,
             since=now,
             signalled=now if phase in FIRST_STEPS else self.record.signalled,
+            unwatched=self.record.unwatched if phase is Phase.BOOTING else 0.0,  # as `signalled`
             reason=self.record.reason_and(reason),
             output=self._situation.logs.cause(self.record) if fails else self.record.output,
             ended=now if phase.final else 0.0,

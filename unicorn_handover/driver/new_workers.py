@@ -61,6 +61,10 @@ class NewWorkers:
         """Count deaths from now on: a death at boot does not count in the soak."""
         self._deaths = 0
 
+    def unsettle(self) -> None:
+        """Take no time in which nobody looked for one in which no worker came."""
+        self._changed = self._system.clock()
+
     def poll(self) -> None:
         """Poll which workers exist, which are ready, and which died."""
         found = members.workers(self._system, self._master, self._server)

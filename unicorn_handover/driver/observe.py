@@ -9,6 +9,7 @@ from ..errors import Refused
 from ..family import members
 from ..family.served import listening_numbers
 from ..kernel.process import Process
+from ..model.deadlines import counted_from, soaked
 from ..model.phases import Event, Phase, matters
 from ..servers import Server
 from . import preflight
@@ -50,7 +51,7 @@ def _ends(situation: Situation) -> Iterator[Event]:
 def _judge_drain(situation: Situation) -> None:
     """Warn if the old master ended at its own time limit: it has cut unanswered requests."""
     record, limit = situation.record, situation.drain_limit
-    took = situation.system.clock() - record.since
+    took = situation.system.clock() - counted_from(record)
     if record.phase is Phase.DRAINING and limit is not None and took >= limit:
         situation.record = record.but(
             warning=f"the old master ended at its own graceful_timeout, {limit:g} s, so requests "
@@ -157,14 +158,14 @@ def _soak(situation: Situation) -> Iterator[Event]:
     if situation.workers and situation.workers.crash_looping:
         yield Event.DYING
     check, now = situation.check, situation.system.clock()
-    soaked = now >= situation.record.since + situation.options.soak and situation.all_ready
+    is_soaked = now >= soaked(situation.record, situation.options) and situation.all_ready
     if check:
         check.step(now)
         if check.note != situation.record.answer:
             situation.report(answer=check.note)
         if check.failed:
             yield Event.CHECK_FAILED
-    if soaked and (check is None or check.passed):
+    if is_soaked and (check is None or check.passed):
         yield Event.PROVEN
 
 

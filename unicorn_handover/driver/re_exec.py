@@ -66,6 +66,10 @@ class ReExec:
         """
         return self._system.clock() >= self._idle_since + REFUSED_AFTER
 
+    def watch_anew(self) -> None:
+        """Take no time in which nobody looked for one in which the old master slept."""
+        self._idle_since = self._system.clock()
+
     def _may_come_to_it(self) -> bool:
         stat, masks = self._system.stat(self._old.pid), self._system.signal_masks(self._old.pid)
         taken = masks is not None and not masks.awaits(RE_EXEC)

@@ -26,6 +26,8 @@ from .trial import Trial
 if TYPE_CHECKING:
     from .check import Check
 
+LOOK_PAUSE = 1.0  # seconds between two looks at most: one that is late shows what was missed
+
 
 class Situation:
     """Shared by what observes (`observe`), what acts (`act`) and the machine (`handover`)."""
@@ -120,11 +122,11 @@ class Situation:
             self.record = self.record.but(new=record.new, sockets=record.sockets)
 
     @property
-    def pause(self) -> float | None:
-        """Seconds between two polls of facts that cause no wake-up, None if all of them do."""
+    def pause(self) -> float:
+        """Seconds between two looks: some facts cause no wake-up."""
         if self.names.pause is not None:
             return self.names.pause
-        return POLL_PAUSE if self.restoration else self.record.phase.traits.pause
+        return POLL_PAUSE if self.restoration else self.record.phase.traits.pause or LOOK_PAUSE
 
     @property
     def workers(self) -> NewWorkers | None:

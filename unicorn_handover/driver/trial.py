@@ -53,6 +53,10 @@ class Trial:
             raise Refused(f"{self._shown} says: {printable(fault)}; correct that")
         return True
 
+    def extend(self, seconds: float) -> None:
+        """Give it more time."""
+        self._until += seconds
+
     def close(self) -> None:
         """End the trial, if it still runs. May be called twice."""
         run, self._run = self._run, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..model.deadlines import counted_from
 from ..model.phases import Phase
 from ..model.record import Record
 
@@ -21,6 +22,15 @@ class Presence:
         self._clock = clock
         self._heard_at: float | None = None
         self._away_since = clock()
+
+    def uncounted(self, record: Record) -> Record:
+        """A record whose deadline the time without a driver does not count for, now that one comes.
+
+        Of one that a killed host had nobody knows how long that was: its phase has its time anew.
+        """
+        begun = counted_from(record)
+        since = begun if record.inherited else max(begun, self._away_since)
+        return record.but(unwatched=record.unwatched + self._clock() - since)
 
     def came(self) -> None:
         """Note that a driver is there."""

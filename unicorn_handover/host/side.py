@@ -76,6 +76,9 @@ class HostSide(Host):
     def driver_came(self, channel: HostEnd) -> None:
         """Note that a driver is there, and send it the orders."""
         self._channel, self._ordered = channel, None
+        for handovers in (program.handovers for program in self.programs.values()):
+            if handovers.running:
+                handovers.running = self.presence.uncounted(handovers.running)
         self.presence.came()
         self._send_orders()
 

@@ -16,15 +16,26 @@ FAILURES = 3  # so many bad answers in a row fail a check
 VERDICT = FAILURES * (PATIENCE + PAUSE)  # seconds until a check has failed for sure
 
 
+def counted_from(record: Record) -> float:
+    """Return from when the time of the record's phase counts, in seconds of CLOCK_MONOTONIC."""
+    boots = record.phase in (Phase.RE_EXECUTING, Phase.STARTING, Phase.BOOTING)
+    return (record.signalled if boots else record.since) + record.unwatched
+
+
+def soaked(record: Record, options: Options) -> float:
+    """Return when the record's soak has lasted long enough, in seconds of CLOCK_MONOTONIC."""
+    return counted_from(record) + options.soak
+
+
 def deadline(record: Record, options: Options) -> float:
     """Return when the record's phase is over, in seconds of CLOCK_MONOTONIC; infinity if never."""
-    since, phase = record.since, record.phase
-    if phase in (Phase.RE_EXECUTING, Phase.STARTING, Phase.BOOTING):
-        return record.signalled + options.boot_timeout
+    since, phase = counted_from(record), record.phase
     if phase is Phase.SOAKING:
-        extra = max(options.boot_timeout, VERDICT if options.check else 0)
-        return since + options.soak + extra
-    if phase in (Phase.CHECKING, Phase.ALONE, Phase.RESTORING):
+        return soaked(record, options) + max(options.boot_timeout, VERDICT if options.check else 0)
+    if phase in (
+        *(Phase.CHECKING, Phase.RE_EXECUTING, Phase.STARTING),
+        *(Phase.BOOTING, Phase.ALONE, Phase.RESTORING),
+    ):
         return since + options.boot_timeout
     if phase in (Phase.DRAINING, Phase.SETTLING):
         return since + options.drain_timeout

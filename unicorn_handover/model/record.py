@@ -45,6 +45,8 @@ class Record:
     has asked.
     began, signalled, since: seconds of CLOCK_MONOTONIC when it was asked for, when USR2 was sent or
     the host was asked to start the new master (0 before that), and when the phase was entered.
+    unwatched: seconds that do not count for the phase's deadline: no driver ran, for it had died or
+    was stopped, maybe with the whole machine.
     quiesced: when the old workers got the signal to quit, 0 if they never did.
     preloaded, new_preloaded: whether the old and the new master are known to have their application
     in memory.
@@ -78,6 +80,7 @@ class Record:
     new_listening: tuple[int, ...] = ()
     pid_file: str | None = None
     signalled: float = 0.0
+    unwatched: float = 0.0
     quiesced: float = 0.0
     preloaded: bool = False
     new_preloaded: bool = False

@@ -7,9 +7,11 @@ import socket
 from unicorn_handover import __version__
 from unicorn_handover.host.presence import DRIVER_GRACE
 from unicorn_handover.host.request import Request
+from unicorn_handover.model.deadlines import deadline
 from unicorn_handover.model.phases import Phase
 
 from ..fake_host import FakeHost
+from .starting import Channel
 
 
 def assert_told_of_a_stuck_driver(host: FakeHost, request: Request, phase: str) -> None:
@@ -55,6 +57,23 @@ def test_a_driver_that_stays_away(host: FakeHost) -> None:
     assert host.api.handovers.ended[-1].reason == "there is no driver"
     host.presence.came()
     assert not host.driverless(host.web)
+
+
+def test_the_time_without_a_driver_counts_for_no_deadline(host: FakeHost) -> None:
+    """What the next one finds has the rest of its time, and what a killed host had all of it."""
+    for inherited, left in ((False, 6), (True, 10)):
+        host.request(host.web)
+        began = host.kernel.clock()
+        host.driver_came(Channel())  # type: ignore[arg-type]
+        host.drive(Phase.BOOTING, signalled=began, inherited=inherited)
+        host.wait(4)
+        host.driver_went()
+        host.wait(100)
+        host.driver_came(Channel())  # type: ignore[arg-type]
+        running = host.web.handovers.running
+        assert running and not host.driverless(host.web)
+        assert deadline(running, host.web.options) == host.kernel.clock() + left
+        host.drive(Phase.FAILED)
 
 
 def test_a_driver_that_the_host_has_given_up(host: FakeHost) -> None:
