@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from ..kernel.system import System
 from ..model.options import Options
 from ..model.orders import Order
-from ..model.phases import TABLE, Event, Phase, matters
+from ..model.phases import TABLE, UNCHECKED, Event, Phase, matters
 from ..model.record import Record
 from .act import act
 from .by_hand import survey
@@ -123,10 +123,13 @@ class Handover:
             signalled=now if phase in FIRST_STEPS else self.record.signalled,
             unwatched=self.record.unwatched if phase is Phase.BOOTING else 0.0,  # as `signalled`
             reason=self.record.reason_and(reason),
-            output=self._situation.logs.cause(self.record) if fails else self.record.output,
+            output=self._cause(reason) if fails else self.record.output,
             ended=now if phase.final else 0.0,
         )
         act(self._situation)
+
+    def _cause(self, reason: str) -> tuple[str, ...]:
+        return self._situation.logs.cause(self.record.but(reason=reason))
 
 
 def mark_logs(situation: Situation) -> None:
@@ -151,7 +154,7 @@ def in_full(situation: Situation, event: Event, reason: str) -> str:
     if event is Event.CHECK_FAILED and check:
         return f"{reason}: {check.failure}"
     if event is Event.TIMEOUT and check and situation.all_ready:
-        return f"the check had no good answer: {check.failure or 'it was too slow'}"
+        return f"{UNCHECKED}: {check.failure or 'it was too slow'}"
     if event is Event.TIMEOUT and record.phase not in (Phase.RESTORING, Phase.KILLING_OLD):
         counts = f"; {record.ready} of {record.total} ready" if record.new else ""
         return f"{reason} (boot_timeout = {situation.options.boot_timeout:g} s{counts})"

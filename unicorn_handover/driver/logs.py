@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from ..errors import printable
 from ..family import members
 from ..kernel.process import Process
 from ..kernel.system import System
-from ..model.excerpt import TAIL, Tail, excerpt, most_informative
+from ..model.excerpt import TAIL, Tail, cause, excerpt
 from ..model.record import Record
 
 STANDARD_ERROR = 2  # the descriptor
@@ -52,12 +52,11 @@ class LogFiles:
 
     def cause(self, record: Record) -> tuple[str, ...]:
         """The excerpt of the files that explains a failure, or where the output went instead."""
-        found = self.excerpt(members.writers_but(self._system, record))
-        return found or tuple(filter(None, [elsewhere(self._system, record.old.pid)]))
+        excerpts = self._excerpts(members.writers_but(self._system, record))
+        return cause(record.reason, excerpts, lambda: elsewhere(self._system, record.old.pid))
 
-    def excerpt(self, old: Collection[int]) -> tuple[str, ...]:
-        """The output of all processes but `old`: the excerpt that explains most."""
-        return most_informative(excerpt(self._read(*mark), old) for mark in self._marks.items())
+    def _excerpts(self, old: Collection[int]) -> Iterator[tuple[str, ...]]:
+        return (excerpt(self._read(*mark), old) for mark in self._marks.items())
 
     def _read(self, path: str, start: int) -> str:
         tail = Tail()

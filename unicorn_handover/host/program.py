@@ -7,7 +7,7 @@ from logging import WARNING
 
 from ..family import members
 from ..kernel.process import Process
-from ..model.excerpt import most_informative
+from ..model.excerpt import cause
 from ..model.options import Options
 from ..model.orders import Order
 from ..model.phases import Phase
@@ -229,8 +229,8 @@ class Program:
         if known and known.output:
             return known.output
         old = members.writers_but(self.system, record)
-        found = most_informative([*self.output.excerpts(old), record.output])
-        return found or tuple(filter(None, [self.output.elsewhere()]))
+        excerpts = [*self.output.excerpts(old), record.output]
+        return cause(record.reason, excerpts, self.output.elsewhere)
 
     def _changed(self, record: Record, entered: bool) -> None:
         """Keep the output from the request of a handover to its end."""

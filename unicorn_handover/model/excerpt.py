@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from ..errors import PREFIX, printable
 from ..servers import SERVERS
 from ..servers.lines import Lines
+from .phases import explains_itself
 
 LINES = 10  # that an operator is shown
 WIDTH = 400  # characters of one line
@@ -79,15 +80,32 @@ def excerpt(text: str, old: Collection[int]) -> tuple[str, ...]:
         if line.strip() and not any(tag in line for tag in tags)
     ]
     lines = list(_condensed(mine))
-    informative = [line for line in lines if not any(one.routine.fullmatch(line) for one in _ALL)]
+    informative = [line for line in lines if not _is_routine(line)]
     shown = _near_errors(_once(informative or lines))[-LINES:]
     return tuple(printable(_cut(line), WIDTH) for line in shown)
+
+
+def cause(
+    reason: str, excerpts: Iterable[tuple[str, ...]], elsewhere: Callable[[], str]
+) -> tuple[str, ...]:
+    """Return the excerpt that explains most why a handover failed for this reason.
+
+    If nothing was written, that is where the output goes instead. A release that answers, though
+    badly, has written what every release writes: of its routine nothing is shown.
+    """
+    if explains_itself(reason):
+        return most_informative(lines for lines in excerpts if not all(map(_is_routine, lines)))
+    return most_informative(excerpts) or tuple(filter(None, [elsewhere()]))
 
 
 def most_informative(excerpts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """Return the first excerpt with an error, or else the first that is not empty."""
     some = [lines for lines in excerpts if lines]
     return next((lines for lines in some if any(map(_ERROR.search, lines))), (some or [()])[0])
+
+
+def _is_routine(line: str) -> bool:
+    return any(one.routine.fullmatch(line) for one in _ALL)
 
 
 def _is_access(line: str) -> bool:

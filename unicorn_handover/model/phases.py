@@ -130,6 +130,8 @@ class Move(NamedTuple):
 ROLLED_BACK = "rolled back by command"
 FALLEN = "the new master ended when it took the place of the old one"
 NEVER_BEGAN = "rolled back by command before it began"
+CHECK_FAILED = "the check failed"
+UNCHECKED = "the check had no good answer"
 _OLD_GONE = "the old master ended"
 _NEW_GONE = "the new master ended"
 _DYING = "the new master's workers keep dying"
@@ -188,7 +190,7 @@ _MOVES: dict[Phase, dict[Event, Move]] = {
         Event.OLD_GONE: Move(Phase.ALONE),
         Event.NEW_GONE: Move(Phase.RESTORING, f"{_NEW_GONE} in the soak"),
         Event.DYING: Move(Phase.RESTORING, f"{_DYING} in the soak"),
-        Event.CHECK_FAILED: Move(Phase.RESTORING, "the check failed"),
+        Event.CHECK_FAILED: Move(Phase.RESTORING, CHECK_FAILED),
         Event.TIMEOUT: Move(Phase.RESTORING, "the new workers were not ready after the soak"),
         Event.ROLLBACK: Move(Phase.RESTORING, ROLLED_BACK),
     },
@@ -259,3 +261,8 @@ TABLE: dict[Phase, dict[Event, Move]] = {
 def matters(phase: Phase, event: Event) -> bool:
     """True if this event ends this phase."""
     return TABLE[phase][event].phase is not phase
+
+
+def explains_itself(reason: str) -> bool:
+    """True if a handover that failed for this reason needs no line of the program's output."""
+    return reason.startswith((CHECK_FAILED, UNCHECKED, ROLLED_BACK))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from unicorn_handover.host.output import Output
-from unicorn_handover.model.excerpt import LINES, TAIL, Tail, excerpt, most_informative
+from unicorn_handover.model.excerpt import LINES, TAIL, Tail, cause, excerpt, most_informative
 
 OLD = (10, 11)  # the old master and its worker
 CLF = '127.0.0.1 - - [26/Nov/2026:13:10:05 +0000] "GET / HTTP/1.1" 200 3'
@@ -148,6 +148,26 @@ def test_the_settings_of_a_gunicorn_are_routine() -> None:
     assert excerpt("\n".join([head, *settings, "Error: no database"]), OLD) == (
         "Error: no database",
     )
+
+
+INFO = [
+    "I, [2026-01-01T00:00:00.1 #20]  INFO -- : worker=0 ready",
+    "[2026-01-01 00:00:00 +0000] [20] [INFO] Booting worker with pid: 20",
+    "2026/01/01 00:00:00 [notice] 20#20: start worker process 20",
+]
+
+
+@pytest.mark.parametrize("routine", INFO, ids=["unicorn", "gunicorn", "nginx"])
+@pytest.mark.parametrize("reason", ["the check failed: 500", "rolled back by command"])
+def test_routine_is_no_cause_of_a_bad_answer(reason: str, routine: str) -> None:
+    """The check's own reason says all; what an application wrote without a level is kept."""
+    wrote = excerpt(f"{routine}\n{CLF}\n", OLD)
+    assert cause(reason, [wrote, ()], lambda: "elsewhere") == ()
+    assert cause("the new master ended", [wrote], lambda: "elsewhere") == (routine,)
+    assert cause("the new master ended", [()], lambda: "elsewhere") == ("elsewhere",)
+    for said in ("no such table: users", PYTHON, LOGGED):
+        bare = excerpt(f"{routine}\n{said}\n", OLD)
+        assert cause(reason, [wrote, bare], lambda: "") == bare and routine not in bare
 
 
 def test_an_excerpt_is_bounded_and_safe() -> None:
