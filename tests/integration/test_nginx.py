@@ -79,8 +79,9 @@ def test_a_broken_configuration_is_refused(make_host: MakeHost, folder: Path) ->
     assert load.failures == [] and load.releases() == {"v1", "v3"}
 
 
-def test_what_a_killed_master_leaves_makes_room(host: SupervisorHost) -> None:
-    """Its workers would serve on for ever, and hold the address; they are told to end."""
+def test_what_a_killed_master_leaves_makes_room(make_supervisor: MakeHost, folder: Path) -> None:
+    """Its workers would serve on for ever, and hold the address, which has a name that it left."""
+    host = make_supervisor(Nginx(folder, unix=True), options={"hold": "0"})
     host.programs["web"].restarted = True
     host.start()
     first = host.master("web")

@@ -44,6 +44,7 @@ class FakeSystem:
         self.unlinked: set[str] = set()
         self.short_of = 0  # the limit of descriptors that is used up
         self.file_ids: dict[str, tuple[int, int]] = {}  # by path
+        self.answered: set[str] = set()  # paths of sockets that somebody listens on
         self.denied = ""  # why nobody's listeners can be copied
         self.searches: list[tuple[int, tuple[int, ...]]] = []  # for listeners: of whom, known ones
         self.stopped: set[int] = set()
@@ -248,7 +249,8 @@ class FakeSystem:
         return limit
 
     def remove_dead_name(self, path: str) -> None:
-        del self.file_ids[path]
+        if path not in self.answered:
+            del self.file_ids[path]
 
     def keep_names(self, paths: Collection[str]) -> FakeNames:
         self.names = FakeNames(self, set(paths))

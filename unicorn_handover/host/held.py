@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from logging import INFO, WARNING
 
@@ -51,7 +50,7 @@ class HeldSockets:
         self._copies: Copies | None = None
         self._origin: object = None  # what they came of, to be compared
         self._names: SocketNames | None = None  # kept while a stop lasts
-        self._left = LeftNames(host.system)
+        self.left = LeftNames(host.system, lambda: self._copies is not None, host.failed)
         self._look = Timer(host.loop)  # the next poll for a ready worker
         self._end = Timer(host.loop)  # the end of the time that connections wait
         self._checked = 0.0  # when the master was last seen to have them
@@ -67,11 +66,11 @@ class HeldSockets:
         """
         self._master = master
         self._look.stop()
-        if self._stopped or not (self._options().hold or self._options().hold_stop):
+        if self._stopped:
             return
         server = self._server_of(master) if numbers else None
         if server and master.process and master.is_alive:
-            self._take(master.process, server, numbers)
+            self._found(master.process, server, numbers)
         else:
             self._look_at(master, self._system.clock())
 
@@ -102,7 +101,10 @@ class HeldSockets:
         `for_good` if the host ends as well.
         """
         self._look.stop()
-        self._know_names()
+        master = self._master.process if self._master and self._master.is_alive else None
+        server = self._server_of(self._master) if self._master and master else None
+        if master and server and not self._copies:
+            self.left.find(master, server)
         if for_good or not self._options().hold_stop:
             self.let_go()
         elif not self._stopped:
@@ -117,8 +119,7 @@ class HeldSockets:
         """Note that the master has died: connections wait from now on, for `hold` seconds."""
         self._look.stop()
         self._release_names()
-        if not self._copies:
-            self._left.remove()
+        self.left.died()
         if not self._copies or self._end.runs:
             return
         seconds = self._options().hold_stop if self._stopped else self._options().hold
@@ -157,14 +158,22 @@ class HeldSockets:
         if process is None or not process.alive():
             return
         server = self._server_of(master)
+        if server and not (self._options().holds or server.leaves_names):
+            return
         if server and self._is_serving(process, server):
-            self._take(process, server)
+            self._found(process, server)
             return
         self._drop_what_was_lost(process)
         waited = self._system.clock() - since
         if waited < self._options().boot_timeout:
             pause = min(max(waited / 4, FIRST_POLL), LONGEST_PAUSE)
             self._look.start(pause, lambda: self._look_at(master, since))
+
+    def _found(self, master: Process, server: Server, numbers: Sequence[int] = ()) -> None:
+        if self._options().holds:
+            self._take(master, server, numbers)
+        else:
+            self.left.find(master, server)
 
     def _server_of(self, master: Master) -> Server | None:
         return server_of(self._system, master.pid, self._options().server)
@@ -201,7 +210,7 @@ class HeldSockets:
             copies = self._copies = Copies(self._system, master, server, numbers)
             self._refuse_crowd(copies)
             self._origin = copies.origin(self._command())
-            self._left.know(copies)
+            self.left.know(copies)
         except (Refused, OSError) as error:
             why = str(error)
             self._drop()
@@ -240,16 +249,6 @@ class HeldSockets:
             )
         self.let_go()
 
-    def _know_names(self) -> None:
-        """Know the names that a master will leave of which nothing is held."""
-        master = self._master.process if self._master and self._master.is_alive else None
-        server = self._server_of(self._master) if self._master and master else None
-        if master and server and server.leaves_names and not self._copies:
-            with contextlib.suppress(Refused, OSError):
-                copies = Copies(self._system, master, server)
-                self._left.know(copies)
-                copies.close()
-
     def _keep_names(self) -> None:
         """Link unix sockets again whose names the server unlinks while it ends."""
         if self._copies is None or not self._copies.server.unlinks_sockets:
@@ -272,8 +271,7 @@ class HeldSockets:
         copies, self._copies = self._copies, None
         if copies:
             copies.close()
-            if not (self._master and self._master.is_alive):
-                self._left.remove()
+            self.left.remove()
 
 
 def _is_ending(system: System, process: Process) -> bool:

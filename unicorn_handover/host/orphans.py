@@ -19,7 +19,7 @@ HOPELESS = 5.0  # seconds between polls of those that were killed and yet live
 class MindedOrphans(Orphans):
     """The orphans of one program, polled by one timer for as long as there are any.
 
-    `failed` takes a line about an error of ours.
+    `failed` takes a line about an error of ours. `minded` is called after each poll.
     """
 
     def __init__(
@@ -28,8 +28,10 @@ class MindedOrphans(Orphans):
         loop: Loop,
         log: Callable[[str], None],
         failed: Callable[[str], None],
+        minded: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(system, log)
+        self._minded = minded
         self.failed = failed
         self._timer = Timer(loop)
 
@@ -60,5 +62,7 @@ class MindedOrphans(Orphans):
 
     def _look(self) -> None:
         self._timer.stop()
-        if self.mind():
+        remain = self.mind()
+        self._minded()
+        if remain:
             self._timer.start(HOPELESS if self.hopeless else PAUSE, self._look)

@@ -62,7 +62,11 @@ class Program:
         self.log = log
         self._living = living
         self.orphans = MindedOrphans(
-            host.system, host.loop, lambda text: self.log(WARNING, text), self.failed
+            host.system,
+            host.loop,
+            lambda text: self.log(WARNING, text),
+            self.failed,
+            lambda: self.held.left.remove(),
         )
         self.stop_signal = StopSignal(
             self.server, lambda text: host.log(WARNING, text), self.failed
@@ -150,6 +154,7 @@ class Program:
             if line:
                 self.log(WARNING, line)
             left += master.sharers.take(strangers)
+            self.held.left.orphaned(left)
             self.orphans.keep(left, self.options.drain_timeout)
             return None
         self.orphans.keep_workers(left, self.options.drain_timeout)

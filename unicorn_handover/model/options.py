@@ -30,6 +30,11 @@ class Options:
     survive: bool = True
     own_reader: bool = False
 
+    @property
+    def holds(self) -> bool:
+        """True if the program's sockets are held, over whatever."""
+        return bool(self.hold or self.hold_stop)
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from signal import SIGQUIT
+
 import pytest
 
 from unicorn_handover.servers import SERVERS
@@ -29,6 +31,54 @@ def test_removed_when_it_was_stopped(leaving: Site, hold: float) -> None:
     assert PATH in leaving.kernel.file_ids
     leaving.crash(master)
     assert PATH not in leaving.kernel.file_ids
+
+
+def test_removed_when_a_killed_master_s_workers_have_ended(leaving: Site) -> None:
+    """They listen for as long, and the next master could not bind the name."""
+    leaving.options(hold=0)
+    master = leaving.start(path=PATH)
+    leaving.host.wait(1)
+    (worker,) = leaving.unicorn.workers(master)
+    leaving.kernel.answered = {PATH}
+    leaving.kernel.end(master)
+    leaving.web.died(leaving.master)
+    leaving.host.wait(1)
+    assert PATH in leaving.kernel.file_ids
+    leaving.kernel.end(worker)
+    leaving.kernel.answered = set()
+    leaving.host.wait(1)
+    assert PATH not in leaving.kernel.file_ids
+
+
+def test_learned_from_what_a_master_has_left_that_was_killed_at_once(
+    leaving: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host's timers may come a second late, and nothing was known before."""
+    monkeypatch.setattr(SERVERS["unicorn"], "orphan_ends_by", lambda system, pid: SIGQUIT)
+    master = leaving.start(path=PATH)
+    leaving.host.wait(0.01)
+    (worker,) = leaving.unicorn.workers(master)
+    leaving.kernel.listening[worker.pid] = leaving.kernel.listening[master.pid]
+    leaving.kernel.answered = {PATH}
+    leaving.kernel.end(master)
+    leaving.web.died(leaving.master)
+    assert PATH in leaving.kernel.file_ids
+    leaving.kernel.end(worker)
+    leaving.kernel.answered = set()
+    leaving.host.wait(1)
+    assert PATH not in leaving.kernel.file_ids and not leaving.holds
+
+
+def test_what_the_next_master_has_bound_stays(leaving: Site) -> None:
+    """Where a master removes the name itself, a file's number may be given again at once."""
+    leaving.options(hold=0)
+    master = leaving.start(path=PATH)
+    leaving.host.wait(1)
+    del leaving.kernel.file_ids[PATH]
+    leaving.crash(master)
+    leaving.kernel.file_ids[PATH] = FILE
+    leaving.web.held.left.remove()
+    assert PATH in leaving.kernel.file_ids
 
 
 def test_removed_when_it_is_not_held_any_more(leaving: Site) -> None:
