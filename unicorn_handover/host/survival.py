@@ -19,6 +19,7 @@ from .beside import Beside
 from .guard import contained
 from .handover_notes import restore, resume, state_of
 from .handovers import Handovers
+from .held import HeldSockets
 from .master import Master
 from .notes import Note
 from .orphans import MindedOrphans
@@ -51,6 +52,7 @@ class Remembered(Protocol):
     handovers: Handovers
     orphans: MindedOrphans
     beside: Beside
+    held: HeldSockets
 
 
 class Survival:
@@ -251,6 +253,7 @@ class Survival:
         self._log(INFO, f"pid {note.master.pid} ended while no host was there")
         pids = left_in_group(self._host, note.master, note.group)
         left = self._program.orphans.left_in(note.group, pids)
+        self._program.held.left.orphaned(left)
         self._program.orphans.keep(left, self._program.options.drain_timeout)
         self._clear(note.master.pid)
         self._program.handovers.lost(ENDED)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from signal import SIGQUIT
 
 import pytest
 
 from unicorn_handover.servers import SERVERS
 
+from ..fake_host import FakeHost
+from ..fake_listener import Made
 from .holding import Site
+from .remembering import killed
 
 PATH, FILE = "/run/web.sock", (1, 2)
 
@@ -67,6 +71,22 @@ def test_learned_from_what_a_master_has_left_that_was_killed_at_once(
     leaving.kernel.answered = set()
     leaving.host.wait(1)
     assert PATH not in leaving.kernel.file_ids and not leaving.holds
+
+
+def test_learned_by_the_next_host(
+    first: FakeHost, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same if the host was killed together with the master."""
+    monkeypatch.setattr(SERVERS["unicorn"], "leaves_names", True)
+    monkeypatch.setattr(SERVERS["unicorn"], "orphan_ends_by", lambda system, pid: SIGQUIT)
+    kernel = first.kernel
+    master = first.start(first.web)
+    worker = kernel.add(ppid=master.pid, forked=True, words=["worker"], pgrp=master.pgrp)
+    kernel.listening[worker.pid] = [Made(7, keep_alive=True, inode=9, path=PATH)]
+    kernel.file_ids[PATH] = FILE
+    kernel.end(master)
+    assert killed(first, state).web.survival.find()
+    assert PATH not in kernel.file_ids
 
 
 def test_what_the_next_master_has_bound_stays(leaving: Site) -> None:
