@@ -163,7 +163,8 @@ class HeldSockets:
         if server and self._is_serving(process, server):
             self._found(process, server)
             return
-        self._drop_what_was_lost(process)
+        if server is None or not members.workers(self._system, process, server).all:
+            self._drop_what_was_lost(process)
         waited = self._system.clock() - since
         if waited < self._options().boot_timeout:
             pause = min(max(waited / 4, FIRST_POLL), LONGEST_PAUSE)
@@ -182,7 +183,8 @@ class HeldSockets:
         """Release them if the started master did not inherit them: it could not bind its own.
 
         A wrapper that closes all descriptors takes them away. So does an end, during which a busy
-        machine may poll more than once.
+        machine may poll more than once. One with workers is no such master: a gunicorn that cannot
+        load its application closes its sockets, and waits for its last worker (Arbiter.stop).
         """
         stat = self._system.stat(process.pid)
         if stat is None or stat.ended or stat.forked_only:

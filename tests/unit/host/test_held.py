@@ -196,6 +196,15 @@ def test_what_the_master_has_closed_is_not_held(site: Site) -> None:
     assert site.lines[-1].startswith("web: 127.0.0.1:81 is held")
 
 
+def test_a_master_that_ends_with_a_worker_has_closed_its_sockets(site: Site) -> None:
+    """A gunicorn whose application cannot be loaded waits for its last worker; it binds none."""
+    site.crash(site.serve())
+    assert site.web.held.give()
+    site.unicorn.fork_worker(site.start(boots=None), None)
+    site.host.wait(2)
+    assert not site.made[0].closed and "without the sockets" not in site.lines[-1]
+
+
 def test_what_a_wrapper_takes_away_is_not_held(site: Site) -> None:
     """The master binds its own, which it cannot while the host has them."""
     site.crash(site.serve())
