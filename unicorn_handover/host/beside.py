@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from logging import INFO
-from signal import SIGKILL
+from signal import SIGCONT, SIGKILL
 from typing import Any
 
 from ..errors import NotYet, Refused, printable, raised
@@ -155,7 +155,10 @@ class Beside:
             self._host.loop.unwatch(self._process.fileno())
 
     def take(self) -> Process | None:
-        """Return the new master, for the caller to close: the old one has ended. None if dead."""
+        """Return the new master, for the caller to close: the old one has ended. None if dead.
+
+        It is resumed: a driver stops it while it boots (`FirstWorker`), and may have been killed.
+        """
         if self.process is None:
             return None
         self._unwatch()
@@ -164,6 +167,8 @@ class Beside:
         if moved:
             moved.forget(self.pid)
         self.pid = 0
+        if process:
+            process.signal(SIGCONT)
         return process
 
     @contained()

@@ -59,6 +59,7 @@ def test_it_takes_the_old_ones_place(host: FakeHost, tmp_path: Path) -> None:
     master = host.web._masters[0]
     held = host.web.died(master)
     assert held and held.pid == new.pid
+    assert host.kernel.signals[-1] == ("CONT", new.pid)  # a dead driver may have left it stopped
     master.replace(held)
     host.web.adopted(master)
     assert host.web.master == id_of(new) and master.group == new.pid
