@@ -157,7 +157,12 @@ class Program:
             self.held.left.orphaned(left)
             self.orphans.keep(left, self.options.drain_timeout)
             return None
-        self.orphans.keep_workers(left, self.options.drain_timeout)
+        running = self.handovers.running
+        if running and running.phase.traits.quits != "old":  # nobody has told it to end
+            self.orphans.keep_workers(left, self.options.drain_timeout)
+        else:
+            for process in left:
+                process.close()
         return successor
 
     @contained()

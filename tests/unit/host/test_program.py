@@ -71,21 +71,27 @@ def test_the_successor_takes_the_place(host: FakeHost) -> None:
     assert host.kernel.open_handles == 0
 
 
-def test_the_workers_of_one_that_was_killed_beside_its_successor(host: FakeHost) -> None:
-    """They would serve on with the old release; what the application has started stays."""
+@pytest.mark.parametrize(("phase", "killed"), [(Phase.SOAKING, True), (Phase.DRAINING, False)])
+def test_the_workers_of_one_that_was_killed_beside_its_successor(
+    host: FakeHost, phase: Phase, killed: bool
+) -> None:
+    """They would serve on with the old release; what the application has started stays.
+
+    One that was told to end has waited for its workers: what looks like one is a worker's child.
+    """
     fake, _ = started(host)
     master = host.web.hold(fake.pid, lambda: None)
     host.request(host.web)
     new = host.successor(fake)
-    host.drive(Phase.SOAKING, new=id_of(new))
+    host.drive(phase, new=id_of(new))
     forks = {"ppid": fake.pid, "forked": True, "words": ["gunicorn: worker"], "pgrp": fake.pid}
     worker = host.kernel.add(heartbeats={1: (5.0, 1)}, catches={SIGABRT}, **forks)
     host.kernel.add(**forks)
     host.kernel.end(fake)
     held = host.web.died(master)
     assert held and held.pid == new.pid
-    assert host.kernel.signals == [("TERM", worker.pid)]
-    assert host.web.orphans.ids == [id_of(worker)]
+    assert host.kernel.signals == ([("TERM", worker.pid)] if killed else [])
+    assert host.web.orphans.ids == ([id_of(worker)] if killed else [])
 
 
 def test_a_stranger_is_no_successor(host: FakeHost) -> None:
