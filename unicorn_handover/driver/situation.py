@@ -57,6 +57,7 @@ class Situation:
         self.usual_life = math.inf  # see `NewWorkers`
         self._workers: NewWorkers | None = None
         self.logs = LogFiles(system)
+        self.looked = system.clock()  # when the present look at the facts began
 
     def report(self, **changes: object) -> None:
         """Change the record, and give it to the host."""
@@ -75,8 +76,11 @@ class Situation:
 
     @property
     def is_late(self) -> bool:
-        """True once the phase has lasted too long."""
-        return self.system.clock() >= self.deadline
+        """True if the phase had lasted too long when this look at it began.
+
+        This process may have been stopped since: what it has seen would be older than the clock.
+        """
+        return self.looked >= self.deadline
 
     @property
     def old_gone(self) -> bool:

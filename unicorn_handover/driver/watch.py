@@ -15,13 +15,12 @@ class Watch:
 
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
-        self._looked = situation.system.clock()
         self._was_late = False
 
     def look(self) -> None:
         """Begin a look."""
         situation, now = self._situation, self._situation.system.clock()
-        missed, self._looked = now - self._looked - LOOK_PAUSE, now
+        missed, situation.looked = now - situation.looked - LOOK_PAUSE, now
         is_late = missed > LOOK_PAUSE
         if is_late:
             situation.report(unwatched=situation.record.unwatched + missed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from unicorn_handover.driver.watch import Watch
@@ -14,8 +16,6 @@ STOPPED = 100.0  # seconds, longer than each deadline here
 
 def freeze(history: History, whole: bool = True) -> None:
     """Stop the driver and, if that is the `whole` cgroup, its masters for some time."""
-    assert history.handover
-    history.handover.step()
     if whole:  # what was about to happen happens as much later
         plan = history.system._plan
         plan[:] = [(at + STOPPED, *what) for at, *what in plan]  # type: ignore[misc]
@@ -95,6 +95,24 @@ def test_what_looks_late_always_is_judged_all_the_same() -> None:
         history.system.advance_to(history.system.now + 3)
         history.handover.step()
     assert history.reports[-1].reason.startswith("the new workers were not ready in time")
+
+
+def test_a_stop_in_the_middle_of_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was seen before it is no fact any more when the deadline has passed."""
+    history = History(drain_timeout=5.0)
+    history.unicorn.drains = 4.0
+    history.run(Phase.DRAINING)
+    assert history.handover
+    situation = history.handover._situation
+    mind = situation.names.mind
+
+    def stopped(*arguments: Any) -> None:
+        monkeypatch.undo()
+        freeze(history)
+        mind(*arguments)
+
+    monkeypatch.setattr(situation.names, "mind", stopped)
+    assert history.run().succeeded and history.signals == ["USR2 old", "QUIT old"]
 
 
 class Asked:
