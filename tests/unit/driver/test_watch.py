@@ -115,6 +115,17 @@ def test_a_stop_in_the_middle_of_a_look(monkeypatch: pytest.MonkeyPatch) -> None
     assert history.run().succeeded and history.signals == ["USR2 old", "QUIT old"]
 
 
+def test_nobody_has_seen_the_quiet_of_a_stop() -> None:
+    """A frozen gunicorn forks no worker either; it is not proven by that to have forked all."""
+    history = soaking()
+    assert history.handover
+    situation = history.handover._situation
+    assert situation.workers and situation.workers.quiet > 0
+    freeze(history)
+    Watch(situation).look()
+    assert situation.workers.quiet == 0
+
+
 class Asked:
     """A check whose question is under way."""
 
