@@ -21,6 +21,7 @@ from .timer import Timer
 
 FIRST_POLL = 0.1  # seconds after the start of a master until the first poll for a ready worker
 LONGEST_PAUSE = 1.0  # seconds between two polls
+LOST = 1.0  # seconds for which a started master must show none of the sockets it was given
 BETWEEN_CHECKS = 4.0  # seconds at least between two polls whether a master still has them
 MOST = 0.75  # of the host's descriptors
 
@@ -49,13 +50,13 @@ class HeldSockets:
         self._master: Master | None = None
         self._copies: Copies | None = None
         self._origin: object = None  # what they came of, to be compared
-        self._names: SocketNames | None = None  # kept while a stop lasts
+        self._names: SocketNames | None = None  # kept while a stop or a start lasts
         self.left = LeftNames(host.system, lambda: self._copies is not None, host.failed)
         self._look = Timer(host.loop)  # the next poll for a ready worker
         self._end = Timer(host.loop)  # the end of the time that connections wait
         self._checked = 0.0  # when the master was last seen to have them
         self._stopped = False
-        self._lost_by = 0  # the pid that had none of them at the last poll
+        self._lost = (0, 0.0)  # the pid that had none of them at the last poll, and since when
         self._logged: str | None = None  # what an operator knows to be held; "" if nothing can be
 
     @contained()
@@ -135,6 +136,7 @@ class HeldSockets:
         if self._copies and not self._are_fit(self._copies):
             self._log(INFO, f"{self._copies.described()} is not what it will listen on")
             self.let_go()
+        self._keep_names()  # a gunicorn that cannot load its application unlinks them at its end
         return self._copies
 
     @contained(False)
@@ -182,20 +184,24 @@ class HeldSockets:
     def _drop_what_was_lost(self, process: Process) -> None:
         """Release them if the started master did not inherit them: it could not bind its own.
 
-        A wrapper that closes all descriptors takes them away. So does an end, during which a busy
-        machine may poll more than once. One with workers is no such master: a gunicorn that cannot
-        load its application closes its sockets, and waits for its last worker (Arbiter.stop).
+        A wrapper that closes all descriptors takes them away. So does the 0.4 s end of a python; a
+        server that finds its address in use tries again for longer than LOST. One with workers is
+        no such master: a gunicorn that cannot load its application closes its sockets, and waits
+        for its last worker (Arbiter.stop).
         """
         stat = self._system.stat(process.pid)
         if stat is None or stat.ended or stat.forked_only:
             return
         if self._copies is None or self._copies.are_in(process):
+            self._lost = (0, 0.0)
             return
-        if self._lost_by == process.pid:
+        pid, since = self._lost
+        if pid != process.pid:
+            self._lost = (process.pid, self._system.clock())
+        elif self._system.clock() >= since + LOST:
             self._log(WARNING, f"pid {process.pid} was started without the sockets it was given")
             self._end.stop()
             self._drop()
-        self._lost_by = process.pid
 
     def _is_serving(self, master: Process, server: Server) -> bool:
         if not server.accepts_signals(self._system, master.pid):
@@ -207,6 +213,7 @@ class HeldSockets:
 
         A master that was killed just now shows none of them, or not all: what is held stays then.
         """
+        self._release_names()
         before, self._copies, why = self._copies, None, ""
         try:
             copies = self._copies = Copies(self._system, master, server, numbers)
@@ -253,6 +260,7 @@ class HeldSockets:
 
     def _keep_names(self) -> None:
         """Link unix sockets again whose names the server unlinks while it ends."""
+        self._release_names()
         if self._copies is None or not self._copies.server.unlinks_sockets:
             return
         names = self._names = self._system.keep_names(self._copies.paths)

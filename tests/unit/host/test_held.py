@@ -210,7 +210,8 @@ def test_what_a_wrapper_takes_away_is_not_held(site: Site) -> None:
     site.crash(site.serve())
     assert site.web.held.give()
     site.start(boots=None)
+    site.host.wait(0.9)
     assert not site.made[0].closed  # it may be ending just now
-    site.host.wait(0.2)
+    site.host.wait(0.5)
     assert site.made[0].closed and site.timers == 1
     assert "was started without the sockets" in site.lines[-1]

@@ -44,7 +44,10 @@ def test_a_stop_of_what_has_crashed_counts_anew(site: Site) -> None:
 
 
 def test_a_unix_sockets_name_is_kept_while_a_gunicorn_stops(site: Site) -> None:
-    """It unlinks it, first of all; a unicorn does not."""
+    """It unlinks it, first of all; a unicorn does not.
+
+    So does one that is started after that, and ends because it cannot load its application.
+    """
     site.options(hold_stop=5)
     site.serve(path="/run/web.sock")
     site.web.held.stopping()
@@ -64,3 +67,8 @@ def test_a_unix_sockets_name_is_kept_while_a_gunicorn_stops(site: Site) -> None:
     site.kernel.unlinked.add("/run/web.sock")
     site.crash(master)
     assert not site.kernel.unlinked and not names.kept and names.left is False
+    assert site.web.held.give()
+    names = site.kernel.names
+    assert names and names.kept == {"/run/web.sock"}
+    site.web.held.let_go()
+    assert not names.kept
