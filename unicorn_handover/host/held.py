@@ -21,7 +21,6 @@ from .timer import Timer
 
 FIRST_POLL = 0.1  # seconds after the start of a master until the first poll for a ready worker
 LONGEST_PAUSE = 1.0  # seconds between two polls
-LOST = 1.0  # seconds for which a started master must show none of the sockets it was given
 BETWEEN_CHECKS = 4.0  # seconds at least between two polls whether a master still has them
 MOST = 0.75  # of the host's descriptors
 
@@ -56,7 +55,8 @@ class HeldSockets:
         self._end = Timer(host.loop)  # the end of the time that connections wait
         self._checked = 0.0  # when the master was last seen to have them
         self._stopped = False
-        self._lost = (0, 0.0)  # the pid that had none of them at the last poll, and since when
+        self._lost_by = 0  # the pid that had none of them at the last poll
+        self._had_by: tuple[int, str] | None = None  # who had them last, and its executable
         self._logged: str | None = None  # what an operator knows to be held; "" if nothing can be
 
     @contained()
@@ -165,8 +165,7 @@ class HeldSockets:
         if server and self._is_serving(process, server):
             self._found(process, server)
             return
-        if server is None or not members.workers(self._system, process, server).all:
-            self._drop_what_was_lost(process)
+        self._drop_what_was_lost(process)
         waited = self._system.clock() - since
         if waited < self._options().boot_timeout:
             pause = min(max(waited / 4, FIRST_POLL), LONGEST_PAUSE)
@@ -184,24 +183,23 @@ class HeldSockets:
     def _drop_what_was_lost(self, process: Process) -> None:
         """Release them if the started master did not inherit them: it could not bind its own.
 
-        A wrapper that closes all descriptors takes them away. So does the 0.4 s end of a python; a
-        server that finds its address in use tries again for longer than LOST. One with workers is
-        no such master: a gunicorn that cannot load its application closes its sockets, and waits
-        for its last worker (Arbiter.stop).
+        A wrapper that closes all descriptors takes them away, for what it executes. What has had
+        them under the same executable has closed them itself, because it ends: a gunicorn that
+        cannot load its application does so first, and waits for its workers (Arbiter.stop).
         """
         stat = self._system.stat(process.pid)
-        if stat is None or stat.ended or stat.forked_only:
+        if stat is None or stat.ended or stat.forked_only or self._copies is None:
             return
-        if self._copies is None or self._copies.are_in(process):
-            self._lost = (0, 0.0)
+        image = process.pid, self._system.executable(process.pid)
+        if self._copies.are_in(process):
+            self._had_by = image
+        if self._had_by == image:
             return
-        pid, since = self._lost
-        if pid != process.pid:
-            self._lost = (process.pid, self._system.clock())
-        elif self._system.clock() >= since + LOST:
+        if self._lost_by == process.pid:  # at the last poll as well: it may be ending just now
             self._log(WARNING, f"pid {process.pid} was started without the sockets it was given")
             self._end.stop()
             self._drop()
+        self._lost_by = process.pid
 
     def _is_serving(self, master: Process, server: Server) -> bool:
         if not server.accepts_signals(self._system, master.pid):
