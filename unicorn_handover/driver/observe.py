@@ -51,7 +51,7 @@ def _ends(situation: Situation) -> Iterator[Event]:
 def _judge_drain(situation: Situation) -> None:
     """Warn if the old master ended at its own time limit: it has cut unanswered requests."""
     record, limit = situation.record, situation.drain_limit
-    took = situation.system.clock() - counted_from(record)
+    took = situation.looked - counted_from(record)
     if record.phase is Phase.DRAINING and limit is not None and took >= limit:
         situation.record = record.but(
             warning=f"the old master ended at its own graceful_timeout, {limit:g} s, so requests "
@@ -157,7 +157,7 @@ def _soak(situation: Situation) -> Iterator[Event]:
     situation.count_workers()
     if situation.workers and situation.workers.crash_looping:
         yield Event.DYING
-    check, now = situation.check, situation.system.clock()
+    check, now = situation.check, situation.looked
     is_soaked = now >= soaked(situation.record, situation.options) and situation.all_ready
     if check:
         check.step(now)

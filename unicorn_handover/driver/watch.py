@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..model.deadlines import counted_from
 from .situation import LOOK_PAUSE, Situation
 
 
@@ -23,7 +24,9 @@ class Watch:
         missed, situation.looked = now - situation.looked - LOOK_PAUSE, now
         is_late = missed > LOOK_PAUSE
         if is_late:
-            situation.report(unwatched=situation.record.unwatched + missed)
+            record = situation.record  # whose phase may have begun after a stop within a look
+            of_phase = min(missed, now - counted_from(record))
+            situation.report(unwatched=record.unwatched + of_phase)
         if is_late and not self._was_late:  # else one that is always late would never judge
             _judge_anew(situation, missed)
         self._was_late = is_late

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..model.deadlines import counted_from
 from ..model.phases import Phase
 from ..model.record import MasterId, Record
 from .handovers import KEPT, Handovers
@@ -42,10 +43,12 @@ def restore(handovers: Handovers, state: Mapping[str, Any]) -> None:
 
 
 def resume(
-    handovers: Handovers, master: MasterId, second: tuple[str, MasterId] | None = None
+    handovers: Handovers, now: float, master: MasterId, second: tuple[str, MasterId] | None = None
 ) -> None:
     """Let the handover that was under way go on, with the program's master of this moment.
 
+    now: seconds of CLOCK_MONOTONIC. Nobody knows how long the program had no driver, so the phase
+    has all of its time anew.
     second: the server and the new master that this one has re-executed, None if it has not. The
     driver may have sent USR2, and the host have been killed before it heard of that.
     """
@@ -63,6 +66,7 @@ def resume(
             signalled=record.since,
             found=True,
         )
-    handovers.report(record.but(inherited=True))
+    unwatched = record.unwatched + now - counted_from(record)
+    handovers.report(record.but(inherited=True, unwatched=unwatched))
     if master != record.old:
         handovers.adopted(master, driver_is_there=True)  # which is about to come

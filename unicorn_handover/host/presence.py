@@ -24,12 +24,8 @@ class Presence:
         self._away_since = clock()
 
     def uncounted(self, record: Record) -> Record:
-        """A record whose deadline the time without a driver does not count for, now that one comes.
-
-        Of one that a killed host had nobody knows how long that was: its phase has its time anew.
-        """
-        begun = counted_from(record)
-        since = begun if record.inherited else max(begun, self._away_since)
+        """Return a record in which the time without a driver counts for no deadline."""
+        since = max(counted_from(record), self._away_since)
         return record.but(unwatched=record.unwatched + self._clock() - since)
 
     def came(self) -> None:

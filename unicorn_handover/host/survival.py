@@ -268,7 +268,8 @@ class Survival:
         elif survivor.note.beside:
             MovedPidFiles.restored(survivor.note.beside).forget(master.pid)
         living = self._living()
-        resume(self._program.handovers, master, living.successor() if living else None)
+        second = living.successor() if living else None
+        resume(self._program.handovers, self._host.system.clock(), master, second)
         running = self._program.handovers.running
         if running:  # the killed host may have been asked to start a master, and not have done so
             self._host.loop.after(0, lambda: self._program.beside.reported(running))

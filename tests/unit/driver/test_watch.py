@@ -115,6 +115,40 @@ def test_a_stop_in_the_middle_of_a_look(monkeypatch: pytest.MonkeyPatch) -> None
     assert history.run().succeeded and history.signals == ["USR2 old", "QUIT old"]
 
 
+def test_a_stop_in_a_look_that_ends_a_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was before the next phase, which has its own time and no more."""
+    history = History(drain_timeout=5.0)
+    history.unicorn.drains = None
+    history.run(Phase.BOOTING)
+    assert history.handover
+    situation = history.handover._situation
+
+    def stopped() -> None:
+        monkeypatch.undo()
+        freeze(history)
+
+    monkeypatch.setattr(situation, "note_new_master", stopped)
+    history.run(Phase.DRAINING)
+    began = history.system.now
+    history.run(Phase.FORCING)
+    assert 5 <= history.system.now - began < 8
+
+
+def test_a_stop_in_a_look_is_no_soak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has seen how the release did meanwhile."""
+    history = soaking()
+    assert history.handover
+    situation = history.handover._situation
+
+    def stopped() -> None:
+        monkeypatch.undo()
+        history.system.advance_to(history.system.now + 1500)
+
+    monkeypatch.setattr(situation, "count_workers", stopped)
+    record = history.run(Phase.DRAINING, seconds=5000)
+    assert record.since - record.began > 1000 + 1500 - 3
+
+
 def test_nobody_has_seen_the_quiet_of_a_stop() -> None:
     """A frozen gunicorn forks no worker either; it is not proven by that to have forked all."""
     history = soaking()

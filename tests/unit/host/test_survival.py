@@ -120,15 +120,16 @@ def test_a_handover_goes_on(first: FakeHost, state: Path) -> None:
     first.drive(Phase.FAILED, reason="no")
     first.request(first.web)
     new = first.successor(fake)
-    first.drive(Phase.BOOTING, new=id_of(new), server="unicorn")
+    first.drive(Phase.BOOTING, new=id_of(new), server="unicorn", signalled=first.kernel.now)
     before = first.web.handovers.running
+    first.wait(100)
     host = killed(first, state)
     found = host.web.survival.find()
     assert found and found.master
     host.web.hold(found.master.pid, lambda: None, found.group)
     host.web.survival.resume(found)
     handovers = host.web.handovers
-    assert before and handovers.running == before.but(inherited=True)
+    assert before and handovers.running == before.but(inherited=True, unwatched=100)
     assert [r.number for r in handovers.ended] == [1]
     assert handovers.last == 2 and host.published == [("web", 2, "booting")]
 
