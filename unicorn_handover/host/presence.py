@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..model.deadlines import counted_from
+from ..model.deadlines import counted_from, deadline
+from ..model.options import Options
 from ..model.phases import Phase
 from ..model.record import Record
 
@@ -23,9 +24,15 @@ class Presence:
         self._heard_at: float | None = None
         self._away_since = clock()
 
-    def uncounted(self, record: Record) -> Record:
-        """Return a record in which the time without a driver counts for no deadline."""
-        since = max(counted_from(record), self._away_since)
+    def uncounted(self, record: Record, options: Options) -> Record:
+        """Return a record in which the time without a driver counts for no deadline.
+
+        A driver that had let the deadline pass was stuck, nobody knows since when: then the phase
+        has all of its time anew.
+        """
+        begun = counted_from(record)
+        was_stuck = self._away_since >= deadline(record, options) + DRIVER_GRACE
+        since = begun if was_stuck else max(begun, self._away_since)
         return record.but(unwatched=record.unwatched + self._clock() - since)
 
     def came(self) -> None:

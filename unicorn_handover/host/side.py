@@ -76,9 +76,10 @@ class HostSide(Host):
     def driver_came(self, channel: HostEnd) -> None:
         """Note that a driver is there, and send it the orders."""
         self._channel, self._ordered = channel, None
-        for handovers in (program.handovers for program in self.programs.values()):
-            if handovers.running:
-                handovers.running = self.presence.uncounted(handovers.running)
+        for program in self.programs.values():
+            running = program.handovers.running
+            if running:
+                program.handovers.running = self.presence.uncounted(running, program.options)
         self.presence.came()
         self._send_orders()
 

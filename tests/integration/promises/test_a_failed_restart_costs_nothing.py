@@ -24,7 +24,7 @@ BROKEN = {
 
 @pytest.mark.parametrize(
     ("host_class", "server", "loads", "kind"),
-    # Four kinds in turn are on all three hosts, each kind at another place than before.
+    # Four kinds on three hosts in turn: each kind comes to each host.
     in_turn((*served, kind) for served in SERVED for kind in BROKEN),
     indirect=["host_class"],
 )

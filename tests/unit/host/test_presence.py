@@ -78,6 +78,19 @@ def test_the_time_without_a_driver_counts_for_no_deadline(host: FakeHost) -> Non
         assert deadline(running, host.web.options) == host.kernel.clock() + left
 
 
+def test_the_time_with_a_stuck_driver_counts_for_no_deadline(host: FakeHost) -> None:
+    """It is restarted, as the host says: a release that was ready in time is looked at first."""
+    host.request(host.web)
+    host.driver_came(Channel())  # type: ignore[arg-type]
+    host.drive(Phase.BOOTING, signalled=host.kernel.clock())
+    host.wait(10 + DRIVER_GRACE)
+    assert host.driverless(host.web)
+    host.driver_went()
+    host.driver_came(Channel())  # type: ignore[arg-type]
+    running = host.web.handovers.running
+    assert running and deadline(running, host.web.options) == host.kernel.clock() + 10
+
+
 def test_a_driver_that_the_host_has_given_up(host: FakeHost) -> None:
     """Callers hear at once that none will come, and what has not begun fails."""
     host.request(host.web)
