@@ -42,7 +42,7 @@ class FakeSystem:
         self.run: FakeRun | None = None  # what every command is
         self.stops_at_once = True
         self.unlinked: set[str] = set()
-        self.short_of = 0  # the limit of descriptors that is used up
+        self.is_short = False  # of descriptors
         self.file_ids: dict[str, tuple[int, int]] = {}  # by path
         self.answered: set[str] = set()  # paths of sockets that somebody listens on
         self.denied = ""  # why nobody's listeners can be copied
@@ -241,12 +241,8 @@ class FakeSystem:
     def descriptor_limit(self) -> int:
         return 1024
 
-    def keep_spare(self) -> None:
-        pass
-
-    def was_short(self) -> int:
-        limit, self.short_of = self.short_of, 0
-        return limit
+    def keep_spare(self) -> bool:
+        return not self.is_short
 
     def remove_dead_name(self, path: str) -> None:
         if path not in self.answered:

@@ -75,10 +75,9 @@ class Host(abc.ABC):
         """See to what this host itself needs, its notes and descriptors. To be called often."""
         if self.notes:
             self.notes.keep()
-        self.system.keep_spare()
-        limit, was_short = self.system.was_short(), self._is_short
-        self._is_short = limit > 0
-        if limit and not was_short:
+        was_short, self._is_short = self._is_short, not self.system.keep_spare()
+        if self._is_short and not was_short:
+            limit = self.system.descriptor_limit()
             self.log(
                 WARNING,
                 f"{self.daemon} has none of its {limit} descriptors left but a few in reserve, and "

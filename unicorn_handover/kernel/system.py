@@ -18,7 +18,7 @@ from .process_facts import ProcessFacts
 from .readiness import readable
 from .run import Run, ids_for
 from .socket_facts import SocketFacts
-from .spare import keep_spare, was_short, with_spare
+from .spare import keep_spare, with_spare
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
@@ -93,13 +93,12 @@ class System(ProcessFacts, FileFacts, SocketFacts):
         """One more than the highest descriptor that this process can get."""
         return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
-    def keep_spare(self) -> None:
-        """Have a few descriptors in reserve, by which processes are seen when no other is left."""
-        keep_spare()
+    def keep_spare(self) -> bool:
+        """Have a few descriptors in reserve, by which processes are seen when no other is left.
 
-    def was_short(self) -> int:
-        """The limit of which this process had no descriptor left since the last call, or 0."""
-        return was_short()
+        False if that is so now.
+        """
+        return keep_spare()
 
     def raise_descriptor_limit(self) -> None:
         """Let this process have as many descriptors as its hard limit allows."""

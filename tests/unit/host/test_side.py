@@ -65,8 +65,8 @@ def test_a_forgotten_program_s_handover_ends(host: FakeHost) -> None:
 def test_a_host_without_descriptors(host: FakeHost) -> None:
     """One line says so, and again only if there were some meanwhile."""
     lines = []
-    for limit in (64, 64, 0, 64):
-        host.kernel.short_of = limit
+    for is_short in (True, True, False, True):
+        host.kernel.is_short = is_short
         host.tick()
-        lines.append(len([line for line in host.lines if "none of its 64 descriptors" in line]))
+        lines.append(len([line for line in host.lines if "none of its 1024 descriptors" in line]))
     assert lines == [1, 1, 1, 2]
