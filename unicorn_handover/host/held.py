@@ -69,6 +69,8 @@ class HeldSockets:
         self._look.stop()
         if self._stopped:
             return
+        if not self._options().holds:
+            self.let_go()  # of before that came into force
         server = self._server_of(master) if numbers else None
         if server and master.process and master.is_alive:
             self._found(master.process, server, numbers)
@@ -215,9 +217,9 @@ class HeldSockets:
         before, self._copies, why = self._copies, None, ""
         try:
             copies = self._copies = Copies(self._system, master, server, numbers)
+            self.left.know(copies)
             self._refuse_crowd(copies)
             self._origin = copies.origin(self._command())
-            self.left.know(copies)
         except (Refused, OSError) as error:
             why = str(error)
             self._drop()

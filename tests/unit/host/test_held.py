@@ -177,6 +177,14 @@ def test_a_changed_address_is_not_kept(site: Site, what: str) -> None:
     assert site.web.held.give() is None and not site.holds and site.timers == 0
 
 
+def test_what_was_held_before_hold_was_0(site: Site) -> None:
+    """A section that says so is in force with the next master, which may listen elsewhere."""
+    site.serve()
+    site.options(hold=0)
+    site.start()
+    assert site.made[0].closed
+
+
 def test_what_the_master_has_closed_is_not_held(site: Site) -> None:
     """A HUP may bring another address; the host's regular look takes that one."""
     master = site.serve()

@@ -54,6 +54,14 @@ def test_removed_when_a_killed_master_s_workers_have_ended(leaving: Site) -> Non
     assert PATH not in leaving.kernel.file_ids
 
 
+def test_known_where_the_socket_cannot_be_held(leaving: Site) -> None:
+    """The host has too few descriptors, say."""
+    master = leaving.start(path=PATH, copy=900)
+    leaving.host.wait(1)
+    leaving.crash(master)
+    assert PATH not in leaving.kernel.file_ids
+
+
 def test_learned_from_what_a_master_has_left_that_was_killed_at_once(
     leaving: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
