@@ -121,7 +121,7 @@ def _megabytes(process: psutil.Process) -> float:
 
 def _left(web: Program) -> list[str]:
     """Files of handovers that are over."""
-    suffixes = {".oldbin", ".2", ".kept"}
+    suffixes = {".oldbin", ".2", ".kept", ".held"}
     return sorted(path.name for path in web.folder.iterdir() if path.suffix in suffixes)
 
 

@@ -248,7 +248,7 @@ class FakeSystem:
         if path not in self.answered:
             del self.file_ids[path]
 
-    def keep_names(self, paths: Collection[str]) -> FakeNames:
+    def keep_names(self, paths: Collection[str], end: str = "") -> FakeNames:
         self.names = FakeNames(self, set(paths))
         return self.names
 

@@ -8,7 +8,7 @@ from logging import INFO, WARNING
 from ..errors import Refused
 from ..family import members
 from ..kernel.process import Process
-from ..kernel.socket_name import SocketNames
+from ..kernel.socket_name import HELD, SocketNames
 from ..kernel.system import System
 from ..model.options import Options
 from ..servers import Server, server_of
@@ -263,7 +263,7 @@ class HeldSockets:
         self._release_names()
         if self._copies is None or not self._copies.server.unlinks_sockets:
             return
-        names = self._names = self._system.keep_names(self._copies.paths)
+        names = self._names = self._system.keep_names(self._copies.paths, HELD)
         for line in names.lost:
             self._log(WARNING, line)
         if names.fileno() >= 0:

@@ -11,7 +11,7 @@ from .listeners import Listener, listeners
 from .listening import listening_inodes
 from .process import Process
 from .procfs import look_into
-from .socket_name import SocketNames, remove_dead
+from .socket_name import KEPT, SocketNames, remove_dead
 
 
 class SocketFacts:
@@ -53,9 +53,9 @@ class SocketFacts:
         """
         return listeners(owner, numbers)
 
-    def keep_names(self, paths: Collection[str]) -> SocketNames:
-        """Keep the names of unix sockets from now on."""
-        return SocketNames(paths)
+    def keep_names(self, paths: Collection[str], end: str = KEPT) -> SocketNames:
+        """Keep the names of unix sockets from now on, by second ones with this `end`."""
+        return SocketNames(paths, end)
 
     def remove_dead_name(self, path: str) -> None:
         """Unlink the name of a unix socket that nobody listens on."""

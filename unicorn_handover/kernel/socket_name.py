@@ -11,7 +11,8 @@ from collections.abc import Collection
 
 from .getfd import LIBC
 
-KEPT = ".kept"  # the end of the second name
+KEPT = ".kept"  # the end of the second name that a driver makes
+HELD = ".held"  # and a host, which may keep the same one at that moment
 IN_MOVED_FROM = 0x40  # inotify(7)
 IN_DELETE = 0x200
 
@@ -39,9 +40,9 @@ class SocketName:
     A link that is made anew leads to the socket that was bound: those who listen on it go on.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, end: str = KEPT) -> None:
         self.path = path
-        self._kept = path + KEPT
+        self._kept = path + end
 
     def keep(self) -> None:
         """Make the second link. Raises OSError if that cannot be."""
@@ -66,10 +67,11 @@ class SocketName:
 class SocketNames:
     """The names of several unix sockets. `fileno` can be read once one may be gone (inotify(7)).
 
-    Names that cannot be kept are left out: `lost` has a line for each.
+    Names that cannot be kept are left out: `lost` has a line for each. `end` is that of the second
+    ones, no other keeper's.
     """
 
-    def __init__(self, paths: Collection[str]) -> None:
+    def __init__(self, paths: Collection[str], end: str = KEPT) -> None:
         self.lost: list[str] = []
         self._names: list[SocketName] = []
         self._watch: int = LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -77,7 +79,7 @@ class SocketNames:
             mask = ctypes.c_uint32(IN_DELETE | IN_MOVED_FROM)
             LIBC.inotify_add_watch(self._watch, os.fsencode(directory), mask)
         for path in paths:
-            self._keep(SocketName(path))
+            self._keep(SocketName(path, end))
 
     def fileno(self) -> int:
         """The inotify descriptor, -1 after `release`, and where the kernel gives none."""

@@ -10,7 +10,7 @@ import pytest
 
 from unicorn_handover.errors import Refused
 from unicorn_handover.kernel.pid_file import PidFile
-from unicorn_handover.kernel.socket_name import SocketName
+from unicorn_handover.kernel.socket_name import HELD, SocketName, SocketNames
 
 
 @pytest.fixture
@@ -91,6 +91,20 @@ def test_a_socket_that_was_unlinked_gets_its_name_back(tmp_path: Path) -> None:
         assert name.restore()
         client.connect(str(path))
         name.release()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_host_and_a_driver_keep_the_same_name(tmp_path: Path) -> None:
+    """The host until a first worker is ready; a handover may have begun by then."""
+    path = tmp_path / "web.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        of_host = SocketNames([str(path)], HELD)
+        of_driver = SocketNames([str(path)])
+        of_host.release()
+        path.unlink()
+        of_driver.restore()
+        of_driver.release()
     assert list(tmp_path.iterdir()) == [path]
 
 
