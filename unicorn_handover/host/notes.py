@@ -133,7 +133,7 @@ class Notes:
             self._complain(error.strerror or str(error))
             return False
         self._written.add(program)
-        self._fails = False
+        self._fails = self._fails and not self._written.issuperset(self._known)
         return True
 
     def _complain(self, why: str) -> None:

@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from unicorn_handover.kernel.private_folder import PrivateFolder
 from unicorn_handover.model.phases import Phase
 
 from ..fake_host import FakeHost, id_of
@@ -71,6 +73,23 @@ def test_a_disk_that_takes_nothing(first: FakeHost, state: Path) -> None:
         assert len([line for line in first.lines if "cannot write in" in line]) == 1
     first.tick()
     assert note_of(state).exists()
+
+
+def test_a_disk_that_takes_some(first: FakeHost, state: Path) -> None:
+    """Still one line: what fits into its old place says nothing of the others."""
+    first.start(first.web)
+    write = PrivateFolder.write
+
+    def write_web(folder: PrivateFolder, name: str, data: bytes) -> None:
+        if not name.startswith("web"):
+            raise OSError(28, "No space left on device")
+        write(folder, name, data)
+
+    with mock.patch.object(PrivateFolder, "write", write_web):
+        first.start(first.api)
+        first.request(first.web)
+        first.tick()
+    assert len([line for line in first.lines if "cannot write in" in line]) == 1
 
 
 def test_a_folder_that_is_taken_away(first: FakeHost, state: Path) -> None:
