@@ -68,9 +68,15 @@ class HostSide(Host):
 
     @contained()
     def ends(self) -> None:
-        """Note that the host was told to end: what has ended with it is not to be remembered."""
+        """Note that the host was told to end: what has ended with it is not to be remembered.
+
+        Nor held: Supervisor's reload closes all by their numbers, which others have when the copies
+        are collected.
+        """
         self.is_ending = True
         for program in self.programs.values():
+            if program.master is None:
+                program.held.let_go()
             program.survival.note()
 
     def driver_came(self, channel: HostEnd) -> None:

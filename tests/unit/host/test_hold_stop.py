@@ -72,3 +72,14 @@ def test_a_unix_sockets_name_is_kept_while_a_gunicorn_stops(site: Site) -> None:
     assert names and names.kept == {"/run/web.sock"}
     site.web.held.let_go()
     assert not names.kept
+
+
+def test_a_host_that_ends_holds_nothing_of_what_it_has_stopped(site: Site) -> None:
+    """Supervisor's reload goes on in the same process."""
+    site.options(hold_stop=5)
+    master = site.serve()
+    site.web.held.stopping()
+    site.crash(master)
+    assert not site.made[0].closed
+    site.host.ends()
+    assert site.made[0].closed and site.timers == 0
