@@ -32,6 +32,17 @@ class Asked(NamedTuple):
     until: float
 
 
+class Forks(NamedTuple):
+    """How many workers a master has, and what it forked just now that may be one.
+
+    A unicorn's worker is known at first by both ends of its pipe, and then by its title. Between
+    the two it has closed one end, and on a busy machine that lasts (#init_worker_process).
+    """
+
+    known: int
+    unknown: int
+
+
 class Workers:
     """The workers of one watcher's master, whose number is changed by one caller after the other.
 
@@ -51,7 +62,8 @@ class Workers:
         """Add so many workers or, below 0, drop them; gives the number there is to be."""
         with (yield self._turns.acquire()):
             yield self._boot()
-            number = yield self._bring_to(self._number() + by)
+            number = self._number()
+            number = yield self._bring(number, number + by)
         raise Return(number)
 
     @coroutine
@@ -59,7 +71,7 @@ class Workers:
         """Add or drop workers until there are so many."""
         with (yield self._turns.acquire()):
             yield self._boot()
-            yield self._bring_to(number)
+            yield self._bring(self._number(), number)
 
     def refusal(self) -> str:
         """Why no number of workers can be asked for, or ""."""
@@ -77,10 +89,17 @@ class Workers:
 
     def count(self) -> int:
         """How many there are now, those that are about to go as well."""
-        held, server = self._held(), self._server()
+        return self._look().known
+
+    def _look(self) -> Forks:
+        held, server, system = self._held(), self._server(), self._system
         if held is None or server is None:
-            return 0
-        return len(members.workers(self._system, held, server).all)
+            return Forks(0, 0)
+        known = {pid for pid, _ in members.workers(system, held, server).all}
+        others = [system.stat(pid) for pid in server.forks(system, held.pid) if pid not in known]
+        young = system.ticks(system.clock() - PATIENCE)
+        unknown = [stat for stat in others if stat and not stat.ended and stat.start >= young]
+        return Forks(len(known), len(unknown))
 
     @property
     def _process(self) -> ManagedProcess | None:
@@ -104,16 +123,16 @@ class Workers:
         asked, now = self._asked, self._system.clock()
         if asked and asked.master == self._master and now < asked.until:
             return asked.number
-        return self.count()
+        return sum(self._look())
 
     @coroutine
-    def _bring_to(self, target: int) -> Steps:
+    def _bring(self, number: int, target: int) -> Steps:
         """Tell both masters of a handover, and remember it of the one that circusd knows.
 
         The kernel keeps one pending signal of a kind, and unicorn five, so each waits until the one
         before was taken.
         """
-        server, number = self._server(), self._number()
+        server = self._server()
         if server and not server.counts_workers:
             raise Return(number)
         target = max(target, server.fewest_workers if server else 0)
@@ -142,17 +161,8 @@ class Workers:
             yield self._until(lambda: self._has_booted() or self._is_out(), patience)
 
     def _has_booted(self) -> bool:
-        """True once the master is up, and its first workers can be told from what else it forks.
-
-        A worker is known by the pipe that it closes when it first runs, on a busy machine late.
-        """
-        held, server, system = self._held(), self._server(), self._system
-        if held is None or server is None or not self._is_up():
-            return False
-        known = {pid for pid, _ in members.workers(system, held, server).all}
-        young = system.ticks(system.clock() - PATIENCE)
-        stats = [system.stat(pid) for pid in server.forks(system, held.pid) if pid not in known]
-        return not any(stat and stat.start >= young for stat in stats)
+        """True once the master is up, and its first workers can be told from what else it forks."""
+        return self._is_up() and not self._look().unknown
 
     def _is_out(self) -> bool:
         """True if there is no master to come."""
