@@ -114,7 +114,8 @@ class Circusd:
     @property
     def master(self) -> int:
         """The pid of its master, 0 if it has none."""
-        return self.web.master.pid if self.web.master else 0
+        master = self.web.master  # looked up once: it may die between two looks
+        return master.pid if master else 0
 
     @property
     def log(self) -> str:
