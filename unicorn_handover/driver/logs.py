@@ -38,12 +38,12 @@ class LogFiles:
         before its descriptors can be seen.
         """
         here, there = self._system.working_directory(old.pid), self._system.real_path(directory)
-        inside = [
-            path for path in self._system.written_files(old.pid) if path.startswith(f"{here}/")
-        ]
-        for path in inside if there != here else ():
-            moved = there + path[len(here) :]
-            self._marks.setdefault(moved, self._system.size_of(moved))
+        if there == here:
+            return
+        for path in self._system.written_files(old.pid):
+            if path.startswith(f"{here}/"):
+                moved = there + path[len(here) :]
+                self._marks.setdefault(moved, self._system.size_of(moved))
 
     def add(self, new: Process) -> None:
         """Read what only the new master has open as well. Its lines may be there already."""

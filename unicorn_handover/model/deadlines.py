@@ -14,12 +14,13 @@ PAUSE = 1.0  # seconds between two requests of a check
 PATIENCE = 5.0  # seconds for one answer, all of it
 FAILURES = 3  # so many bad answers in a row fail a check
 VERDICT = FAILURES * (PATIENCE + PAUSE)  # seconds until a check has failed for sure
+BOOT = (Phase.RE_EXECUTING, Phase.STARTING, Phase.BOOTING)  # which share one boot_timeout
 
 
 def counted_from(record: Record) -> float:
     """Return from when the time of the record's phase counts, in seconds of CLOCK_MONOTONIC."""
-    boots = record.phase in (Phase.RE_EXECUTING, Phase.STARTING, Phase.BOOTING)
-    return (record.signalled if boots else record.since) + record.unwatched
+    began = record.signalled if record.phase in BOOT else record.since
+    return began + record.unwatched
 
 
 def soaked(record: Record, options: Options) -> float:
@@ -32,10 +33,7 @@ def deadline(record: Record, options: Options) -> float:
     since, phase = counted_from(record), record.phase
     if phase is Phase.SOAKING:
         return soaked(record, options) + max(options.boot_timeout, VERDICT if options.check else 0)
-    if phase in (
-        *(Phase.CHECKING, Phase.RE_EXECUTING, Phase.STARTING),
-        *(Phase.BOOTING, Phase.ALONE, Phase.RESTORING),
-    ):
+    if phase in (*BOOT, Phase.CHECKING, Phase.ALONE, Phase.RESTORING):
         return since + options.boot_timeout
     if phase in (Phase.DRAINING, Phase.SETTLING):
         return since + options.drain_timeout
